@@ -1,0 +1,1 @@
+"""Decode, resample and window sound; find audio files."""

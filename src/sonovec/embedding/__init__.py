@@ -1,0 +1,1 @@
+"""The streaming pipeline, pooling, passports and files of vectors."""

@@ -1,0 +1,35 @@
+"""The one family of errors. Each message names the bad value and gives the corrected call, on one line."""
+
+from __future__ import annotations
+
+
+class SonovecError(Exception):
+    """Root of every error that sonovec raises on purpose."""
+
+
+class UsageError(SonovecError):
+    """An argument, option or expression is wrong; nothing was done."""
+
+
+class AudioError(SonovecError):
+    """A file holds no audio that can be decoded."""
+
+
+class WeightsError(SonovecError):
+    """Weights are missing, truncated, tampered with, or of another model."""
+
+
+class MissingExtraError(SonovecError):
+    """An optional dependency is needed; the message holds the pip line."""
+
+
+class PassportError(SonovecError):
+    """Vectors of two different passports would be mixed."""
+
+
+class LibraryError(SonovecError):
+    """A library cannot be opened, written or reached."""
+
+
+class LibraryLockedError(LibraryError):
+    """Another process holds the library; the message says which one and what to do."""

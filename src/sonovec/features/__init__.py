@@ -1,0 +1,1 @@
+"""Spectrograms, described as data and computed exactly."""

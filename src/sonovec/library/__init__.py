@@ -1,0 +1,1 @@
+"""Tracks in a vector store, with their ledger; search."""

@@ -1,0 +1,1 @@
+"""What is computed: model cards, the registry, weights, and one file for each family."""
