@@ -1,0 +1,79 @@
+"""What all tests share: a private home, hypothesis profiles, and the real audio that may lie beside the repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# Read when the libraries are imported, so a fixture would be too late; a test must neither phone home nor download.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+SKIPPED_DATA = pytest.StashKey[list[str]]()
+
+
+def data_folder() -> Path:
+    """Give the folder of real audio and weights, whether it exists or not."""
+    beside = Path(__file__).parents[1] / ".." / "shared" / "data"
+    return Path(os.environ.get("SONOVEC_DATA") or beside).resolve()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    folder = data_folder()
+    if not folder.is_dir():
+        pytest.skip(f"needs real audio: set SONOVEC_DATA or put it at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the user's own libraries and caches out of every test, subprocesses included."""
+    home = tmp_path_factory.mktemp("sonovec")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONOVEC_HOME", str(home / "home"))
+        patch.setenv("SONOVEC_CACHE", str(home / "cache"))
+        yield home
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SKIPPED_DATA] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the real audio, so that no test can forget to, before `-m` selects."""
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.data)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[misc]
+    expected_to_fail = hasattr(report, "wasxfail")
+    if report.skipped and not expected_to_fail and item.get_closest_marker("data"):
+        item.config.stash[SKIPPED_DATA].append(item.nodeid)
+    return report  # type: ignore[return-value]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash[SKIPPED_DATA] and data_folder().is_dir() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    skipped = config.stash[SKIPPED_DATA]
+    if skipped and data_folder().is_dir():
+        terminalreporter.write_line(
+            f"FAILED: {len(skipped)} test(s) of real data skipped although {data_folder()} exists: {', '.join(skipped)}",
+            red=True,
+        )
