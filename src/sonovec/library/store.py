@@ -1,0 +1,335 @@
+"""The one interface to a vector store: where a library lives, and what can be asked of it there.
+
+`Store` holds everything that is the same for all stores: what is checked before a write, the order of writes that
+makes a killed one repeatable, batching, and the merging of results. What differs is behind two small protocols,
+`Backend` and `Table`, which `sonovec.library.lance` and `sonovec.library.milvus` implement.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from urllib.parse import urlsplit
+
+from sonovec.errors import LibraryError, UsageError
+from sonovec.library.filters import KEYWORDS, Compare, Filter, In
+from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Segment, Track, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TOKEN_VARIABLE = "SONOVEC_MILVUS_TOKEN"
+
+#: Rows that travel in one request, and ids that one condition names.
+BATCH = 1000
+
+Kind = Literal["lance", "milvus-lite", "milvus"]
+Row = dict[str, Any]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a library lives: a folder (`lance`), a file (`milvus-lite`) or a server (`milvus`).
+
+    `address` is an absolute path or the server's URI; `name` tells the libraries of one server apart.
+    """
+
+    kind: Kind
+    address: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.name}" if self.kind == "milvus" else self.address
+
+
+def parse_location(location: str | os.PathLike[str], name: str | None = None) -> Location:
+    """Tell a folder, a Milvus Lite file (``*.db``) and a Milvus server (``http://`` or ``https://``) apart.
+
+    Parameters
+    ----------
+    location : str or path
+        A folder, a path that ends in ``.db``, or ``http(s)://host:port/name``.
+    name : str, optional
+        The library's name on a server, where the URI does not end in it.
+
+    Raises
+    ------
+    UsageError
+        The scheme is unknown, a server's library has no valid name, or a path was given a name.
+
+    Examples
+    --------
+    >>> parse_location("http://localhost:19530/sounds")
+    Location(kind='milvus', address='http://localhost:19530', name='sounds')
+    >>> parse_location("/data/sounds.db").kind
+    'milvus-lite'
+    >>> parse_location("http://localhost:19530", "my-sounds")
+    Traceback (most recent call last):
+    sonovec.errors.UsageError: ...letters, digits and underscores; use 'my_sounds'
+    """
+    text = os.fspath(location)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", text)
+    if scheme is None:
+        return _parse_path(text, name)
+    if scheme[1].lower() not in ("http", "https"):
+        raise UsageError(f"{text}: unknown scheme {scheme[1]!r}; use a folder, a path ending in .db, or http(s)://host:port/name")
+    return _parse_uri(text, name)
+
+
+def _parse_path(text: str, name: str | None) -> Location:
+    if not text:
+        raise UsageError("the location is empty; give a folder, a path ending in .db, or http(s)://host:port/name")
+    path = Path(text).expanduser().absolute()
+    if name is not None:
+        raise UsageError(f"{path} is one library and takes no name; leave out name={name!r}")
+    return Location("milvus-lite" if path.suffix == ".db" else "lance", str(path), path.stem)
+
+
+def _parse_uri(text: str, name: str | None) -> Location:
+    parts = urlsplit(text)
+    host = parts.netloc.rpartition("@")[2]
+    scheme = parts.scheme.lower()
+    if "@" in parts.netloc:
+        raise UsageError(f"{scheme}://{host}: leave the password out of the URI; give token='user:password' or set {TOKEN_VARIABLE}")
+    if not parts.hostname:
+        raise UsageError(f"{text}: no host; use http://host:19530/name")
+    path = parts.path.strip("/")
+    if path and name and path != name:
+        raise UsageError(f"{text}: the library is named twice, {path!r} and {name!r}; leave out one of them")
+    name = path or name
+    if not name:
+        raise UsageError(f"{text}: which library? Add its name: {scheme}://{host}/sounds")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        better = re.sub(r"^(?=[0-9])", "_", re.sub(r"[^A-Za-z0-9_]+", "_", name))[:100]
+        raise UsageError(f"library name {name!r}: a server takes letters, digits and underscores; use {better!r}")
+    return Location("milvus", f"{scheme}://{host}", name)
+
+
+def open_store(location: str | os.PathLike[str] | Location, name: str | None = None, token: str | None = None) -> Store:
+    """Open the store of a library, which need not exist yet: nothing is written before `Store.create`.
+
+    Parameters
+    ----------
+    location : str, path or Location
+        See `parse_location`.
+    name : str, optional
+        The library's name on a server, where the URI does not end in it.
+    token : str, optional
+        ``user:password`` or an API key of a server; otherwise taken from ``SONOVEC_MILVUS_TOKEN``.
+
+    Raises
+    ------
+    UsageError
+        The location cannot be understood.
+    MissingExtraError
+        Milvus is wanted and not installed.
+    LibraryError
+        The server cannot be reached or refuses the token, or the path holds something else.
+    LibraryLockedError
+        Another process holds the Milvus Lite file.
+    """
+    place = location if isinstance(location, Location) else parse_location(location, name)
+    if place.kind == "lance":
+        from sonovec.library.lance import LanceBackend
+
+        return Store(place, LanceBackend(place))
+    from sonovec.library.milvus import MilvusBackend
+
+    return Store(place, MilvusBackend(place, token or os.environ.get(TOKEN_VARIABLE)))
+
+
+class Table(Protocol):
+    """Rows with a text `id`, a float32 `vector` and further columns, in one store."""
+
+    def upsert(self, rows: Sequence[Row]) -> None:
+        """Write whole rows; those of the same `id` are replaced. Visible to every reader on return."""
+
+    def delete(self, where: Filter) -> None:
+        """Remove the rows that match."""
+
+    def rows(
+        self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
+    ) -> Iterator[Row]:
+        """Rows that match, with the given columns, in an order that stays the same until something is written."""
+
+    def search(
+        self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
+    ) -> list[list[tuple[Row, float]]]:
+        """For each of the (q, dim) vectors, the `limit` nearest rows that match and their cosine similarity."""
+
+    def count(self) -> int:
+        """Number of rows."""
+
+    def optimize(self) -> None:
+        """Compact, and build or extend indexes where the size calls for it."""
+
+
+class Backend(Protocol):
+    """One library in one store: its config, its columns and its two tables."""
+
+    def config(self) -> LibraryConfig | None:
+        """The config, or None where no library is."""
+
+    def create(self, config: LibraryConfig) -> None:
+        """Make the tables, then keep the config: a library with a config is complete."""
+
+    def columns(self) -> dict[str, type]:
+        """The user's own columns."""
+
+    def add_columns(self, columns: Mapping[str, type]) -> None:
+        """Add columns that are not there yet; existing rows hold null in them."""
+
+    def tracks(self) -> Table:
+        """The table of tracks: `id`, `vector`, the fields."""
+
+    def segments(self) -> Table:
+        """The table of segments: `id`, `vector`, `track`, `index`, `start`, `end`, `coverage`."""
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+SEGMENT_FIELDS: Mapping[str, type] = {"track": str, "index": int, "start": float, "end": float, "coverage": float}
+
+
+class Store:
+    """Tracks and their segments in a vector store; made by `open_store`.
+
+    Scores are cosine similarities in [-1, 1] of the stored float32 vectors, higher is nearer; a vector of zeros
+    scores 0 against everything. Every write is visible to every reader when the call returns.
+    """
+
+    def __init__(self, location: Location, backend: Backend) -> None:
+        self.location = location
+        self._backend = backend
+        self._config: LibraryConfig | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def config(self) -> LibraryConfig | None:
+        """What was fixed when the library was made, or None where there is no library yet."""
+        if self._config is None:
+            self._config = self._backend.config()
+        return self._config
+
+    def create(self, config: LibraryConfig) -> None:
+        """Make an empty library.
+
+        Raises
+        ------
+        LibraryError
+            There is one already, or it cannot be written.
+        """
+
+    def columns(self) -> dict[str, type]:
+        """Names and types (bool, int, float or str) of all fields of a track: `TRACK_FIELDS`, then the user's own."""
+
+    def add_columns(self, columns: Mapping[str, type]) -> None:
+        """Add columns of the user's own, of type bool, int, float or str; those that exist already are left alone.
+
+        Raises
+        ------
+        UsageError
+            A name is not an identifier, is reserved, or exists with another type.
+        """
+
+    def put(self, track: Track, segments: Sequence[Segment]) -> None:
+        """Write one track; see `put_many`."""
+        self.put_many([(track, segments)])
+
+    def put_many(self, items: Iterable[tuple[Track, Sequence[Segment]]]) -> None:
+        """Write tracks with their segments, in place of those of the same ids.
+
+        The segments are written first and the track last, so a track that is there is complete, and a write that
+        was killed is repaired by repeating it.
+
+        Parameters
+        ----------
+        items : iterable of (Track, segments)
+            Vectors are float32 `(dim,)`. Fields that are left out are null.
+
+        Raises
+        ------
+        UsageError
+            A vector has another dim or is not finite, or a field is unknown or of another type. Nothing was written.
+        LibraryError
+            The store failed.
+        """
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are in the library."""
+
+    def update(self, changes: Mapping[str, Mapping[str, Value]]) -> None:
+        """Change fields of tracks, given as {id: {field: value}}; ids that are not in the library are left out.
+
+        Raises
+        ------
+        UsageError
+            A field is unknown or of another type. Nothing was written.
+        """
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Remove tracks and their segments; ids that are not in the library are left out."""
+
+    def get(self, ids: Iterable[str], vectors: bool = False) -> dict[str, Track]:
+        """Tracks by id; those that are not in the library are left out. Without `vectors`, `Track.vector` is empty."""
+
+    def tracks(
+        self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
+    ) -> Iterator[Track]:
+        """Iterate over tracks, in an order that stays the same until something is written."""
+
+    def segments(self, ids: Iterable[str]) -> dict[str, list[Segment]]:
+        """Segments of tracks, by track and in the order of their `index`."""
+
+    def count(self) -> tuple[int, int]:
+        """How many tracks and segments there are."""
+
+    def search_tracks(
+        self, vectors: NDArray[np.float32], limit: int, filter: Filter | None = None
+    ) -> list[list[tuple[str, float]]]:
+        """Find the tracks nearest to each vector.
+
+        Parameters
+        ----------
+        vectors : float32 (q, dim)
+        limit : int
+            At most this many for each vector.
+        filter : Filter, optional
+            See `sonovec.library.filters.parse`; applied before the search, so `limit` hits come back if as many match.
+
+        Returns
+        -------
+        list of list of (id, score)
+            One list for each vector, best first.
+        """
+
+    def search_segments(
+        self, vectors: NDArray[np.float32], limit: int, track_ids: Iterable[str] | None = None
+    ) -> list[list[tuple[str, int, float]]]:
+        """Find the segments nearest to each vector, of all tracks or of those in `track_ids`.
+
+        Returns
+        -------
+        list of list of (track id, segment index, score)
+            One list for each vector, best first.
+        """
+
+    def optimize(self) -> None:
+        """Compact the store and bring its indexes up to date where the size calls for it; cheap where it does not."""
+
+    def close(self) -> None:
+        """Release what is held; the store cannot be used afterwards."""
+        self._backend.close()
