@@ -1,0 +1,97 @@
+"""What an encoder returns: an Embedding, or a Failure in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooling import pool, segment_bounds
+from sonovec.errors import SonovecError
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Consecutive windows of an embedding, pooled: seconds of the source and one vector ``(dim,)``."""
+
+    start: float
+    end: float
+    coverage: float
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """The vectors of one sound.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file, or None for samples in memory.
+    windows : array, shape (n_windows, dim), float32
+        One vector for each window.
+    times : array, shape (n_windows, 2), float64
+        Start and end of each window in seconds of the source; the last end is where the sound ends.
+    coverage : array, shape (n_windows,), float32
+        How much of each window is sound and not padding, in (0, 1].
+    silent : array, shape (n_windows,), bool
+        Windows that hold digital silence.
+    rate, channels, codec
+        Of the source.
+    duration : float
+        Seconds that were decoded, whatever the header says.
+    notes : tuple of str
+        What a user should know: a truncated file, samples that were not numbers.
+    passport : Passport
+    """
+
+    path: Path | None
+    windows: NDArray[np.float32]
+    times: NDArray[np.float64]
+    coverage: NDArray[np.float32]
+    silent: NDArray[np.bool_]
+    rate: int
+    channels: int
+    codec: str
+    duration: float
+    notes: tuple[str, ...]
+    passport: Passport
+
+    @cached_property
+    def vector(self) -> NDArray[np.float32]:
+        """The clip vector, shape (dim,): the mean of the windows, weighted by coverage."""
+        return pool(self.windows, self.coverage)
+
+    def parts(self, seconds: float) -> list[Part]:
+        """Consecutive windows pooled into parts of about `seconds` each, never less than one window.
+
+        The last part holds what is left, so that every window is in exactly one part.
+        """
+        hop_seconds = self.passport.hop / self.passport.rate
+        bounds = segment_bounds(len(self.windows), max(1, round(seconds / hop_seconds)))
+        return [
+            Part(
+                float(self.times[first, 0]),
+                float(self.times[last - 1, 1]),
+                float(self.coverage[first:last].mean()),
+                pool(self.windows[first:last], self.coverage[first:last]),
+            )
+            for first, last in bounds
+        ]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What stands in an Embedding's place where a sound could not be embedded."""
+
+    path: Path | None
+    error: SonovecError
+
+    @property
+    def reason(self) -> str:
+        """One line that says what is wrong and what helps."""
+        return str(self.error)

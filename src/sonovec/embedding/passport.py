@@ -1,0 +1,86 @@
+"""The passport: everything that shapes a vector, so that vectors of two kinds are never mixed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from sonovec.errors import PassportError
+
+
+@dataclass(frozen=True)
+class Passport:
+    """Everything that shapes a vector.
+
+    Parameters
+    ----------
+    model, revision
+        Name and revision of the model card.
+    options : mapping
+        The model's options, such as ``{"pca": False}`` for VGGish.
+    weights : str
+        Hash of the weights; empty where a model has none.
+    front_end, resampler, pooling : str
+        Names of the algorithms, each with its code version.
+    rate : int
+        Sample rate in Hz that the model hears.
+    window, hop : int
+        Window length and hop in samples at `rate`.
+    tail : str
+        What happens to audio that does not fill a window: ``"pad"`` or ``"drop"``.
+    precision : str
+        ``"f32"`` or ``"bf16"``.
+
+    Examples
+    --------
+    >>> a = Passport("logmel", "1", {}, "", "mel", "soxr", "mean", 16000, 16000, 16000, "pad", "f32")
+    >>> a == Passport.from_json(a.to_json())
+    True
+    >>> len(a.fingerprint)
+    16
+    """
+
+    model: str
+    revision: str
+    options: Mapping[str, object]
+    weights: str
+    front_end: str
+    resampler: str
+    pooling: str
+    rate: int
+    window: int
+    hop: int
+    tail: str
+    precision: str
+
+    def to_json(self) -> dict[str, object]:
+        """Plain JSON values; the inverse of `from_json`."""
+        return {**asdict(self), "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> Passport:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        PassportError
+            If a field is missing or unknown, as in a library written by another version.
+        """
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            odd = ", ".join(sorted(set(values) ^ names))
+            raise PassportError(f"passport of another version of sonovec (fields that differ: {odd}); index again")
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that are equal only if every field is."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def differences(self, other: Passport) -> list[tuple[str, object, object]]:
+        """Fields that differ, as (name, own value, the other's value)."""
+        mine, theirs = self.to_json(), other.to_json()
+        return [(name, mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]]

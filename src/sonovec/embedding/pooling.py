@@ -1,0 +1,42 @@
+"""Pool window vectors to clip and segment vectors, each window weighted by its coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Name and code version of the pooling, for the passport.
+POOLING = "coverage-mean-1"
+
+
+def pool(windows: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of window vectors, weighted by how much of each window is sound and not padding.
+
+    Parameters
+    ----------
+    windows : array, shape (n, dim), float32
+    coverage : array, shape (n,)
+        Each in (0, 1].
+
+    Returns
+    -------
+    array, shape (dim,), float32
+
+    Examples
+    --------
+    >>> pool(np.array([[1, 0], [0, 1]], dtype=np.float32), np.array([1, 0.5], dtype=np.float32)).tolist()
+    [0.6666..., 0.3333...]
+    """
+    weights = coverage.astype(np.float64)
+    return (weights @ windows.astype(np.float64) / weights.sum()).astype(np.float32)
+
+
+def segment_bounds(n_windows: int, windows_per_segment: int) -> list[tuple[int, int]]:
+    """Index ranges of consecutive windows that make one segment each; the last may be shorter.
+
+    Examples
+    --------
+    >>> segment_bounds(5, 2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [(i, min(i + windows_per_segment, n_windows)) for i in range(0, n_windows, windows_per_segment)]

@@ -1,0 +1,397 @@
+"""The library: what users hold. It opens the store, the ledger and the encoder when they are needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.waveform import Waveform
+from sonovec.embedding.encoder import Encoder, Sound, load
+from sonovec.embedding.passport import Passport
+from sonovec.errors import AudioError, LibraryError, PassportError, UsageError
+from sonovec.library.filters import Compare, Filter, parse
+from sonovec.library.ingest import Ingest, Progress, Report
+from sonovec.library.ledger import Ledger
+from sonovec.library.lock import Lock
+from sonovec.library.metadata import read_metadata
+from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Track
+from sonovec.library.search import Hit, Query, search
+from sonovec.library.store import Location, Store, open_store, parse_location
+from sonovec.models import registry
+from sonovec.paths import data_dir, display
+
+SEGMENT_SECONDS = 10.0
+
+
+class Library:
+    """A named collection of tracks in a vector store, with its ledger.
+
+    Parameters
+    ----------
+    path_or_name : path or str
+        A folder (LanceDB, the default), a path ending in ``.db`` (Milvus Lite), a server's library as
+        ``http://host:19530/name``, or, with `uri`, the library's name on that server.
+    uri : str, optional
+        A Milvus server or Zilliz Cloud.
+    token : str, optional
+        ``user:password`` or an API key; otherwise taken from ``SONOVEC_MILVUS_TOKEN``.
+    model : str or Encoder, optional
+        What turns sound into vectors. A library keeps the one it was made with, and a new one takes the default.
+    weights : path, optional
+        See `sonovec.load`.
+    segment_seconds : float
+        Length of the parts that are searched, for a new library; never less than one window.
+    **options
+        Passed to `sonovec.load`.
+
+    Examples
+    --------
+    >>> import tempfile, sonovec, sonovec.demo
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> paths = sonovec.demo.write(Path(folder.name, "sounds"), per_kind=1)
+    >>> library = sonovec.Library(Path(folder.name, "library"))
+    >>> report = library.add(Path(folder.name, "sounds"))
+    >>> report.counts.indexed == len(paths) == len(library.tracks())
+    True
+    >>> hit = library.search(paths[0], limit=1)[0]
+    >>> hit.path == str(paths[0]), round(hit.score, 4)
+    (True, 1.0)
+    >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        path_or_name: str | os.PathLike[str],
+        uri: str | None = None,
+        *,
+        token: str | None = None,
+        model: str | Encoder | None = None,
+        weights: str | os.PathLike[str] | None = None,
+        segment_seconds: float | None = None,
+        **options: object,
+    ) -> None:
+        if segment_seconds is not None and not segment_seconds > 0:
+            raise UsageError(f"segment_seconds={segment_seconds} is no length; give seconds, such as 10")
+        self.location: Location = (
+            parse_location(path_or_name) if uri is None else parse_location(uri, name=str(path_or_name))
+        )
+        self._token = token
+        self._model = model
+        self._weights = weights
+        self._segment_seconds = segment_seconds
+        self._options = options
+
+    def __repr__(self) -> str:
+        return f"Library({str(self.location)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the store and the ledger; both open again when they are needed."""
+        for name in ("_store", "_ledger"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    # -- what is in it
+
+    def __len__(self) -> int:
+        return self._existing_store().count()[0]
+
+    @property
+    def config(self) -> LibraryConfig | None:
+        """What was fixed when the library was made, or None where there is none yet."""
+        return self._store.config()
+
+    @property
+    def ledger(self) -> Ledger:
+        """A row for every file ever seen, on this machine."""
+        return self._ledger
+
+    def tracks(self, filter: str | None = None, limit: int | None = None, offset: int = 0) -> list[Track]:
+        """Tracks, all or those that match a filter such as ``"year >= 1990 and genre = 'Jazz'"``; without vectors.
+
+        Raises
+        ------
+        UsageError
+            If the filter names an unknown field or cannot be read.
+        LibraryError
+            If there is no library here.
+        """
+        store = self._existing_store()
+        return list(store.tracks(self._parse(filter), limit, offset))
+
+    # -- filling it
+
+    def add(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        metadata: str | os.PathLike[str] | None = None,
+        prune: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Index files and folders. What is there already is left alone; what changed is replaced.
+
+        A run that was interrupted or killed is taken up again by the same call: nothing that was committed is embedded
+        a second time.
+
+        Parameters
+        ----------
+        paths : path or iterable of paths
+        metadata : path, optional
+            A CSV with a column ``path`` and the user's own columns; they are stored with the tracks and can be
+            filtered by.
+        prune : bool
+            Remove files from the library that lay under `paths` and are gone.
+        progress : callable, optional
+            Called with a `Progress` from time to time.
+
+        Returns
+        -------
+        Report
+            ``report.failures`` lists what could not be indexed, and why.
+
+        Raises
+        ------
+        PassportError
+            If the library was made with another encoder, or with other settings.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        single = isinstance(paths, str | os.PathLike)
+        roots = [Path(os.path.abspath(path)) for path in ([paths] if single else paths)]  # type: ignore[list-item]  # noqa: PTH100 - keeps links
+        if not roots:
+            raise UsageError("no paths to index; give files or folders")
+        rows = None if metadata is None else read_metadata(metadata)
+        self._refuse_foreign_folder()
+        encoder = self.encoder
+        remedy = "wait for it or stop it; searching works meanwhile"
+        with Lock(self._ledger_path.with_suffix(".lock"), f"{self.location}: cannot index", remedy):
+            config = self._config_for(encoder)
+            if rows is not None:
+                self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
+            ingest = Ingest(
+                self._store,
+                self._ledger,
+                encoder,
+                segment_seconds=config.segment_seconds,
+                metadata=rows,
+                own=Path(self.location.address) if self.location.kind == "lance" else None,
+                progress=progress,
+            )
+            options = {"paths": [display(root) for root in roots], "prune": prune, "model": config.model}
+            return ingest.run(roots, prune=prune, options=options)
+
+    # -- asking it
+
+    def search(
+        self,
+        query: Sound | NDArray[np.floating],
+        limit: int = 10,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        filter: str | None = None,
+        level: str = "track",
+    ) -> list[Hit]:
+        """Find what sounds like `query`, best first.
+
+        Parameters
+        ----------
+        query : path, Waveform, (samples, rate), or array of shape (dim,)
+            A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
+            is the id of a track; an array is a vector.
+        limit : int
+            At most this many hits, one for each track. A query that is in the library finds itself.
+        start, end : float
+            Search for these seconds of the query.
+        filter : str, optional
+            Only tracks that match, such as ``"duration < 30 and path contains 'rain'"``.
+        level : {"track", "segment"}
+            Rank by the likeness of the whole sounds, or of the best pair of parts (a short sound in long ones).
+
+        Returns
+        -------
+        list of Hit
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        AudioError
+            If the query cannot be read.
+        UsageError
+            If an argument is wrong.
+        """
+        store = self._existing_store()
+        where = self._parse(filter)
+        return search(store, self._query(query, start, end), limit, where, level)
+
+    def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
+        if isinstance(query, np.ndarray):
+            return self._vector_query(query)
+        if not isinstance(query, Waveform | tuple):
+            stored = self._stored_query(Path(os.path.abspath(query)), os.fspath(query), start, end)  # noqa: PTH100
+            if stored is not None:
+                return stored
+        embedding = self.encoder.embed(query, start, end)
+        return Query.of_embedding(embedding, self._require_config().segment_seconds)
+
+    def _vector_query(self, vector: NDArray[np.floating]) -> Query:
+        dim = self._require_config().dim
+        if vector.shape != (dim,) or not np.isfinite(vector).all():
+            raise UsageError(
+                f"a vector of shape {vector.shape} cannot be searched for; give finite numbers of shape ({dim},), "
+                "or a sound as (samples, rate)"
+            )
+        clip = np.asarray(vector, np.float32)
+        return Query(clip, clip[None], None)
+
+    def _stored_query(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
+        """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""
+        exists = path.exists()
+        if exists and (start or end is not None):
+            return None
+        content = self._content_of(path, exists) or (None if exists else text)
+        if content is None:
+            return None
+        segments = self._store.segments([content]).get(content)
+        if not segments and not exists:
+            raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
+        if not segments:
+            return None
+        asked = [s for s in segments if s.end > start and (end is None or s.start < end)]
+        if not asked:
+            raise AudioError(f"{display(path)}: no sound from {start} to {end} s; it ends at {segments[-1].end:.2f} s")
+        return Query.of_segments(asked)
+
+    def _content_of(self, path: Path, exists: bool) -> str | None:
+        """Id of the track that a path holds, by this machine's ledger or else by the store."""
+        if self._ledger_path.exists():
+            entry = self._ledger.lookup(path)
+            if entry is not None and exists:
+                stat = path.stat()
+                entry = self._ledger.known(path, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+            if entry is not None and entry.content_hash:
+                return entry.content_hash
+        if exists:
+            return None
+        return next((track.id for track in self._store.tracks(Compare("path", "=", display(path)), limit=1)), None)
+
+    # -- what it is made of
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of this library.
+
+        Raises
+        ------
+        PassportError
+            If other settings were asked for than those that the library was made with.
+        """
+        config = self._store.config()
+        if isinstance(self._model, Encoder):
+            encoder = self._model
+        elif config is None:
+            encoder = load(self._model or registry.DEFAULT, weights=self._weights, **self._options)  # type: ignore[arg-type]
+        else:
+            encoder = self._stored_encoder(config)
+        if config is not None:
+            self._check_passport(encoder, config)
+        return encoder
+
+    def _stored_encoder(self, config: LibraryConfig) -> Encoder:
+        passport = Passport.from_json(config.passport)
+        if self._model not in (None, config.model):
+            self._refuse([("model", config.model, self._model)])
+        settings: dict[str, object] = {
+            "hop": passport.hop / passport.rate,
+            "tail": passport.tail,
+            "precision": passport.precision,
+            **config.options,
+        }
+        return load(config.model, weights=self._weights, **{**settings, **self._options})  # type: ignore[arg-type]
+
+    def _check_passport(self, encoder: Encoder, config: LibraryConfig) -> None:
+        stored = Passport.from_json(config.passport)
+        if stored != encoder.passport:
+            self._refuse(stored.differences(encoder.passport))
+
+    def _refuse(self, differences: list[tuple[str, object, object]]) -> None:
+        told = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
+        config = self._require_config()
+        raise PassportError(
+            f"{self.location}: made with another encoder ({told}); leave the option out to use the library's own "
+            f"({config.model}), or index into another library: sonovec index PATH -l NEW"
+        )
+
+    def _config_for(self, encoder: Encoder) -> LibraryConfig:
+        """The library's config; makes the library if there is none."""
+        config = self._store.config()
+        if config is None:
+            config = LibraryConfig(
+                dim=encoder.dim,
+                passport=encoder.passport.to_json(),
+                segment_seconds=self._segment_seconds or SEGMENT_SECONDS,
+                model=encoder.card.name,
+                options=dict(encoder.options),
+            )
+            self._ledger  # noqa: B018 - made first: a folder with a ledger is one of ours
+            self._store.create(config)
+        elif self._segment_seconds not in (None, config.segment_seconds):
+            self._refuse([("segment_seconds", config.segment_seconds, self._segment_seconds)])
+        return config
+
+    def _require_config(self) -> LibraryConfig:
+        config = self._store.config()
+        if config is None:
+            raise LibraryError(f"{self.location}: no library here; make it with: sonovec index FOLDER -l {self.location}")
+        return config
+
+    def _existing_store(self) -> Store:
+        self._require_config()
+        return self._store
+
+    def _parse(self, filter: str | None) -> Filter | None:
+        return None if filter is None else parse(filter, self._store.columns())
+
+    @cached_property
+    def _store(self) -> Store:
+        return open_store(self.location, token=self._token)
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger(self._ledger_path)
+
+    @property
+    def _ledger_path(self) -> Path:
+        """Beside the vectors where they are files; for a server's library on this machine, as files are."""
+        address = self.location.address
+        if self.location.kind == "lance":
+            return Path(address, "ledger.sqlite")
+        if self.location.kind == "milvus-lite":
+            return Path(address).with_suffix(".ledger.sqlite")
+        key = hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+        return data_dir() / "ledgers" / f"{self.location.name}-{key}.sqlite"
+
+    def _refuse_foreign_folder(self) -> None:
+        """A folder that holds other things does not become a library."""
+        folder = Path(self.location.address)
+        if self.location.kind != "lance" or self._ledger_path.exists() or self._store.config() is not None:
+            return
+        if folder.is_dir() and next(folder.iterdir(), None) is not None:
+            raise UsageError(
+                f"{display(folder)}: is no library and holds other files; give a new folder, such as "
+                f"-l {display(folder / 'library')}"
+            )

@@ -1,0 +1,79 @@
+"""A lock that says who holds it, for what one process at a time may do."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from sonovec.errors import LibraryLockedError
+from sonovec.paths import display
+
+
+class Lock:
+    """Hold `path` for this process until `release`; the operating system releases it when the process dies.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; who holds it is written beside it.
+    doing : str
+        What the holder does, for the message of who comes second, such as ``"indexing into /music"``.
+    remedy : str
+        What who comes second should do.
+
+    Raises
+    ------
+    LibraryLockedError
+        If another process holds it; the message names that process.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Lock(Path(folder, "a.lock"), "writing", "wait") as lock:
+    ...     lock.path.exists()
+    True
+    """
+
+    def __init__(self, path: Path, doing: str, remedy: str) -> None:
+        from filelock import FileLock, Timeout
+
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(path, timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise LibraryLockedError(f"{doing}: {_holder(path)} is at it; {remedy}") from None
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        with suppress(OSError):  # the lock holds without it; only the message gets poorer
+            _beside(path).write_text(json.dumps(holder), encoding="utf-8")
+
+    def release(self) -> None:
+        """Let go; releasing twice is allowed."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                _beside(self.path).unlink(missing_ok=True)
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".holder")
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(_beside(path).read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']} (since {holder['since']})"
+    except (OSError, ValueError, KeyError):
+        return f"another process (see {display(path)})"
