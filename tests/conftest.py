@@ -74,6 +74,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     skipped = config.stash[SKIPPED_DATA]
     if skipped and data_folder().is_dir():
         terminalreporter.write_line(
-            f"FAILED: {len(skipped)} test(s) of real data skipped although {data_folder()} exists: {', '.join(skipped)}",
+            f"FAILED: {len(skipped)} tests of real data skipped although {data_folder()} exists: {', '.join(skipped)}",
             red=True,
         )
