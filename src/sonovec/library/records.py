@@ -62,3 +62,8 @@ class Track:
     id: str
     vector: NDArray[np.float32]
     fields: Mapping[str, Value]
+
+    @property
+    def path(self) -> str:
+        """The track's file."""
+        return str(self.fields["path"])

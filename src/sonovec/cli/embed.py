@@ -1,0 +1,86 @@
+"""``sonovec embed``: files and folders in, a file of vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.output import print_json, progress_bar, warn
+
+if TYPE_CHECKING:
+    from sonovec.embedding.embedding import Embedding, Failure
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="OUT.npy, .npz, .parquet, .jsonl or .csv"
+)
+@click.option("--level", type=click.Choice(["clip", "window"]), default="clip", help="A row for each sound or window.")
+@add_options(encoder_options)
+@json_option
+def embed(
+    paths: tuple[Path, ...],
+    output: Path,
+    level: str,
+    model: str | None,
+    weights: str | None,
+    options: tuple[str, ...],
+    as_json: bool,
+    **settings: object,
+) -> int:
+    """Turn sounds into vectors, and write them to a file.
+
+    PATH is a file or a folder; folders are searched for audio.
+    """
+    from sonovec.audio.scan import Found, scan
+    from sonovec.embedding import files
+    from sonovec.embedding.encoder import load
+    from sonovec.embedding.embedding import Failure
+    from sonovec.errors import UsageError
+    from sonovec.models import registry
+    from sonovec.paths import display
+
+    files.check_target(output)
+    encoder = load(model or registry.DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
+    seen = list(scan(paths))
+    found = [item.path for item in seen if isinstance(item, Found)]
+    failures = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    if not found and not failures:
+        raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
+    notes: list[tuple[str, str]] = []
+
+    def embeddings() -> Iterator[Embedding]:
+        for done, result in enumerate(encoder.embed_many(found), start=1):
+            if update:
+                update(done, len(found), "")
+            if isinstance(result, Failure):
+                failures.append((display(result.path or ""), result.reason))
+                continue
+            notes.extend((display(result.path or ""), note) for note in result.notes)
+            yield result
+
+    with progress_bar("embedding") as update:
+        rows = files.write(embeddings(), output, level)
+    for path, text in [*notes, *failures]:
+        warn(text if text.startswith(path) else f"{path}: {text}")
+    if as_json:
+        print_json(
+            {
+                "output": display(output),
+                "rows": rows,
+                "dim": encoder.dim,
+                "found": len(found),
+                "skipped": len(seen) - len(found) - sum(getattr(item, "failed", False) for item in seen),
+                "failures": [{"path": path, "reason": reason} for path, reason in failures],
+                "notes": [{"path": path, "note": note} for path, note in notes],
+                "passport": encoder.passport.to_json(),
+            }
+        )
+    else:
+        click.echo(f"{rows} vectors of {encoder.dim} numbers ({encoder.card.name}) in {display(output)}")
+    return 1 if failures else 0

@@ -1,0 +1,49 @@
+"""The command ``sonovec``: its commands, and how errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from sonovec import __version__
+from sonovec.cli import demo, doctor, embed, index, models, search
+from sonovec.errors import SonovecError
+
+OK, SOME_FAILED, USAGE = 0, 1, 2
+
+EXIT_CODES = """\b
+Exit codes: 0 all went well; 1 some files failed (the others were done); 2 the command could not run."""
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sonovec")
+def cli() -> None:
+    """Sound in, vectors out, answers from the vectors."""
+
+
+for command in (demo.demo, embed.embed, index.index, search.search, models.models, doctor.doctor):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 all went well, 1 some files failed, 2 the command could not run."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        return cli.main(arguments, prog_name="sonovec", standalone_mode=False) or OK
+    except SonovecError as error:
+        click.echo(f"sonovec: {error}", err=True)
+    except click.ClickException as error:
+        error.show()
+    except click.Abort:
+        click.echo("sonovec: interrupted; what was committed is kept, and the same command goes on from there", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader went away, as `head` does. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return USAGE

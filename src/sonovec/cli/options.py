@@ -1,0 +1,73 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from sonovec.errors import UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+library_options: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "-l",
+        "--library",
+        required=True,
+        envvar="SONOVEC_LIBRARY",
+        help="A folder, a .db file (Milvus Lite), or http://host:port/name (Milvus). [env: SONOVEC_LIBRARY]",
+    ),
+    click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]"),
+)
+
+encoder_options: Sequence[Callable[[Any], Any]] = (
+    click.option("-m", "--model", help="Encoder; `sonovec models` lists them."),
+    click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files."),
+    click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the model's own."),
+    click.option("--hop", type=float, help="Seconds from one window to the next."),
+    click.option("--tail", type=click.Choice(["pad", "drop"]), help="What does not fill a window: padded or dropped."),
+    click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), help="Arithmetic of the network."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
+)
+
+
+def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:
+    """Add shared options to a command."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def encoder_settings(options: Sequence[str], **settings: object) -> dict[str, object]:
+    """Keyword arguments for `sonovec.load`: what was given, and nothing that was not.
+
+    Examples
+    --------
+    >>> encoder_settings(["pca=true"], hop=None, tail="drop")
+    {'tail': 'drop', 'pca': True}
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {**given, **dict(_parse(option) for option in options)}
+
+
+_WORDS: dict[str, object] = {"true": True, "false": False}
+
+
+def _parse(option: str) -> tuple[str, object]:
+    name, equals, text = option.partition("=")
+    if not (name and equals and text):
+        raise UsageError(f"--option {option!r} is not of the form NAME=VALUE; give, for example, --option pca=true")
+    for read in (lambda t: _WORDS[t.lower()], int, float):
+        try:
+            return name, read(text)
+        except (KeyError, ValueError):
+            continue
+    return name, text

@@ -1,0 +1,85 @@
+"""What commands print: tables on a terminal, tab-separated lines in a pipe, JSON where it is asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """Print rows as a table on a terminal, and as tab-separated lines with a heading elsewhere."""
+    cells = [[_text(value) for value in row] for row in rows]
+    if not sys.stdout.isatty():
+        for line in [list(columns), *cells]:
+            click.echo("\t".join(line))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for line in cells:
+        table.add_row(*map(escape, line))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def seconds_text(start: float | None, end: float | None) -> str:
+    """A range of seconds, as people write it.
+
+    Examples
+    --------
+    >>> seconds_text(0, 72.5)
+    '0:00.0-1:12.5'
+    """
+    if start is None or end is None:
+        return ""
+    return "-".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in (start, end))
+
+
+def warn(line: str) -> None:
+    """Print a line to the error stream, above the progress bar if there is one."""
+    click.echo(line, err=True)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar on the error stream if that is a terminal: call it with done, total and a remark."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns: list[Any] = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[remark]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=None, remark="")
+
+        def update(done: int, total: int, remark: str) -> None:
+            bar.update(task, completed=done, total=total, remark=remark)
+
+        yield update

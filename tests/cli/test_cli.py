@@ -1,0 +1,177 @@
+"""The command line as programs and people call it: shapes, exit codes, one line for an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sonovec.cli import main
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "sounds"
+    folder.mkdir()
+    for seed in range(4):
+        samples = np.random.default_rng(seed).standard_normal(16000 * (seed + 1)) / 8
+        soundfile.write(folder / f"{seed}.wav", samples, 16000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(sounds):
+    assert main.run(["index", str(sounds), "-l", str(sounds.parent / "library")]) == 0
+    return str(sounds.parent / "library")
+
+
+@pytest.fixture
+def sonovec(capsys):
+    """Run the command in this process: exit code, what it printed, what it complained of."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main.run([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_search_prints_one_json_object_with_hits(sonovec, sounds, library):
+    code, out, err = sonovec("search", sounds / "2.wav", "-l", library, "-n", 3, "--json")
+    answer = json.loads(out)
+    assert code == 0 and err == ""
+    assert len(answer["hits"]) == 3
+    first = answer["hits"][0]
+    assert first["path"] == str(sounds / "2.wav") and first["score"] > 0.9999
+    assert {"query_start", "query_end", "start", "end", "title", "duration"} <= set(first)
+
+
+def test_a_pipe_gets_tab_separated_lines(sonovec, sounds, library):
+    code, out, _ = sonovec("search", sounds / "0.wav", "-l", library)
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert code == 0 and len(lines) == 5
+    assert lines[0] == ["score", "path", "these seconds", "match these"]
+    assert lines[1] == ["1.000", str(sounds / "0.wav"), "0:00.0-0:01.0", "0:00.0-0:01.0"]
+
+
+def test_a_filter_a_range_and_a_level(sonovec, sounds, library):
+    code, out, _ = sonovec(
+        "search", sounds / "3.wav", "-l", library, "--start", 1, "--end", 2, "--level", "segment",
+        "--filter", "duration < 3.5", "--json",
+    )  # fmt: skip
+    hits = json.loads(out)["hits"]
+    assert code == 0 and len(hits) == 3
+    assert (hits[0]["query_start"], hits[0]["query_end"]) == (1, 2)
+
+
+def test_the_library_can_come_from_the_environment(sonovec, sounds, library, monkeypatch):
+    monkeypatch.setenv("SONOVEC_LIBRARY", library)
+    assert sonovec("search", sounds / "0.wav")[0] == 0
+
+
+@pytest.mark.parametrize("level", ["clip", "window"])
+def test_embed_writes_vectors(sonovec, sounds, tmp_path, level):
+    code, out, _ = sonovec("embed", sounds, "-o", tmp_path / "v.npz", "--level", level, "--json")
+    answer = json.loads(out)
+    vectors = np.load(tmp_path / "v.npz")["vectors"]
+    assert code == 0 and answer["failures"] == []
+    assert vectors.shape == (answer["rows"], answer["dim"])
+    assert answer["rows"] == (4 if level == "clip" else 1 + 2 + 3 + 4)
+
+
+def test_some_failed_is_exit_code_1_and_the_others_are_done(sonovec, tmp_path, sounds):
+    (tmp_path / "bad.wav").write_text("words")
+    arguments = [sounds / "0.wav", tmp_path / "bad.wav", tmp_path / "gone.wav"]
+    code, out, err = sonovec("embed", *arguments, "-o", tmp_path / "v.csv", "--json")
+    assert code == 1 and json.loads(out)["rows"] == 1
+    assert [Path(failure["path"]).name for failure in json.loads(out)["failures"]] == ["gone.wav", "bad.wav"]
+    assert len(err.splitlines()) == 2
+    code, out, _ = sonovec("index", *arguments, "-l", tmp_path / "l", "--json")
+    answer = json.loads(out)
+    assert code == 1
+    assert (answer["found"], answer["indexed"], answer["failed"], answer["tracks"]) == (3, 1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["search", "x.wav"], "Missing option '-l'"),
+        (["search", "x.wav", "-l", "nowhere"], "no library here; make it with: sonovec index"),
+        (["embed", ".", "-o", "out.xls"], "unknown ending '.xls'"),
+        (["embed", "x.wav", "-o", "o.npy", "-m", "vgish"], "vggish"),
+        (["embed", "x.wav", "-o", "o.npy", "--option", "pca"], "NAME=VALUE"),
+        (["embed", "x.wav", "-o", "o.npy", "-m", "logmel", "--option", "pca=true"], "pca"),
+        (["index", "x.wav", "-l", "ftp://host/x"], "unknown scheme 'ftp'"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_what_cannot_run_is_exit_code_2_and_says_why(sonovec, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = sonovec(*arguments)
+    assert code == 2 and out == ""
+    assert says in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_has_nothing_to_embed(sonovec, tmp_path):
+    (tmp_path / "in").mkdir()
+    code, _, err = sonovec("embed", tmp_path / "in", "-o", tmp_path / "v.npy")
+    assert code == 2 and "no audio files in" in err
+
+
+def test_models_lists_and_shows_cards(sonovec):
+    code, out, _ = sonovec("models", "--json")
+    answer = json.loads(out)
+    assert code == 0 and answer["default"] == "logmel"
+    assert {"logmel", "vggish"} <= {card["name"] for card in answer["models"]}
+    code, out, _ = sonovec("models", "show", "vggish", "--json")
+    card = json.loads(out)
+    assert code == 0 and card["rate"] == 16000 and card["dim"] == 128 and card["licence"]
+    assert "vggish" in sonovec("models")[1] and "16000" in sonovec("models", "show", "vggish")[1]
+
+
+def test_doctor_finds_this_machine_well(sonovec, library):
+    code, out, _ = sonovec("doctor", "-l", library, "--json")
+    findings = json.loads(out)["findings"]
+    assert code == 0, findings
+    assert {"sonovec", "libsndfile", "ffmpeg", "networks", "cache", "sound to vector", "library", "ledger"} <= {
+        finding["check"] for finding in findings
+    }
+
+
+def test_doctor_reports_what_is_broken_and_goes_on(sonovec, tmp_path):
+    code, out, _ = sonovec("doctor", "-l", tmp_path / "none")
+    assert code == 1 and "library\tfailed" in out and "sound to vector\tok" in out
+
+
+@pytest.mark.slow
+def test_demo_makes_indexes_and_searches(sonovec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = sonovec("demo", "--json")
+    answer = json.loads(out)
+    assert code == 0 and err == ""
+    assert answer["indexed"] >= 60 and len(answer["searches"]) >= 10
+    assert answer["same_kind"] > 0.5
+    code, out, _ = sonovec("demo")
+    assert code == 0 and "Try next" in out and str(answer["indexed"]) in out
+
+
+def test_every_command_has_help_and_json():
+    for name, command in main.cli.commands.items():
+        names = {option for parameter in command.params for option in parameter.opts}
+        assert "--json" in names, name
+        assert command.help, name
+
+
+def test_a_reader_that_goes_away_is_no_error(library, sounds):
+    command = f"{sys.executable} -m sonovec search {sounds}/0.wav -l {library} -n 4 | head -1"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env={**os.environ})
+    assert run.stderr == "" and run.stdout.startswith("score")

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import sonovec
+from sonovec.embedding import files
+from sonovec.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def embeddings(clips):
+    return list(sonovec.load("logmel").embed_many(clips[:3]))
+
+
+def read_npy(path):
+    side = json.loads(files.sidecar(path).read_text())
+    return np.load(path), side["path"], side["start"], side["end"], side["passport"]
+
+
+def read_npz(path):
+    data = np.load(path)
+    return data["vectors"], data["paths"].tolist(), data["start"], data["end"], json.loads(str(data["passport"]))
+
+
+def read_parquet(path):
+    table = pq.read_table(path)
+    vectors = np.array(table["vector"].to_pylist(), np.float32)
+    passport = json.loads(table.schema.metadata[b"sonovec.passport"])
+    return vectors, table["path"].to_pylist(), table["start"].to_pylist(), table["end"].to_pylist(), passport
+
+
+def read_jsonl(path):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    vectors = np.array([row["vector"] for row in rows], np.float32)
+    return vectors, *([row[name] for row in rows] for name in ("path", "start", "end")), rows[0]["passport"]
+
+
+def read_csv(path):
+    rows = list(csv.DictReader(path.open(newline="")))
+    dim = sum(name.startswith("v") for name in rows[0])
+    vectors = np.array([[row[f"v{i}"] for i in range(dim)] for row in rows], np.float32)
+    passport = json.loads(files.sidecar(path).read_text())["passport"]
+    return vectors, [r["path"] for r in rows], [float(r["start"]) for r in rows], [float(r["end"]) for r in rows], passport
+
+
+READERS = {".npy": read_npy, ".npz": read_npz, ".parquet": read_parquet, ".jsonl": read_jsonl, ".csv": read_csv}
+
+
+@pytest.mark.parametrize("level", files.LEVELS)
+@pytest.mark.parametrize("ending", files.WRITERS)
+def test_every_format_gives_back_the_same_numbers(embeddings, tmp_path, ending, level):
+    target = tmp_path / f"out{ending}"
+    rows = files.write(iter(embeddings), target, level)
+    vectors, paths, start, end, passport = READERS[ending](target)
+    if level == "clip":
+        expected = [(str(e.path), e.times[0, 0], e.times[-1, 1], e.vector) for e in embeddings]
+    else:
+        expected = [(str(e.path), *t, w) for e in embeddings for t, w in zip(e.times, e.windows, strict=True)]
+    assert rows == len(expected)
+    assert list(paths) == [row[0] for row in expected]
+    np.testing.assert_array_equal(start, [row[1] for row in expected])
+    np.testing.assert_array_equal(end, [row[2] for row in expected])
+    np.testing.assert_array_equal(vectors, np.stack([row[3] for row in expected]))
+    assert sonovec.Passport.from_json(passport) == embeddings[0].passport
+
+
+@pytest.mark.parametrize("ending", files.WRITERS)
+def test_nothing_to_write_is_still_a_file(tmp_path, ending):
+    assert files.write(iter([]), tmp_path / f"out{ending}") == 0
+    assert (tmp_path / f"out{ending}").exists()
+
+
+def test_an_unknown_ending_is_refused_and_the_known_ones_named(tmp_path):
+    with pytest.raises(UsageError, match=r"out.xls: unknown ending '.xls'; give one of: .npy, .npz, .parquet, .jsonl, .csv"):
+        files.check_target(tmp_path / "out.xls")
+
+
+def test_what_fails_midway_leaves_nothing_half_written(embeddings, tmp_path):
+    def broken():
+        yield embeddings[0]
+        raise RuntimeError("the disk went away")
+
+    with pytest.raises(RuntimeError):
+        files.write(broken(), tmp_path / "out.jsonl")
+    assert list(tmp_path.iterdir()) == []

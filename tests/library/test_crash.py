@@ -1,0 +1,148 @@
+"""Kill an index run at random moments, resume, and look for losses, duplicates and repeated work. Fill up the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import sonovec
+
+#: Writes down each file that is really embedded, so that repeated work shows.
+INDEX = """
+import os, sys
+from sonovec.embedding import pipeline
+from sonovec.library import ingest
+import sonovec
+
+ingest.COMMIT_TRACKS, ingest.COMMIT_SECONDS = 5, 0.05
+log = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+original = sonovec.Encoder.embed_many
+
+def tap(sounds):
+    for sound in sounds:
+        os.write(log, os.fsencode(sound) + b"\\n")
+        yield sound
+
+sonovec.Encoder.embed_many = lambda self, sounds: original(self, tap(sounds))
+sonovec.Library(sys.argv[1]).add(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_ten_kills_lose_nothing_and_repeat_nothing_that_was_committed(tmp_path):
+    sounds, folder, log = tmp_path / "sounds", tmp_path / "library", tmp_path / "log"
+    sounds.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(400):
+        soundfile.write(sounds / f"{index:03}.flac", rng.standard_normal(16000 * 5) / 8, 16000)
+    moments = random.Random(1)
+    kills = 0
+    for _ in range(10):
+        committed = committed_paths(folder)
+        log.write_bytes(b"")
+        process = subprocess.Popen([sys.executable, "-c", INDEX, folder, sounds, log])
+        wait_for_work(process, log)
+        time.sleep(moments.uniform(0, 0.25))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        assert not committed & set(log.read_text().split()), "a committed file was embedded again"
+    assert kills >= 5, "the runs were too short to be killed"
+    with sonovec.Library(folder) as library:
+        report = library.add(sounds)
+        assert report.counts.found == report.counts.indexed + report.counts.unchanged == 400
+        tracks = library.tracks()
+        assert sorted(Path(track.path).name for track in tracks) == [f"{index:03}.flac" for index in range(400)]
+        assert len({track.id for track in tracks}) == 400
+        segments = library._store.segments([track.id for track in tracks])
+        assert all(len(parts) == 1 for parts in segments.values()) and library._store.count() == (400, 400)
+        assert len(list(library.ledger.entries())) == 400
+
+
+def committed_paths(folder):
+    if not folder.exists():
+        return set()
+    with sonovec.Library(folder) as library:
+        return set() if library.config is None else {track.path for track in library.tracks()}
+
+
+def wait_for_work(process, log):
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not log.read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+#: A limit on the size of any file stands for a disk that is full: the same calls fail, with another number.
+FULL = """
+import resource, signal, sys
+import sonovec
+from sonovec.errors import SonovecError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+library = sonovec.Library(sys.argv[1])
+library.add(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
+try:
+    library.add(sys.argv[3])
+except SonovecError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE is a POSIX limit")
+def test_a_full_disk_is_one_clear_line_and_nothing_is_lost(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, count in (("few", 3), ("many", 60)):
+        (tmp_path / name).mkdir()
+        for index in range(count):
+            soundfile.write(tmp_path / name / f"{index}.wav", rng.standard_normal(8000) / 8, 8000)
+    command = [sys.executable, "-c", FULL, tmp_path / "library", tmp_path / "few", tmp_path / "many", "2000"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2, run.stderr
+    assert run.stdout.count("\n") == 1 and "library" in run.stdout and "space" in run.stdout
+    with sonovec.Library(tmp_path / "library") as library:
+        assert len(library) >= 3
+        report = library.add([tmp_path / "few", tmp_path / "many"])
+        assert report.counts.found == 63 and not report.failures and len(library) == 63
+
+
+#: Three hours as a WAV file of a few bytes a second would be large; FLAC of a slow tone is small.
+LONG = """
+import json, sys
+import psutil, sonovec
+
+e = sonovec.load("logmel").embed(sys.argv[1])
+info = psutil.Process().memory_info()
+print(json.dumps({"peak": getattr(info, "peak_wset", 0), "windows": len(e.windows), "end": e.times[-1, 1]}))
+import resource
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_three_hours_stay_under_a_gigabyte(tmp_path):
+    rate, hours = 16000, 3
+    tone = (np.sin(2 * np.pi * 220 * np.arange(rate * 10) / rate) * 8000).astype(np.int16)
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", rate, 1) as file:
+        for _ in range(hours * 360):
+            file.write(tone)
+    run = subprocess.run([sys.executable, "-c", LONG, tmp_path / "long.flac"], capture_output=True, text=True, check=True)
+    first, peak = run.stdout.splitlines()
+    result = json.loads(first)
+    assert result["end"] == hours * 3600
+    assert result["windows"] >= hours * 3600
+    kibibytes = int(peak) if sys.platform != "darwin" else int(peak) // 1024
+    assert kibibytes < 1_000_000
