@@ -1,0 +1,334 @@
+"""The user's own columns: a CSV with a row for a file, matched to the files of a run, and typed by what it holds."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sonovec.errors import UsageError
+from sonovec.library.records import RESERVED, TRACK_FIELDS, Value
+from sonovec.paths import display
+
+#: Names of the column that says which file a row is about, best first.
+PATH_COLUMNS = ("path", "file", "filename")
+#: Tags of a file that a column may correct; the other fields of a track are measured.
+CORRECTABLE = ("title", "artist", "album", "genre", "year")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What starts with a zero, such as 007, or has more digits than a number holds, is a name.
+_INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]{0,14})?(\.[0-9]+|(?<=[0-9])\.?)([eE][+-]?[0-9]{1,2})?")
+_BOOLS = {"true": True, "false": False, "yes": True, "no": False}
+_MOST_LISTED = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the CSV: the `line` it ends on, its file as it is `written` there, and its values."""
+
+    line: int
+    written: str
+    values: Mapping[str, Value]
+
+
+@dataclass(eq=False)
+class Metadata:
+    """The rows of one CSV, from `read_metadata`.
+
+    Attributes
+    ----------
+    path : Path
+        The CSV.
+    columns : dict of str to type
+        The columns that hold values, without the one that names the file; each is bool, int, float or str.
+    rows : list of Row
+        The rows in the order of the file.
+    """
+
+    path: Path
+    columns: dict[str, type]
+    rows: list[Row]
+    _roots: tuple[Path, ...] | None = field(default=None, init=False, repr=False)
+    _by_key: dict[str, Row] = field(default_factory=dict, init=False, repr=False)
+    _doubtful: dict[int, list[str]] = field(default_factory=dict, init=False, repr=False)
+    _used: set[int] = field(default_factory=set, init=False, repr=False)
+
+    def resolve(self, roots: Iterable[str | os.PathLike[str]]) -> None:
+        """Find the file of every row among the files under `roots` (folders or files).
+
+        A row names its file by its absolute path, by its path from the folder of the CSV or from a root, or, if only
+        one file has it, by its bare name. A row that fits several files is given to none of them; `unused` lists it.
+
+        Raises
+        ------
+        UsageError
+            Two rows are about one file.
+        """
+        paths = [_absolute(root) for root in roots]
+        names = {Path(_key(row.written)).name for row in self.rows}
+        files = [path for root in paths for path in _files(root, names)]
+        bases = [path if path.is_dir() else path.parent for path in paths]
+        matcher = _Matcher(_absolute(self.path.parent), bases, files)
+        by_key: dict[str, Row] = {}
+        self._doubtful = {}
+        for row in self.rows:
+            fitting = matcher.fitting(row.written)
+            if len(fitting) > 1:
+                self._doubtful[row.line] = fitting
+            for key in fitting if len(fitting) == 1 else ():
+                if key in by_key:
+                    raise _twice(self.path, by_key[key], row)
+                by_key[key] = row
+        self._by_key, self._roots = by_key, tuple(paths)
+
+    def lookup(
+        self, path: str | os.PathLike[str], roots: Iterable[str | os.PathLike[str]] = ()
+    ) -> dict[str, Value] | None:
+        """Give the values for a file that lies under `roots`, or None where no row is about it.
+
+        A tag that may be corrected (`CORRECTABLE`) is left out where its cell is empty; any other empty cell is None.
+        The first call for some roots looks through them, see `resolve`.
+
+        Raises
+        ------
+        UsageError
+            Two rows are about one file.
+        """
+        wanted = tuple(_absolute(root) for root in roots) or (_absolute(path),)
+        if wanted != self._roots:
+            self.resolve(wanted)
+        row = self._by_key.get(_key(_absolute(path)))
+        if row is None:
+            return None
+        self._used.add(row.line)
+        return dict(row.values)
+
+    def unused(self) -> list[str]:
+        """Give the files of the rows that no lookup has matched, as the CSV writes them, with what is in doubt."""
+        return [row.written + self._doubt(row) for row in self.rows if row.line not in self._used]
+
+    def _doubt(self, row: Row) -> str:
+        fitting = self._doubtful.get(row.line, [])
+        more = ", ..." if len(fitting) > _MOST_LISTED else ""
+        return f" (could be {', '.join(fitting[:_MOST_LISTED])}{more}: write its path)" if fitting else ""
+
+
+def read_metadata(csv_path: str | os.PathLike[str]) -> Metadata:
+    r"""Read a CSV of the user's own columns: UTF-8, separated by commas, semicolons or tabs, names in the first line.
+
+    A column is bool (true, false, yes, no), int, float or str: the first of these that holds all its values. A column
+    without any value is left out.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or has no column ``path``; a column's name cannot be stored or is taken; a line has too
+        many or too few cells; two lines are about one file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "mine.csv").write_text("path;bpm;mood\na.wav;120;calm\nb.wav;;wild\n")
+    ...     metadata = read_metadata(Path(folder, "mine.csv"))
+    >>> metadata.columns
+    {'bpm': <class 'int'>, 'mood': <class 'str'>}
+    >>> metadata.unused()
+    ['a.wav', 'b.wav']
+    """
+    path = Path(csv_path)
+    lines = _lines(path)
+    header = next(lines, None)
+    if header is None:
+        raise UsageError(f"metadata {display(path)} is empty; its first line names the columns, one of them 'path'")
+    names = [name.strip() for name in header[1]]
+    body = _body(path, names, lines)
+    key = _path_column(path, names)
+    columns = {
+        name: _column(path, name, [(line, cells[index].strip()) for line, cells in body])
+        for index, name in enumerate(names)
+        if index != key and _is_column(path, index, name, names, body)
+    }
+    rows = []
+    for number, (line, cells) in enumerate(body):
+        values = {name: cells_of[number] for name, (_, cells_of) in columns.items()}
+        given = {name: value for name, value in values.items() if value is not None or name not in CORRECTABLE}
+        rows.append(Row(line, cells[key].strip(), given))
+    _refuse_repeats(path, rows)
+    return Metadata(path, {name: kind for name, (kind, _) in columns.items()}, rows)
+
+
+# -- the file
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give the lines that are not blank, each with its number."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            delimiter = _delimiter(file.readline())
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield reader.line_num, cells
+    except OSError as error:
+        raise UsageError(f"cannot read metadata {display(path)}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"metadata {display(path)} is not UTF-8; save it as 'CSV UTF-8'") from error
+    except csv.Error as error:
+        raise UsageError(f'metadata {display(path)}, line {reader.line_num}: {error}; quote cells as "..."') from error
+
+
+def _delimiter(line: str) -> str:
+    """Give the one that cuts the names apart into most pieces; quoted ones do not count."""
+    return max(",;\t", key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
+
+
+def _body(path: Path, names: list[str], lines: Iterable[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    body = []
+    for line, cells in lines:
+        if len(cells) != len(names):
+            raise UsageError(
+                f"metadata {display(path)}, line {line}: {len(cells)} cells for {len(names)} columns; "
+                'give each column a cell, and quote a cell that holds the separator as "..."'
+            )
+        body.append((line, cells))
+    return body
+
+
+# -- columns
+
+
+def _path_column(path: Path, names: list[str]) -> int:
+    lowered = [name.lower() for name in names]
+    for name in PATH_COLUMNS:
+        if name in lowered:
+            return lowered.index(name)
+    listed = ", ".join(map(repr, names))
+    raise UsageError(f"metadata {display(path)} has no column 'path' but {listed}: name the column of the files 'path'")
+
+
+def _is_column(path: Path, index: int, name: str, names: list[str], body: list[tuple[int, list[str]]]) -> bool:
+    """Tell whether a column holds values, and refuse a name that cannot be stored."""
+    if not any(cells[index].strip() for _, cells in body):
+        return False
+    if fault := _fault(name, index, names):
+        raise UsageError(f"metadata {display(path)}: column {name!r} {fault}")
+    return True
+
+
+def _fault(name: str, index: int, names: list[str]) -> str | None:
+    lowered = name.lower()
+    taken = RESERVED | (TRACK_FIELDS.keys() - set(CORRECTABLE))
+    same = [other for other in names[:index] if other.lower() == lowered]
+    if not _NAME.fullmatch(name):
+        return f"(number {index + 1}) must be letters, digits and underscores; call it {_identifier(name)!r}"
+    if same:
+        return f"comes after a column {same[0]!r}; call it {name + '_2'!r}"
+    if lowered in taken:
+        return f"is a name that sonovec uses itself; call it {'my_' + name!r}"
+    if lowered in CORRECTABLE and name != lowered:
+        return f"differs from the tag {lowered!r} by case only; call it {lowered!r} to correct the tag"
+    return None
+
+
+def _identifier(name: str) -> str:
+    """Make a name that can be stored of one that cannot."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    made = re.sub(r"[^A-Za-z0-9_]+", "_", ascii_only).strip("_")
+    return made if _NAME.fullmatch(made) else f"column_{made}".rstrip("_")
+
+
+def _column(path: Path, name: str, cells: list[tuple[int, str]]) -> tuple[type, list[Value]]:
+    """Give the type of a column and its values; a tag has its type already."""
+    texts = [text for _, text in cells]
+    kind = TRACK_FIELDS[name] if name in CORRECTABLE else _kind(texts)
+    if kind is int and (bad := next(((line, text) for line, text in cells if text and not _INT.fullmatch(text)), None)):
+        line, text = bad
+        raise UsageError(
+            f"metadata {display(path)}, line {line}: {name}={text!r} must be a whole number, such as {name}=1999"
+        )
+    return kind, [_value(kind, text) for text in texts]
+
+
+def _kind(texts: Iterable[str]) -> type:
+    filled = [text for text in texts if text]
+    if all(text.lower() in _BOOLS for text in filled):
+        return bool
+    if all(_INT.fullmatch(text) for text in filled):
+        return int
+    return float if all(_FLOAT.fullmatch(text) for text in filled) else str
+
+
+def _value(kind: type, text: str) -> Value:
+    if not text:
+        return None
+    value: Value = _BOOLS[text.lower()] if kind is bool else kind(text)
+    return value
+
+
+# -- rows and files
+
+
+def _refuse_repeats(path: Path, rows: Iterable[Row]) -> None:
+    seen: dict[str, Row] = {}
+    for row in rows:
+        if not row.written:
+            raise UsageError(f"metadata {display(path)}, line {row.line}: no file; give its path, or delete the line")
+        first = seen.setdefault(_key(row.written), row)
+        if first is not row:
+            raise _twice(path, first, row)
+
+
+def _twice(path: Path, first: Row, second: Row) -> UsageError:
+    return UsageError(
+        f"metadata {display(path)}: line {first.line} ({first.written}) and line {second.line} ({second.written}) "
+        "are about one file; delete one of them"
+    )
+
+
+class _Matcher:
+    """Which of the files may be meant by what a row says."""
+
+    def __init__(self, csv_folder: Path, bases: list[Path], files: Iterable[Path]) -> None:
+        self._csv_folder, self._bases = csv_folder, bases
+        self._files = {_key(path) for path in files}
+        self._by_name: dict[str, list[str]] = {}
+        for key in sorted(self._files):
+            self._by_name.setdefault(Path(key).name, []).append(key)
+
+    def fitting(self, written: str) -> list[str]:
+        beside_csv = _key(self._csv_folder / written)  # an absolute path stays what it is
+        if beside_csv in self._files:
+            return [beside_csv]
+        from_bases = {_key(base / written) for base in self._bases} & self._files
+        return sorted(from_bases) or self._by_name.get(_key(written), [])
+
+
+def _files(root: Path, names: set[str]) -> Iterator[Path]:
+    """Give the files of some names under a root, through links to folders too, but into no folder twice."""
+    if not root.is_dir():
+        yield root
+        return
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in files if _key(name) in names)
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - keeps links
+
+
+def _key(path: str | os.PathLike[str]) -> str:
+    """Give one text for a path, however its accents are composed and its dots and separators are written."""
+    return unicodedata.normalize("NFC", display(os.path.normpath(path)))
