@@ -1,0 +1,78 @@
+"""The record that a model is added with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A file of weights: where it comes from and how it is checked.
+
+    `sha256` in hexadecimal, or the first digits of it where no more was published; `size` in bytes, None where it was not
+    published; `about` tells people how large it is.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    size: int | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice that shapes the vectors of a model: its default, what it may be, and what it means."""
+
+    default: object
+    allowed: tuple[object, ...]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything a user should know of a model before trusting its vectors.
+
+    Attributes
+    ----------
+    name, family, revision, summary, licence
+    rate : int
+        Sample rate in Hz that the model hears.
+    window_seconds, hop_seconds : float
+        One model input, and the step from one to the next.
+    dim : int
+        Length of a vector.
+    front_end : str
+        What the samples are turned into.
+    weights : tuple of WeightFile
+        Files to fetch; empty for a model that has none.
+    extras : tuple of str
+        Extras of sonovec to install for it.
+    options : mapping of str to Option
+    bf16_cosine : float or None
+        Lowest cosine of a bf16 vector with the float32 one that was measured or is promised; None forbids bf16.
+    trained_on : str
+    scores : mapping of str to float
+        Published scores, each with its protocol in the name; protocols are not comparable with each other.
+    reference : str
+        Paper and reference implementation.
+    """
+
+    name: str
+    family: str
+    revision: str
+    summary: str
+    licence: str
+    rate: int
+    window_seconds: float
+    hop_seconds: float
+    dim: int
+    front_end: str
+    weights: tuple[WeightFile, ...] = ()
+    extras: tuple[str, ...] = ()
+    options: Mapping[str, Option] = field(default_factory=dict)
+    bf16_cosine: float | None = None
+    trained_on: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    reference: str = ""

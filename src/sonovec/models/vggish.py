@@ -1,0 +1,186 @@
+"""``vggish``: the network of AudioSet's first embeddings, with the published PyTorch weights.
+
+The network is a VGG with six convolutions and three dense layers (Hershey et al., "CNN architectures for large-scale audio
+classification", 2017), over 96 frames of 64 mel bands. Three things go by its name, so each is an explicit option and stands
+in the passport. Google's released code gives the 128 numbers *before* an activation, which is the default here;
+torchvggish puts one more ReLU after them (``relu=True``). AudioSet's published features are those numbers after a PCA and a
+quantisation to 8 bits (``pca=True``): rounded, as torchvggish does; Google's code cuts off instead, which is at most 1 of
+255 less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.windows import WindowSpec
+from sonovec.errors import MissingExtraError, WeightsError
+from sonovec.features.logmel import VGGISH
+from sonovec.models.card import ModelCard, Option, WeightFile
+from sonovec.models.graph import Graph
+from sonovec.models.model import Model
+from sonovec.models.weights import resolve, sha256_of
+from sonovec.paths import atomic, cache_dir, display
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Code version of the network, for the graph's key.
+VERSION = "vggish-1"
+RELEASE = "https://github.com/harritaylor/torchvggish/releases/download/v0.1"
+NETWORK = WeightFile("vggish-10086976.pth", f"{RELEASE}/vggish-10086976.pth", "10086976", about="275 MiB")
+PCA = WeightFile("vggish_pca_params-970ea276.pth", f"{RELEASE}/vggish_pca_params-970ea276.pth", "970ea276", about="70 KiB")
+
+# 96 frames of 10 ms and the overlap that the last of them needs: a window is 15,600 samples long, and the next begins 96
+# frames later, so that windows hold the same frames as those cut from one long spectrogram.
+WINDOW = WindowSpec(length=15600, hop=15360)
+FRAMES = 96
+#: Channels of the convolutions; None is a pooling by 2.
+LAYERS = (64, None, 128, None, 256, 256, None, 512, 512, None)
+DENSE = (512 * 6 * 4, 4096, 4096, 128)
+QUANTISED_RANGE = 2.0
+
+CARDS = (
+    ModelCard(
+        name="vggish",
+        family="vggish",
+        revision="torchvggish-0.1",
+        summary="the VGG of AudioSet's first embeddings; the field's best-known baseline",
+        licence="Apache-2.0",
+        rate=VGGISH.rate,
+        window_seconds=WINDOW.length / VGGISH.rate,
+        hop_seconds=WINDOW.hop / VGGISH.rate,
+        dim=DENSE[-1],
+        front_end=VGGISH.describe(),
+        weights=(NETWORK, PCA),
+        extras=("torch",),
+        options={
+            "relu": Option(False, (False, True), "the numbers after one more ReLU, as torchvggish gives them"),
+            "pca": Option(False, (False, True), "PCA and 8-bit quantisation, as AudioSet's published features; 0 to 255"),
+        },
+        bf16_cosine=0.9999,
+        trained_on="a preliminary version of YouTube-8M (Google); not to be confused with AudioSet itself",
+        scores={"ESC-50 (EVAR linear probe) %": 68.2, "GTZAN (EVAR linear probe) %": 75.3},
+        reference="Hershey et al. 2017, https://arxiv.org/abs/1609.09430; "
+        "https://github.com/tensorflow/models/tree/master/research/audioset/vggish; "
+        "https://github.com/harritaylor/torchvggish",
+    ),
+)
+
+
+def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
+    """Build the model; `weights` is the folder that holds the published files, or, without PCA, the network's file."""
+    network = resolve(NETWORK, weights)
+    digest = sha256_of(network)
+    components = None
+    if options["pca"]:
+        file = resolve(PCA, weights)
+        digest += "+" + sha256_of(file)
+        components = _components(file)
+    return Model(
+        card=card,
+        options=options,
+        window=WINDOW,
+        dim=card.dim,
+        front_end=card.front_end,
+        weights_hash=digest,
+        features=lambda samples, coverage: VGGISH(samples)[:, None],
+        graph=Graph(
+            key=f"{VERSION}-{digest[:32]}",
+            input_shape=(1, FRAMES, VGGISH.n_mels),
+            torch_module=lambda: _load(network),
+            bf16=card.bf16_cosine is not None,
+        ),
+        finish=lambda array: _finish(array, bool(options["relu"]), components),
+    )
+
+
+def _finish(
+    array: NDArray[Any], relu: bool, components: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+) -> NDArray[np.float32]:
+    vectors = np.maximum(array, 0) if relu else array
+    if components is None:
+        return np.asarray(vectors, np.float32)
+    eigenvectors, means = components
+    # A row at a time: a product of matrices may round differently in another batch.
+    projected = np.stack([eigenvectors @ (vector - means) for vector in vectors])
+    clipped = np.clip(projected, -QUANTISED_RANGE, QUANTISED_RANGE)
+    return np.asarray(np.round((clipped + QUANTISED_RANGE) * np.float32(255 / (2 * QUANTISED_RANGE))), np.float32)
+
+
+def _network() -> nn.Module:
+    from torch import Tensor, nn
+
+    layers: list[nn.Module] = []
+    channels = 1
+    for out in LAYERS:
+        if out is None:
+            layers.append(nn.MaxPool2d(2))
+            continue
+        layers += [nn.Conv2d(channels, out, kernel_size=3, padding=1), nn.ReLU()]
+        channels = out
+    dense: list[nn.Module] = []
+    for before, after in zip(DENSE, DENSE[1:], strict=False):
+        dense += [nn.Linear(before, after), nn.ReLU()]
+
+    class VGGish(nn.Module):
+        """Names its parts as the published state dict does."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(*layers)
+            self.embeddings = nn.Sequential(*dense[:-1])
+
+        def forward(self, patches: Tensor) -> Tensor:
+            # TensorFlow, where the weights come from, flattens with the channels last.
+            return self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
+
+    return VGGish()
+
+
+def _load(file: Path) -> nn.Module:
+    network = _network()
+    state = _read(file)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(getattr(tensor, "shape", ())) for name, tensor in state.items()}
+    if found != expected:
+        odd = ", ".join(sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))[:4])
+        raise WeightsError(f"{display(file)}: not weights of VGGish (differs in {odd}); give weights= the published file")
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError("vggish needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'") from None
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises many kinds for a file that is not its own
+        reason = " ".join(str(error).split())[:120]
+        raise WeightsError(f"{display(file)}: not a file of PyTorch weights ({reason}); fetch {file.name} again") from error
+    if not isinstance(state, dict):
+        raise WeightsError(f"{display(file)}: holds a {type(state).__name__} and no state dict; fetch {file.name} again")
+    return state
+
+
+@lru_cache(maxsize=4)
+def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
+    kept = cache_dir() / "graphs" / f"{VERSION}-pca-{sha256_of(file)[:32]}.npz"
+    if not kept.exists():
+        state = _read(file)
+        try:
+            eigenvectors, means = (state[name].numpy() for name in ("pca_eigen_vectors", "pca_means"))
+        except KeyError as error:
+            raise WeightsError(f"{display(file)}: has no {error}; give weights= the published {PCA.name}") from None
+        with atomic(kept) as temporary:
+            np.savez(temporary, eigenvectors=eigenvectors, means=means)
+    with np.load(kept) as arrays:
+        return arrays["eigenvectors"].astype(np.float32), arrays["means"].astype(np.float32).reshape(-1)

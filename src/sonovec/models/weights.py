@@ -1,0 +1,153 @@
+"""Files of weights: the user's own, the cache's, or a download that is checked, resumable and never half there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sonovec.errors import WeightsError
+from sonovec.models.card import WeightFile
+from sonovec.paths import cache_dir, display
+
+if TYPE_CHECKING:
+    import httpx
+
+#: Called with the bytes that are there and the bytes in all, None where the server does not say.
+Progress = Callable[[int, int | None], None]
+
+BLOCK = 1 << 20
+TIMEOUT_SECONDS = 20.0
+ATTEMPTS = 3
+
+
+def folder() -> Path:
+    """Where fetched weights lie, and where to put them by hand."""
+    return cache_dir() / "weights"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    stat = path.stat()
+    return _sha256_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)  # large files are asked for more than once: when they are found, and for the passport
+def _sha256_of(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress | None = None) -> Path:
+    """Find a file of weights: what the user named, else the cache, else a download.
+
+    Parameters
+    ----------
+    file : WeightFile
+    explicit : Path, optional
+        A file, or a folder that holds it under its published name. It is taken as it is: weights of one's own have
+        another hash than the published ones, and the passport holds the hash of what was used.
+    progress : callable, optional
+
+    Raises
+    ------
+    WeightsError
+        If `explicit` does not hold it, the cached file is not what was published, or the download fails. The message
+        says which file, how large, from where, and where to put it by hand.
+    """
+    if explicit is not None:
+        return _named(file, explicit)
+    target = folder() / file.name
+    if target.exists():
+        _check(file, target, f"delete it to fetch it again: {display(target)}")
+        return target
+    download(file, target, progress)
+    return target
+
+
+def _named(file: WeightFile, explicit: Path) -> Path:
+    found = explicit / file.name if explicit.is_dir() else explicit
+    if not found.is_file():
+        raise WeightsError(f"{display(found)}: no such file of weights; give weights= the folder that holds {file.name}")
+    return found
+
+
+def _check(file: WeightFile, path: Path, remedy: str) -> None:
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
+        raise WeightsError(f"{display(path)}: has {size} bytes and should have {file.size}; {remedy}")
+    digest = sha256_of(path)
+    if not digest.startswith(file.sha256):
+        raise WeightsError(f"{display(path)}: its SHA-256 begins {digest[:16]} and should begin {file.sha256[:16]}; {remedy}")
+
+
+def download(file: WeightFile, target: Path, progress: Progress | None = None) -> None:
+    """Fetch a file over HTTPS (plain HTTP only from this machine itself), check it, and put it in place at once.
+
+    What arrived before a connection broke is kept beside the target and taken up again.
+    """
+    import httpx
+
+    _need_secure(file.url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        with httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client:
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    _fetch(client, file.url, part, progress)
+                    break
+                except httpx.TransportError:
+                    if attempt == ATTEMPTS:
+                        raise
+    except (httpx.HTTPError, OSError) as error:
+        raise WeightsError(f"{_told(file, target)} ({_one_line(error)})") from error
+    try:
+        _check(file, part, f"what {file.url} sends is not what was published; nothing was kept")
+    except WeightsError:
+        part.unlink()
+        raise
+    part.replace(target)
+
+
+def _need_secure(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise WeightsError(f"{url}: weights are fetched over https only; put https:// in the card")
+
+
+def _fetch(client: httpx.Client, url: str, part: Path, progress: Progress | None) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+    with client.stream("GET", url, headers=headers) as response:
+        if response.status_code == 416:  # nothing is left to send: what is there is whole, or wrong and found out below
+            return
+        response.raise_for_status()
+        resumed = response.status_code == 206
+        have = have if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if resumed else "wb") as file:
+            for block in response.iter_raw(BLOCK):
+                file.write(block)
+                have += len(block)
+                if progress:
+                    progress(have, total)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _told(file: WeightFile, target: Path) -> str:
+    size = f" ({file.about})" if file.about else ""
+    return (
+        f"{file.name}{size} could not be fetched from {file.url}; fetch it by hand and put it at {display(target)}, "
+        "or give weights= (--weights) the folder that holds it"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

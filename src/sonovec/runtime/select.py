@@ -1,0 +1,50 @@
+"""Choose the runtime for a graph: CUDA where there is one and PyTorch can use it, else OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import shutil
+from ctypes.util import find_library
+from importlib.util import find_spec
+
+from sonovec.errors import UsageError
+from sonovec.runtime.network import DEVICES, PRECISIONS, Graph, Network
+
+
+def open_network(graph: Graph, precision: str = "auto", device: str = "auto") -> Network:
+    """Make a graph ready to run.
+
+    Parameters
+    ----------
+    graph : Graph
+    precision : {"auto", "f32", "bf16"}
+        ``"auto"`` takes bf16 where the device has it and the graph allows it, else float32.
+    device : {"auto", "cpu", "cuda"}
+        ``"auto"`` takes CUDA where there is an NVIDIA driver and a PyTorch that can use it.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or the device or the precision is not to be had here.
+    MissingExtraError
+        If PyTorch is needed, to convert a graph for the first time or for CUDA, and not installed.
+    """
+    for name, value, known in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
+        if value not in known:
+            raise UsageError(f"{name}={value!r} is unknown; give one of: {', '.join(known)}")
+    if device == "cuda" or (device == "auto" and _cuda_is_usable()):
+        from sonovec.runtime.torch_runtime import TorchNetwork
+
+        return TorchNetwork(graph, precision, "cuda")
+    from sonovec.runtime.openvino_runtime import OpenVinoNetwork
+
+    return OpenVinoNetwork(graph, precision)
+
+
+def _cuda_is_usable() -> bool:
+    """Looks for a driver first, so that PyTorch is not imported in vain: that takes a second or more."""
+    driver = find_library("cuda") or find_library("nvcuda") or shutil.which("nvidia-smi")
+    if not driver or find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
