@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+from torchvggish import torchvggish as reference
+from torchvggish.vggish_input import wavfile_to_examples
 
 import sonovec
 from sonovec.audio.scan import Found, scan
@@ -31,6 +33,7 @@ from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
 
 Vectors = list[np.ndarray]
+WEIGHTS = "vggish-10086976.pth"
 
 
 def main() -> None:
@@ -65,18 +68,17 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_weights(folder: Path) -> None:
-    """Seeded random weights under the published names, in PyTorch's own format."""
-    from torchvggish.vggish import VGGish
+def reference_network() -> torch.nn.Module:
+    """torchvggish's own network, without its download and without its extra ReLU, so that the numbers can be compared."""
+    network = reference.VGG(reference.make_layers(), postprocess=False)
+    network.embeddings = network.embeddings[:-1]
+    return network.eval()
 
+
+def write_weights(folder: Path) -> None:
+    """Seeded random weights under the published name, in PyTorch's own format."""
     torch.manual_seed(0)
-    network = VGGish(urls={}, pretrained=False, preprocess=False, postprocess=False)
-    state = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith("pproc")}
-    torch.save(state, folder / "vggish-10086976.pth")
-    torch.save(
-        {"pca_eigen_vectors": torch.eye(128), "pca_means": torch.zeros(128, 1)},
-        folder / "vggish_pca_params-970ea276.pth",
-    )
+    torch.save(reference_network().state_dict(), folder / WEIGHTS)
 
 
 def sonovec_road(encoder: Encoder) -> Callable[[list[str]], Vectors]:
@@ -91,17 +93,17 @@ def sonovec_road(encoder: Encoder) -> Callable[[list[str]], Vectors]:
 
 
 def torchvggish_road(folder: Path) -> Callable[[list[str]], Vectors]:
-    """torchvggish as its users run it, file by file, but without its extra ReLU so that the numbers can be compared."""
-    from torchvggish.vggish import VGGish
-
-    network = VGGish(urls={}, pretrained=False, preprocess=True, postprocess=False)
-    network.load_state_dict(torch.load(folder / "vggish-10086976.pth", weights_only=True), strict=False)
-    network.embeddings = torch.nn.Sequential(*list(network.embeddings)[:-1])
-    network.eval()
+    """torchvggish as its users run it, a file at a time; a clip that is too short gives it nothing."""
+    network = reference_network()
+    network.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
 
     def road(files: list[str]) -> Vectors:
+        vectors = []
         with torch.inference_mode():
-            return [np.atleast_2d(network(file).numpy()) for file in files]
+            for file in files:
+                examples = wavfile_to_examples(file)
+                vectors.append(network(examples).numpy() if len(examples) else np.empty((0, 128), np.float32))
+        return vectors
 
     return road
 

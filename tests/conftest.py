@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
+import numpy as np
 import pytest
 
 hypothesis.settings.register_profile("local", deadline=None)
@@ -77,3 +80,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             f"FAILED: {len(skipped)} tests of real data skipped although {data_folder()} exists: {', '.join(skipped)}",
             red=True,
         )
+
+
+@pytest.fixture(scope="session")
+def vggish_golden() -> tuple[ModuleType, dict[str, np.ndarray]]:
+    """The script that made the golden file of VGGish, whose sounds and weights the tests make again, and the file."""
+    script = Path(__file__).parent / "golden" / "make_vggish.py"
+    spec = importlib.util.spec_from_file_location("make_vggish", script)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with np.load(module.GOLDEN) as arrays:
+        return module, dict(arrays)
+
+
+@pytest.fixture(scope="session")
+def vggish_weights(vggish_golden: tuple[ModuleType, dict[str, np.ndarray]], tmp_path_factory) -> Path:
+    """A folder with random weights of VGGish under the published names, in PyTorch's own format."""
+    import torch
+
+    made, _ = vggish_golden
+    folder = tmp_path_factory.mktemp("vggish")
+    for name, arrays in (
+        ("vggish-10086976.pth", made.weights()),
+        ("vggish_pca_params-970ea276.pth", made.components()),
+    ):
+        torch.save({key: torch.from_numpy(array) for key, array in arrays.items()}, folder / name)
+    return folder

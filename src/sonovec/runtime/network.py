@@ -11,11 +11,6 @@ from numpy.typing import NDArray
 PRECISIONS = ("auto", "f32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
 
-#: Rows of the compiled shapes: a short clip fits the small one, a folder fills the large one. A batch is filled up to the
-#: next shape with rows that are thrown away, so that a row is always computed in one of these few ways.
-BATCH_SIZES = (8, 32)
-
-
 class Graph(Protocol):
     """What to execute; `sonovec.models.graph.Graph` is one."""
 

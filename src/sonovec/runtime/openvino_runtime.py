@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.paths import cache_dir
-from sonovec.runtime.network import BATCH_SIZES, Graph, padded
+from sonovec.runtime.network import Graph, padded
+
+#: Rows of the compiled shapes: one window is answered at once, a folder runs at full speed. More shapes gain nothing (a
+#: larger batch is no faster on one thread) and cost memory, since each has its own copy of the weights.
+BATCH_SIZES = (1, 16)
 
 
 class OpenVinoNetwork:

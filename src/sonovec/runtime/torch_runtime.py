@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import MissingExtraError, UsageError
-from sonovec.runtime.network import BATCH_SIZES, Graph, padded
+from sonovec.runtime.network import Graph, padded
+
+#: Rows of the shapes that are run: a window, a clip, a folder.
+BATCH_SIZES = (1, 16, 128)
 
 
 class TorchNetwork:
-    """A graph on a device of PyTorch's: the same fixed shapes as on the CPU, one call at a time."""
+    """A graph on a device of PyTorch's: a few fixed shapes, one call at a time."""
 
     streams = 1
 

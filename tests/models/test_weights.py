@@ -1,0 +1,150 @@
+"""Downloads against a real HTTP server that supports ranges, breaks off, lies, or is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from sonovec.errors import WeightsError
+from sonovec.models import weights
+from sonovec.models.card import WeightFile
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        server.requests.append(self.headers.get("Range"))
+        content, start = server.content, 0
+        if server.ranges and (wanted := self.headers.get("Range")):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        if start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else server.status)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        stop = server.breaks.pop(0) if server.breaks else len(content)
+        self.wfile.write(content[start : max(start, stop)])
+        if stop < len(content):
+            self.wfile.flush()
+            self.connection.close()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.content, server.ranges, server.breaks, server.requests, server.status = CONTENT, True, [], [], 200
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SONOVEC_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "weights"
+
+
+def described(server, **changes):
+    url = f"http://127.0.0.1:{server.server_port}/net.pth"
+    return WeightFile(**{"name": "net.pth", "url": url, "sha256": DIGEST, "size": len(CONTENT), "about": "2.9 MiB", **changes})
+
+
+def test_a_file_is_fetched_once_and_then_found(server, cache):
+    seen = []
+    path = weights.resolve(described(server), progress=lambda have, total: seen.append((have, total)))
+    assert path == cache / "net.pth" and path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert weights.resolve(described(server)) == path
+    assert len(server.requests) == 1
+    assert [file.name for file in cache.iterdir()] == ["net.pth"]
+
+
+def test_a_prefix_of_the_hash_is_enough_and_no_size_is_needed(server, cache):
+    assert weights.resolve(described(server, sha256=DIGEST[:8], size=None)).read_bytes() == CONTENT
+
+
+def test_what_arrived_before_a_break_is_taken_up_again(server, cache):
+    server.breaks = [1_000_000, 2_000_000]
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
+    assert [wanted is None for wanted in server.requests] == [True, False, False]
+
+
+def test_it_resumes_in_another_run(server, cache):
+    server.breaks = [500_000, 500_000, 500_000]
+    with pytest.raises(WeightsError, match=r"net\.pth \(2\.9 MiB\) could not be fetched from http://127"):
+        weights.resolve(described(server))
+    assert not (cache / "net.pth").exists() and (cache / "net.pth.part").exists()
+    server.requests.clear()
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
+    assert server.requests[0] is not None
+
+
+def test_a_server_without_ranges_starts_over(server, cache):
+    server.ranges, server.breaks = False, [1_000_000]
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
+
+
+def test_a_whole_part_that_was_not_put_in_place_is(server, cache):
+    cache.mkdir(parents=True)
+    (cache / "net.pth.part").write_bytes(CONTENT)
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("changes", [{"sha256": "0" * 64}, {"size": 5}])
+def test_what_is_not_what_was_published_is_not_kept(server, cache, changes):
+    with pytest.raises(WeightsError, match="is not what was published; nothing was kept"):
+        weights.resolve(described(server, **changes))
+    assert list(cache.iterdir()) == []
+
+
+def test_an_error_of_the_server_is_told(server, cache):
+    server.status = 404
+    with pytest.raises(WeightsError, match="404"):
+        weights.resolve(described(server))
+
+
+def test_offline_says_which_file_how_large_from_where_and_where_to_put_it(cache):
+    file = WeightFile("net.pth", "https://localhost:1/net.pth", DIGEST, about="2.9 MiB")
+    with pytest.raises(WeightsError) as raised:
+        weights.resolve(file)
+    message = str(raised.value)
+    for part in ("net.pth (2.9 MiB)", "https://localhost:1/net.pth", str(cache / "net.pth"), "--weights"):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_a_tampered_file_in_the_cache_is_refused_with_both_hashes(server, cache):
+    path = weights.resolve(described(server))
+    path.write_bytes(CONTENT[:-1] + b"x")
+    with pytest.raises(WeightsError, match=f"should begin {DIGEST[:16]}; delete it to fetch it again"):
+        weights.resolve(described(server))
+    path.write_bytes(CONTENT[:100])
+    with pytest.raises(WeightsError, match="has 100 bytes and should have 3000000"):
+        weights.resolve(described(server))
+
+
+def test_plain_http_to_elsewhere_is_refused(cache):
+    with pytest.raises(WeightsError, match="over https only"):
+        weights.resolve(WeightFile("net.pth", "http://example.org/net.pth", DIGEST))
+
+
+def test_a_file_of_ones_own_is_taken_as_it_is(tmp_path, cache):
+    file = WeightFile("net.pth", "https://localhost:1/net.pth", DIGEST)
+    (tmp_path / "net.pth").write_bytes(b"mine")
+    assert weights.resolve(file, tmp_path) == tmp_path / "net.pth"
+    assert weights.resolve(file, tmp_path / "net.pth") == tmp_path / "net.pth"
+    with pytest.raises(WeightsError, match=r"other: no such file of weights; give weights= the folder that holds net\.pth"):
+        weights.resolve(file, tmp_path / "other")
