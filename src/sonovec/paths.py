@@ -27,15 +27,28 @@ def data_dir() -> Path:
     return Path(platformdirs.user_data_dir("sonovec", appauthor=False))
 
 
-def display(path: str | os.PathLike[str]) -> str:
-    r"""Text of a path that can always be printed and stored: bytes that are not UTF-8 become ``\\xNN``.
+# What would break a line, move the cursor or reorder text: C0, DEL, C1, line and paragraph separators, bidi controls.
+_UNPRINTABLE = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _UNPRINTABLE}
+
+
+def display(path: str | bytes | os.PathLike[str]) -> str:
+    r"""Text of a path on one line that can always be printed and stored.
+
+    Bytes that are not UTF-8 become ``\xNN``; control characters, line breaks included, are escaped.
 
     Examples
     --------
     >>> display("a b.wav")
     'a b.wav'
+    >>> print(display("two\nlines.wav"))
+    two\nlines.wav
     """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a surrogate pair: no file can be called that, yet errors must name it
+        text = os.fsdecode(path).encode("utf-8", "backslashreplace").decode()
+    return text.translate(_ESCAPES)
 
 
 @contextmanager
