@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from sonovec.audio.stream import open_mono
+from sonovec.audio.memory import open_waveform
+from sonovec.audio.stream import MonoStream, open_mono
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import Windows, WindowSpec, frame
 from sonovec.errors import AudioError, SonovecError
@@ -109,14 +111,16 @@ def run(
     if network is not None:
         streams = min(network.streams, workers)
         threads += [threading.Thread(target=state.guarded, args=(state.infer,), daemon=True) for _ in range(streams)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield from state.results()
-    finally:
-        state.stop()
+    # The threads here are as many as there are cores; more of them inside a small matrix product only get in the way.
+    with threadpool_limits(1, user_api="blas"):
         for thread in threads:
-            thread.join()
+            thread.start()
+        try:
+            yield from state.results()
+        finally:
+            state.stop()
+            for thread in threads:
+                thread.join()
 
 
 def available_cores() -> int:
@@ -219,7 +223,7 @@ class _Run:
 
     def _decode_one(self, job: _Job) -> None:
         raw, source = job.raw, job.raw.source
-        with open_mono(source.sound, self._model.card.rate, start=source.start, end=source.end) as stream:
+        with _open(source, self._model.card.rate) as stream:
             for windows in frame(stream, self._spec):
                 features = self._model.features(windows.samples, windows.coverage)
                 vectors = raw.add(windows, self._model.dim)
@@ -283,3 +287,9 @@ class _Run:
 
 def _name(source: Source) -> str:
     return display(source.path) if source.path else "samples in memory"
+
+
+def _open(source: Source, rate: int) -> MonoStream:
+    if isinstance(source.sound, Waveform):
+        return open_waveform(source.sound, rate, source.start, source.end)
+    return open_mono(source.sound, rate, source.start, source.end)

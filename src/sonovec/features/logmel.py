@@ -119,6 +119,8 @@ class LogMel:
         result = np.empty((len(samples), self.frames(samples.shape[1]), self.n_mels), np.float32)
         # One row at a time: what it needs stays in the cache, and its bits cannot depend on the batch.
         for row, out in zip(np.ascontiguousarray(samples, np.float32), result, strict=True):
+            if not len(out):
+                break
             framed = sliding_window_view(row, self.window_length)[:: self.hop_length] * window
             spectrum = np.fft.rfft(framed, self.fft_length)[:, first:last]
             energy = spectrum.real**2 + spectrum.imag**2

@@ -263,9 +263,11 @@ class Ingest:
             "channels": embedding.channels,
             "codec": embedding.codec,
             "silent": bool(embedding.silent.all()),
-            "notes": "; ".join(embedding.notes) or None,
         }
-        return Track(content, embedding.vector, {**read_tags(path), **own, **self._fields_of_user(path)})
+        tags = read_tags(path)
+        notes = [str(tags.pop("notes"))] if tags.get("notes") else []
+        own["notes"] = "; ".join([*embedding.notes, *notes]) or None
+        return Track(content, embedding.vector, {**tags, **own, **self._fields_of_user(path)})
 
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)

@@ -174,6 +174,8 @@ class Library:
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         rows = None if metadata is None else read_metadata(metadata)
+        if rows is not None:
+            rows.resolve(roots)
         self._refuse_foreign_folder()
         encoder = self.encoder
         remedy = "wait for it or stop it; searching works meanwhile"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Called with the bytes that are there and the bytes in all, None where the server does not say.
 Progress = Callable[[int, int | None], None]
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
 TIMEOUT_SECONDS = 20.0
 ATTEMPTS = 3
 
