@@ -69,7 +69,7 @@ def parse() -> argparse.Namespace:
 
 
 def reference_network() -> torch.nn.Module:
-    """torchvggish's own network, without its download and without its extra ReLU, so that the numbers can be compared."""
+    """Torchvggish's own network, without its download and without its extra ReLU, so that the numbers can be compared."""
     network = reference.VGG(reference.make_layers(), postprocess=False)
     network.embeddings = network.embeddings[:-1]
     return network.eval()
@@ -93,7 +93,7 @@ def sonovec_road(encoder: Encoder) -> Callable[[list[str]], Vectors]:
 
 
 def torchvggish_road(folder: Path) -> Callable[[list[str]], Vectors]:
-    """torchvggish as its users run it, a file at a time; a clip that is too short gives it nothing."""
+    """Torchvggish as its users run it, a file at a time; a clip that is too short gives it nothing."""
     network = reference_network()
     network.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
 

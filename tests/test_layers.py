@@ -12,7 +12,10 @@ HEAVY = ["numpy", "pyarrow", "lancedb", "openvino", "torch", "soundfile", "soxr"
 
 @pytest.mark.parametrize(
     "code",
-    ["import sonovec", "import contextlib, sonovec.cli.main as m\nwith contextlib.suppress(SystemExit): m.main(['--help'])"],
+    [
+        "import sonovec",
+        "import contextlib, sonovec.cli.main as m\nwith contextlib.suppress(SystemExit): m.main(['--help'])",
+    ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(code):
     check = f"{code}\nimport sys; print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"

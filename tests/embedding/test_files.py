@@ -45,7 +45,13 @@ def read_csv(path):
     dim = sum(name.startswith("v") for name in rows[0])
     vectors = np.array([[row[f"v{i}"] for i in range(dim)] for row in rows], np.float32)
     passport = json.loads(files.sidecar(path).read_text())["passport"]
-    return vectors, [r["path"] for r in rows], [float(r["start"]) for r in rows], [float(r["end"]) for r in rows], passport
+    return (
+        vectors,
+        [r["path"] for r in rows],
+        [float(r["start"]) for r in rows],
+        [float(r["end"]) for r in rows],
+        passport,
+    )
 
 
 READERS = {".npy": read_npy, ".npz": read_npz, ".parquet": read_parquet, ".jsonl": read_jsonl, ".csv": read_csv}
@@ -76,7 +82,9 @@ def test_nothing_to_write_is_still_a_file(tmp_path, ending):
 
 
 def test_an_unknown_ending_is_refused_and_the_known_ones_named(tmp_path):
-    with pytest.raises(UsageError, match=r"out.xls: unknown ending '.xls'; give one of: .npy, .npz, .parquet, .jsonl, .csv"):
+    with pytest.raises(
+        UsageError, match=r"out.xls: unknown ending '.xls'; give one of: .npy, .npz, .parquet, .jsonl, .csv"
+    ):
         files.check_target(tmp_path / "out.xls")
 
 

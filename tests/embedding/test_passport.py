@@ -7,7 +7,9 @@ import pytest
 from sonovec.embedding.passport import Passport
 from sonovec.errors import PassportError
 
-PASSPORT = Passport("vggish", "1", {"pca": False}, "abc", "mel-1", "soxr-1", "mean-1", 16000, 15600, 15360, "pad", "f32")
+PASSPORT = Passport(
+    "vggish", "1", {"pca": False}, "abc", "mel-1", "soxr-1", "mean-1", 16000, 15600, 15360, "pad", "f32"
+)
 
 
 def test_json_round_trip_is_exact():

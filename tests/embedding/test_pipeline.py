@@ -80,7 +80,9 @@ def test_threads_change_nothing(encoder, cores):
     sources = [Source(sound) for sound in sounds([1000, 50_000, 3, 7000, 12_345])]
     raws = list(run(sources, encoder._model, encoder.window, encoder._network, cores))
     for raw, sound in zip(raws, sources, strict=True):
-        np.testing.assert_allclose(np.concatenate(raw.vectors), encoder.embed(sound.sound).windows, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            np.concatenate(raw.vectors), encoder.embed(sound.sound).windows, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_order_is_the_inputs_whatever_takes_longest(encoder):

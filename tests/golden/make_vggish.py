@@ -28,6 +28,7 @@ SHAPES = {
 }
 CLIP_SAMPLES, CLIP_STEP = 160_000, 97
 
+
 def sounds() -> dict[str, np.ndarray]:
     """Sounds at 16 kHz, float32: noise, tones, silence, a click, and noise that is far too loud."""
     rng = np.random.default_rng(0)
@@ -44,6 +45,7 @@ def sounds() -> dict[str, np.ndarray]:
         "loud": (rng.standard_normal(16_000) * 30).astype(np.float32),
     }
 
+
 def weights() -> dict[str, np.ndarray]:
     """A state dict of random weights, scaled so that signals neither die nor explode."""
     rng = np.random.default_rng(1)
@@ -54,6 +56,7 @@ def weights() -> dict[str, np.ndarray]:
         state[f"{name}.bias"] = rng.standard_normal(shape[0], np.float32) * np.float32(0.1)
     return state
 
+
 def components() -> dict[str, np.ndarray]:
     """Random PCA parameters of a size that uses the range of the quantisation, and its limits."""
     rng = np.random.default_rng(2)
@@ -62,12 +65,14 @@ def components() -> dict[str, np.ndarray]:
         "pca_means": rng.standard_normal((128, 1), np.float32),
     }
 
+
 def clip_start(path: Path) -> np.ndarray:
     """The first samples of a clip, mono float32, at its own rate."""
     import soundfile
 
     samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
     return samples.mean(axis=1)[:CLIP_SAMPLES]
+
 
 def main() -> None:
     import torch
@@ -101,6 +106,7 @@ def main() -> None:
         golden[f"clip/{path.parent.name}/{path.name}"] = examples.astype(np.float32).reshape(-1)[::CLIP_STEP]
     np.savez_compressed(GOLDEN, **golden)
     print(GOLDEN, GOLDEN.stat().st_size, "bytes,", len(golden), "arrays")
+
 
 if __name__ == "__main__":
     main()

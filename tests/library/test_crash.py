@@ -139,7 +139,9 @@ def test_three_hours_stay_under_a_gigabyte(tmp_path):
     with soundfile.SoundFile(tmp_path / "long.flac", "w", rate, 1) as file:
         for _ in range(hours * 360):
             file.write(tone)
-    run = subprocess.run([sys.executable, "-c", LONG, tmp_path / "long.flac"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", LONG, tmp_path / "long.flac"], capture_output=True, text=True, check=True
+    )
     first, peak = run.stdout.splitlines()
     result = json.loads(first)
     assert result["end"] == hours * 3600

@@ -120,8 +120,8 @@ def test_the_right_seconds_of_a_long_file_are_found(tmp_path, library):
     assert (back.query_start, back.query_end, back.start, back.end) == (20, 30, 20, 30)
 
 
-def test_search_by_vector_samples_waveform_and_id(made):
-    _, paths, library, _ = made
+def test_search_by_vector_samples_and_id(made):
+    _, _, library, _ = made
     track = library.tracks()[0]
     embedding = library.encoder.embed(track.path)
     by_vector = library.search(embedding.vector, limit=3)
@@ -287,7 +287,7 @@ def test_awkward_names_round_trip(tmp_path, library):
     folder.mkdir()
     raw = [b"with space.wav", b"quote'\"`.wav", b"new\nline.wav", b"latin-\xe9.wav", "snow ☃.wav".encode(), b"%_\\.wav"]
     for seed, name in enumerate(raw):
-        write_sound(os.fsdecode(os.path.join(os.fsencode(folder), name)), seed)
+        write_sound(folder / os.fsdecode(name), seed)
     report = library.add(folder)
     assert report.counts.indexed == len(raw) and not report.failures
     assert library.add(folder).counts.unchanged == len(raw)
@@ -334,7 +334,10 @@ def test_a_second_indexer_is_told_who_is_at_it(sounds, library):
     def second(progress):
         if not seen:
             run = subprocess.run(
-                [sys.executable, "-c", code, library.location.address, sounds], capture_output=True, text=True, check=False
+                [sys.executable, "-c", code, library.location.address, sounds],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             seen.append(run.stderr)
 

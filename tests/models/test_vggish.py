@@ -80,9 +80,7 @@ print(e.vector.shape, [m for m in ("torch",) if m in sys.modules])
 
 def test_torch_is_not_imported_once_the_network_is_converted(vggish_weights):
     sonovec.load("vggish", weights=vggish_weights, pca=True).embed((np.zeros(16000, np.float32), 16000))
-    run = subprocess.run(
-        [sys.executable, "-c", CONVERTED, vggish_weights], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", CONVERTED, vggish_weights], capture_output=True, text=True, check=True)
     assert run.stdout == "(128,) []\n"
 
 

@@ -59,7 +59,9 @@ def cache(tmp_path, monkeypatch):
 
 def described(server, **changes):
     url = f"http://127.0.0.1:{server.server_port}/net.pth"
-    return WeightFile(**{"name": "net.pth", "url": url, "sha256": DIGEST, "size": len(CONTENT), "about": "2.9 MiB", **changes})
+    return WeightFile(
+        **{"name": "net.pth", "url": url, "sha256": DIGEST, "size": len(CONTENT), "about": "2.9 MiB", **changes}
+    )
 
 
 def test_a_file_is_fetched_once_and_then_found(server, cache):
@@ -146,5 +148,7 @@ def test_a_file_of_ones_own_is_taken_as_it_is(tmp_path, cache):
     (tmp_path / "net.pth").write_bytes(b"mine")
     assert weights.resolve(file, tmp_path) == tmp_path / "net.pth"
     assert weights.resolve(file, tmp_path / "net.pth") == tmp_path / "net.pth"
-    with pytest.raises(WeightsError, match=r"other: no such file of weights; give weights= the folder that holds net\.pth"):
+    with pytest.raises(
+        WeightsError, match=r"other: no such file of weights; give weights= the folder that holds net\.pth"
+    ):
         weights.resolve(file, tmp_path / "other")

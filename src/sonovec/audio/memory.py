@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sonovec.audio.decode import BLOCK, AudioInfo
 from sonovec.audio.stream import MonoStream
 from sonovec.audio.waveform import Waveform
-from sonovec.errors import AudioError, UsageError
+from sonovec.errors import AudioError
 
 NAME = "samples in memory"
 

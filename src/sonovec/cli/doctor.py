@@ -136,7 +136,9 @@ def _round_trip() -> Iterator[Finding]:
     file.seek(0)
     samples, rate = soundfile.read(file, dtype="float32")
     embedding = load().embed((samples, rate))
-    yield Finding("sound to vector", "ok", f"a tone became {len(embedding.vector)} numbers ({embedding.passport.model})")
+    yield Finding(
+        "sound to vector", "ok", f"a tone became {len(embedding.vector)} numbers ({embedding.passport.model})"
+    )
 
 
 def _library(location: str, token: str | None) -> Iterator[Finding]:

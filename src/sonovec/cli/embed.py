@@ -12,7 +12,7 @@ from sonovec.cli.options import add_options, encoder_options, encoder_settings, 
 from sonovec.cli.output import print_json, progress_bar, warn
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding, Failure
+    from sonovec.embedding.embedding import Embedding
 
 
 @click.command()
@@ -39,8 +39,8 @@ def embed(
     """
     from sonovec.audio.scan import Found, scan
     from sonovec.embedding import files
-    from sonovec.embedding.encoder import load
     from sonovec.embedding.embedding import Failure
+    from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models import registry
     from sonovec.paths import display

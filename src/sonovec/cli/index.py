@@ -50,7 +50,7 @@ def index(
         model=model,
         weights=weights,
         segment_seconds=segment_seconds,
-        **encoder_settings(options, **settings),
+        **encoder_settings(options, **settings),  # type: ignore[arg-type]
     )
     with made:
         report = add_with_progress(made, paths, metadata=metadata, prune=prune)

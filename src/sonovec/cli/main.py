@@ -41,7 +41,9 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
     except click.Abort:
-        click.echo("sonovec: interrupted; what was committed is kept, and the same command goes on from there", err=True)
+        click.echo(
+            "sonovec: interrupted; what was committed is kept, and the same command goes on from there", err=True
+        )
         return 130
     except BrokenPipeError:
         # The reader went away, as `head` does. Python would complain once more when it flushes at exit.

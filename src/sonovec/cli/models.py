@@ -48,4 +48,6 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json(card)
     else:
-        print_table(["field", "value"], [(key, value) for key, value in card.items() if value not in (None, (), {}, "")])
+        print_table(
+            ["field", "value"], [(key, value) for key, value in card.items() if value not in (None, (), {}, "")]
+        )

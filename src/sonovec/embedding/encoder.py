@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.waveform import Waveform
-from sonovec.audio.windows import WindowSpec
+from sonovec.audio.windows import Tail, WindowSpec
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pipeline import Raw, Source, run
@@ -37,7 +37,7 @@ def load(
     *,
     weights: str | os.PathLike[str] | None = None,
     hop: float | None = None,
-    tail: str = "pad",
+    tail: Tail = "pad",
     precision: str = "auto",
     device: str = "auto",
     **options: object,
@@ -207,7 +207,9 @@ class Encoder:
         windows = np.concatenate(raw.vectors)
         if not np.isfinite(windows).all():
             name = display(raw.source.path) if raw.source.path else "samples in memory"
-            return Failure(raw.source.path, AudioError(f"{name}: samples are too large for a vector; scale them to -1..1"))
+            return Failure(
+                raw.source.path, AudioError(f"{name}: samples are too large for a vector; scale them to -1..1")
+            )
         places = np.stack([np.concatenate(raw.starts), np.concatenate(raw.ends)], axis=1)
         return Embedding(
             path=raw.source.path,

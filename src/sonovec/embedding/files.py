@@ -84,7 +84,14 @@ def _rows(embedding: Embedding, level: str) -> Iterator[dict[str, Any]]:
         return
     for times, coverage, vector in zip(embedding.times, embedding.coverage, embedding.windows, strict=True):
         start, end = map(float, times)
-        yield {"path": path, "start": start, "end": end, "coverage": float(coverage), "vector": vector, "passport": passport}
+        yield {
+            "path": path,
+            "start": start,
+            "end": end,
+            "coverage": float(coverage),
+            "vector": vector,
+            "passport": passport,
+        }
 
 
 def _columns(rows: Iterator[dict[str, Any]]) -> tuple[dict[str, list[Any]], Mapping[str, object]]:

@@ -28,7 +28,7 @@ def pool(windows: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray
     [0.6666..., 0.3333...]
     """
     weights = coverage.astype(np.float64)
-    return (weights @ windows.astype(np.float64) / weights.sum()).astype(np.float32)
+    return np.asarray(weights @ windows.astype(np.float64) / weights.sum(), np.float32)
 
 
 def segment_bounds(n_windows: int, windows_per_segment: int) -> list[tuple[int, int]]:

@@ -122,9 +122,10 @@ class LogMel:
             if not len(out):
                 break
             framed = sliding_window_view(row, self.window_length)[:: self.hop_length] * window
-            spectrum = np.fft.rfft(framed, self.fft_length)[:, first:last]
-            energy = spectrum.real**2 + spectrum.imag**2
-            np.matmul(energy if self.power == 2 else np.sqrt(energy), bank, out=out)
+            with np.errstate(over="ignore", invalid="ignore"):  # absurdly loud: the vector is checked to be finite
+                spectrum = np.fft.rfft(framed, self.fft_length)[:, first:last]
+                energy = spectrum.real**2 + spectrum.imag**2
+                np.matmul(energy if self.power == 2 else np.sqrt(energy), bank, out=out)
         np.log(result + np.float32(self.log_offset), out=result)
         if (self.shift, self.scale) != (0.0, 1.0):
             result -= np.float32(self.shift)

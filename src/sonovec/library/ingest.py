@@ -191,8 +191,8 @@ class Ingest:
 
     def _settle_existing(self, found: Found, content: str, held: str | None) -> None:
         """The content is in the store: the file itself, moved from elsewhere, or a copy of another."""
-        if held not in (None, content):
-            self._replaced.append((held, found.path))  # type: ignore[arg-type]
+        if held is not None and held != content:
+            self._replaced.append((held, found.path))
         others = [path for path in self._known_paths(content) if path != found.path]
         living = next((path for path in others if _is_there(path)), None)
         if not others or self._primary(content) == display(found.path):
@@ -308,7 +308,7 @@ class Ingest:
             paths = self._ledger.paths_of(content)
             if not paths:
                 self._store.delete([content])
-            elif self._primary(content) not in map(display, paths):
+            elif self._primary(content) not in [display(path) for path in paths]:
                 self._store.update({content: {"path": display(paths[0])}})
 
     def _find_vanished(self, roots: Sequence[Path], prune: bool) -> None:

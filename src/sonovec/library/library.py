@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -169,8 +169,8 @@ class Library:
         LibraryLockedError
             If another process is indexing into this library.
         """
-        single = isinstance(paths, str | os.PathLike)
-        roots = [Path(os.path.abspath(path)) for path in ([paths] if single else paths)]  # type: ignore[list-item]  # noqa: PTH100 - keeps links
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        roots = [_absolute(path) for path in given]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         rows = None if metadata is None else read_metadata(metadata)
@@ -244,7 +244,7 @@ class Library:
         if isinstance(query, np.ndarray):
             return self._vector_query(query)
         if not isinstance(query, Waveform | tuple):
-            stored = self._stored_query(Path(os.path.abspath(query)), os.fspath(query), start, end)  # noqa: PTH100
+            stored = self._stored_query(_absolute(query), os.fspath(query), start, end)
             if stored is not None:
                 return stored
         embedding = self.encoder.embed(query, start, end)
@@ -358,7 +358,9 @@ class Library:
     def _require_config(self) -> LibraryConfig:
         config = self._store.config()
         if config is None:
-            raise LibraryError(f"{self.location}: no library here; make it with: sonovec index FOLDER -l {self.location}")
+            raise LibraryError(
+                f"{self.location}: no library here; make it with: sonovec index FOLDER -l {self.location}"
+            )
         return config
 
     def _existing_store(self) -> Store:
@@ -397,3 +399,8 @@ class Library:
                 f"{display(folder)}: is no library and holds other files; give a new folder, such as "
                 f"-l {display(folder / 'library')}"
             )
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """The path from the root, without ``~`` and ``..``, links left as they are."""
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - Path.resolve would follow links

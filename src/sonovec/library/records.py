@@ -29,7 +29,9 @@ TRACK_FIELDS: Mapping[str, type] = {
 }
 
 #: Further names that stores use themselves.
-RESERVED = frozenset({"id", "vector", "score", "track", "index", "start", "end", "coverage", "query_start", "query_end"})
+RESERVED = frozenset(
+    {"id", "vector", "score", "track", "index", "start", "end", "coverage", "query_start", "query_end"}
+)
 
 
 @dataclass(frozen=True)

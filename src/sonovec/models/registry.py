@@ -98,7 +98,9 @@ def _settle(card: ModelCard, options: Mapping[str, object]) -> dict[str, object]
             raise UsageError(f"model {card.name!r} has no option {name!r}; its options and their defaults: {there_are}")
         allowed = card.options[name].allowed
         if not any(type(value) is type(choice) and value == choice for choice in allowed):
-            raise UsageError(f"option {name}={value!r} of model {card.name!r}; give one of: {', '.join(map(str, allowed))}")
+            raise UsageError(
+                f"option {name}={value!r} of model {card.name!r}; give one of: {', '.join(map(str, allowed))}"
+            )
     return {name: options.get(name, option.default) for name, option in card.options.items()}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 VERSION = "vggish-1"
 RELEASE = "https://github.com/harritaylor/torchvggish/releases/download/v0.1"
 NETWORK = WeightFile("vggish-10086976.pth", f"{RELEASE}/vggish-10086976.pth", "10086976", about="275 MiB")
-PCA = WeightFile("vggish_pca_params-970ea276.pth", f"{RELEASE}/vggish_pca_params-970ea276.pth", "970ea276", about="70 KiB")
+PCA = WeightFile(
+    "vggish_pca_params-970ea276.pth", f"{RELEASE}/vggish_pca_params-970ea276.pth", "970ea276", about="70 KiB"
+)
 
 # 96 frames of 10 ms and the overlap that the last of them needs: a window is 15,600 samples long, and the next begins 96
 # frames later, so that windows hold the same frames as those cut from one long spectrogram.
@@ -61,7 +64,9 @@ CARDS = (
         extras=("torch",),
         options={
             "relu": Option(False, (False, True), "the numbers after one more ReLU, as torchvggish gives them"),
-            "pca": Option(False, (False, True), "PCA and 8-bit quantisation, as AudioSet's published features; 0 to 255"),
+            "pca": Option(
+                False, (False, True), "PCA and 8-bit quantisation, as AudioSet's published features; 0 to 255"
+            ),
         },
         bf16_cosine=0.9999,
         trained_on="a preliminary version of YouTube-8M (Google); not to be confused with AudioSet itself",
@@ -125,7 +130,7 @@ def _network() -> nn.Module:
         layers += [nn.Conv2d(channels, out, kernel_size=3, padding=1), nn.ReLU()]
         channels = out
     dense: list[nn.Module] = []
-    for before, after in zip(DENSE, DENSE[1:], strict=False):
+    for before, after in pairwise(DENSE):
         dense += [nn.Linear(before, after), nn.ReLU()]
 
     class VGGish(nn.Module):
@@ -150,7 +155,9 @@ def _load(file: Path) -> nn.Module:
     found = {name: tuple(getattr(tensor, "shape", ())) for name, tensor in state.items()}
     if found != expected:
         odd = ", ".join(sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))[:4])
-        raise WeightsError(f"{display(file)}: not weights of VGGish (differs in {odd}); give weights= the published file")
+        raise WeightsError(
+            f"{display(file)}: not weights of VGGish (differs in {odd}); give weights= the published file"
+        )
     network.load_state_dict(state)
     return network.eval()
 
@@ -159,14 +166,20 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         import torch
     except ImportError:
-        raise MissingExtraError("vggish needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'") from None
+        raise MissingExtraError(
+            "vggish needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
+        ) from None
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds for a file that is not its own
         reason = " ".join(str(error).split())[:120]
-        raise WeightsError(f"{display(file)}: not a file of PyTorch weights ({reason}); fetch {file.name} again") from error
+        raise WeightsError(
+            f"{display(file)}: not a file of PyTorch weights ({reason}); fetch {file.name} again"
+        ) from error
     if not isinstance(state, dict):
-        raise WeightsError(f"{display(file)}: holds a {type(state).__name__} and no state dict; fetch {file.name} again")
+        raise WeightsError(
+            f"{display(file)}: holds a {type(state).__name__} and no state dict; fetch {file.name} again"
+        )
     return state
 
 

@@ -72,7 +72,9 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
 def _named(file: WeightFile, explicit: Path) -> Path:
     found = explicit / file.name if explicit.is_dir() else explicit
     if not found.is_file():
-        raise WeightsError(f"{display(found)}: no such file of weights; give weights= the folder that holds {file.name}")
+        raise WeightsError(
+            f"{display(found)}: no such file of weights; give weights= the folder that holds {file.name}"
+        )
     return found
 
 
@@ -82,7 +84,9 @@ def _check(file: WeightFile, path: Path, remedy: str) -> None:
         raise WeightsError(f"{display(path)}: has {size} bytes and should have {file.size}; {remedy}")
     digest = sha256_of(path)
     if not digest.startswith(file.sha256):
-        raise WeightsError(f"{display(path)}: its SHA-256 begins {digest[:16]} and should begin {file.sha256[:16]}; {remedy}")
+        raise WeightsError(
+            f"{display(path)}: its SHA-256 begins {digest[:16]} and should begin {file.sha256[:16]}; {remedy}"
+        )
 
 
 def download(file: WeightFile, target: Path, progress: Progress | None = None) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 PRECISIONS = ("auto", "f32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
 
+
 class Graph(Protocol):
     """What to execute; `sonovec.models.graph.Graph` is one."""
 

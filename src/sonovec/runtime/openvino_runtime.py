@@ -7,6 +7,7 @@ import os
 import queue
 import tempfile
 import threading
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -125,8 +126,12 @@ def _convert(graph: Graph, folder: Path) -> None:
     try:
         import torch
     except ImportError:
-        raise MissingExtraError(f"{graph.key} needs PyTorch once, to be converted: pip install 'sonovec[torch]'") from None
-    model = openvino.convert_model(graph.torch_module(), example_input=torch.zeros(2, *graph.input_shape))
+        raise MissingExtraError(
+            f"{graph.key} needs PyTorch once, to be converted: pip install 'sonovec[torch]'"
+        ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # OpenVINO's way into PyTorch, which is not ours to change
+        model = openvino.convert_model(graph.torch_module(), example_input=torch.zeros(2, *graph.input_shape))
     model.reshape([-1, *graph.input_shape])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as scratch:
