@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import FileIO
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sonovec.audio.decoder import UndecodableError
 # These state no length: what FFmpeg reports for them is a guess from the bit rate.
 _ESTIMATING = {"mp3", "aac", "ac3", "eac3", "dts", "loas", "mpeg", "mpegts", "amr", "flv", "hls", "rm"}
 _PADDING_FRAMES = 4096
+_TOO_MANY_PLANES = 8
 # FFmpeg's own Opus decoder is far from the reference (-7 to -20 dB on real files); the reference is inside FFmpeg too.
 _REFERENCE_DECODERS = {"opus": "libopus"}
 # Offset and scale to -1..1 of each sample type.
@@ -143,31 +145,35 @@ class FFmpegDecoder:
         return context
 
     def _convert(self, first: Any) -> Iterator[NDArray[np.float32]]:
-        yield _samples(first)
-        for frame in self._frames:
+        for frame in chain([first], self._frames):
             key = (frame.sample_rate, frame.layout.name, frame.format.name)
             if self._adapter is not None and key != self._adapted:
                 yield from self._leave_adapter()
-            if frame.sample_rate == self.rate and frame.layout.nb_channels == self.channels:
+            same = frame.sample_rate == self.rate and frame.layout.nb_channels == self.channels
+            if same and _is_readable(frame):
                 yield _samples(frame)
                 continue
             if self._adapter is None:
-                self._enter_adapter(frame, key)
+                if not same:
+                    self._note_change(frame)
+                self._adapter = self._new_adapter()
+                self._adapted = key
             frame.pts = None  # times of another rate would make the resampler insert silence
             yield from map(_samples, self._adapter.resample(frame))
         if self._adapter is not None:
             yield from self._leave_adapter()
 
-    def _enter_adapter(self, frame: Any, key: tuple[int, str, str]) -> None:
-        """Bring frames of another rate or layout to those of the first one from here on."""
-        import av
-
+    def _note_change(self, frame: Any) -> None:
         self.notes.append(
             f"changes to {frame.sample_rate} Hz, {frame.layout.nb_channels} channel(s); converted to "
             f"{self.rate} Hz, {self.channels} channel(s)"
         )
-        self._adapter = av.AudioResampler(format="flt", layout=self._layout, rate=self.rate)
-        self._adapted = key
+
+    def _new_adapter(self) -> Any:
+        """Give what brings frames to the rate and the layout of the first one, interleaved."""
+        import av
+
+        return av.AudioResampler(format="flt", layout=self._layout, rate=self.rate)
 
     def _leave_adapter(self) -> Iterator[NDArray[np.float32]]:
         yield from map(_samples, self._adapter.resample(None))
@@ -183,6 +189,11 @@ class _Nameless:
         self.read = file.read
         self.seek = file.seek
         self.tell = file.tell
+
+
+def _is_readable(frame: Any) -> bool:
+    """Say whether the planes of a frame may be touched: with eight or more, PyAV counts one too many and crashes."""
+    return not frame.format.is_planar or frame.layout.nb_channels < _TOO_MANY_PLANES
 
 
 def _samples(frame: Any) -> NDArray[np.float32]:
