@@ -80,7 +80,9 @@ def parse_location(location: str | os.PathLike[str], name: str | None = None) ->
     if scheme is None:
         return _parse_path(text, name)
     if scheme[1].lower() not in ("http", "https"):
-        raise UsageError(f"{text}: unknown scheme {scheme[1]!r}; use a folder, a path ending in .db, or http(s)://host:port/name")
+        raise UsageError(
+            f"{text}: unknown scheme {scheme[1]!r}; use a folder, a path ending in .db, or http(s)://host:port/name"
+        )
     return _parse_uri(text, name)
 
 
@@ -98,7 +100,9 @@ def _parse_uri(text: str, name: str | None) -> Location:
     host = parts.netloc.rpartition("@")[2]
     scheme = parts.scheme.lower()
     if "@" in parts.netloc:
-        raise UsageError(f"{scheme}://{host}: leave the password out of the URI; give token='user:password' or set {TOKEN_VARIABLE}")
+        raise UsageError(
+            f"{scheme}://{host}: leave the password out of the URI; give token='user:password' or set {TOKEN_VARIABLE}"
+        )
     if not parts.hostname:
         raise UsageError(f"{text}: no host; use http://host:19530/name")
     path = parts.path.strip("/")
