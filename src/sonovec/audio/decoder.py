@@ -29,7 +29,7 @@ class Decoder(Protocol):
         """Give the next `frames` frames `(n, channels)`, fewer at the end, none after it."""
         ...
 
-    def seek(self, frame: int) -> bool:
+    def seek(self, frame: int, /) -> bool:
         """Go to a frame from the beginning, or say False where that would not be exact."""
         ...
 

@@ -88,7 +88,7 @@ class FFmpegDecoder:
         self._pending = joined[frames:]
         return joined[:frames]
 
-    def seek(self, frame: int) -> bool:
+    def seek(self, _frame: int, /) -> bool:
         """Say no: FFmpeg's seeks are not exact."""
         return False
 

@@ -50,7 +50,7 @@ class SndfileDecoder:
             raise UndecodableError(_reason(error)) from error
         return block
 
-    def seek(self, frame: int) -> bool:
+    def seek(self, frame: int, /) -> bool:
         """Go to a frame where the format lets that be exact."""
         import soundfile
 
