@@ -11,7 +11,7 @@ from sonovec.cli.options import json_option
 from sonovec.cli.output import print_json, print_table, seconds_text
 
 
-@click.command()
+@click.command(short_help="Make sounds on the spot, index them, search them.")
 @click.argument("folder", type=click.Path(path_type=Path), default="sonovec-demo")
 @json_option
 def demo(folder: Path, as_json: bool) -> int:

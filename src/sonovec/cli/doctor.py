@@ -26,7 +26,7 @@ class Finding:
     detail: str
 
 
-@click.command()
+@click.command(short_help="Check this machine and, with -l, a library.")
 @click.option("-l", "--library", help="Also look at this library.")
 @click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
 @json_option

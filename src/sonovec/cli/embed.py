@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
 
 
-@click.command()
+@click.command(short_help="Sounds to a file of vectors.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="OUT.npy, .npz, .parquet, .jsonl or .csv"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sonovec.library.library import Library
 
 
-@click.command()
+@click.command(short_help="Sounds into a library.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @add_options(library_options)
 @click.option("--metadata", type=click.Path(path_type=Path), help="CSV with a column `path` and columns of your own.")

@@ -10,7 +10,7 @@ from sonovec.cli.options import json_option
 from sonovec.cli.output import print_json, print_table
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Which encoders there are.")
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sonovec.library.search import Hit
 
 
-@click.command()
+@click.command(short_help="What sounds like this?")
 @click.argument("query", type=click.Path())
 @add_options(library_options)
 @click.option("-n", "--limit", default=10, show_default=True, help="How many hits.")

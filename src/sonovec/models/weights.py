@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +54,7 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
         A file, or a folder that holds it under its published name. It is taken as it is: weights of one's own have
         another hash than the published ones, and the passport holds the hash of what was used.
     progress : callable, optional
+        Without it a bar is shown if the error stream is a terminal.
 
     Raises
     ------
@@ -65,8 +68,24 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
     if target.exists():
         _check(file, target, f"delete it to fetch it again: {display(target)}")
         return target
-    download(file, target, progress)
+    with _told_on_a_terminal(file.name, progress) as tell:
+        download(file, target, tell)
     return target
+
+
+@contextmanager
+def _told_on_a_terminal(name: str, progress: Progress | None) -> Iterator[Progress | None]:
+    if progress or not sys.stderr.isatty():
+        yield progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda have, total: bar.update(task, completed=have, total=total)
 
 
 def _named(file: WeightFile, explicit: Path) -> Path:
