@@ -79,6 +79,8 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
         If weights are missing and cannot be fetched, or are not the right ones.
     """
     family, found = _find(name)
+    if weights is not None and not found.weights:
+        raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
     return family.build(found, _settle(found, options), weights)
 
 
