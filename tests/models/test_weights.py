@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -152,3 +154,11 @@ def test_a_file_of_ones_own_is_taken_as_it_is(tmp_path, cache):
         WeightsError, match=r"other: no such file of weights; give weights= the folder that holds net\.pth"
     ):
         weights.resolve(file, tmp_path / "other")
+
+
+def test_two_processes_may_fetch_at_once(server, cache):
+    """A second one waits for the first and finds its file, instead of writing into the same half."""
+    code = f"from sonovec.models import weights\nfrom sonovec.models.card import WeightFile\nweights.resolve({described(server)!r})"
+    runs = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [(run.communicate()[1], run.returncode) for run in runs] == [("", 0), ("", 0)]
+    assert len(server.requests) == 1 and (cache / "net.pth").read_bytes() == CONTENT

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from sonovec.errors import WeightsError
 from sonovec.models.card import WeightFile
 from sonovec.paths import cache_dir, display
@@ -113,10 +115,18 @@ def download(file: WeightFile, target: Path, progress: Progress | None = None) -
 
     What arrived before a connection broke is kept beside the target and taken up again.
     """
-    import httpx
-
     _need_secure(file.url)
     target.parent.mkdir(parents=True, exist_ok=True)
+    lock = cache_dir() / "locks" / f"{target.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):  # two processes would write into one .part
+        if not target.exists():
+            _download(file, target, progress)
+
+
+def _download(file: WeightFile, target: Path, progress: Progress | None) -> None:
+    import httpx
+
     part = target.with_name(target.name + ".part")
     try:
         with httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client:
