@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import queue
@@ -112,12 +113,17 @@ def converted(graph: Graph) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """A file that was cut short would crash the process when it is mapped into memory."""
+    """A file that was cut short would crash the process, and a damaged one would give other vectors without a word."""
     try:
-        sizes = json.loads((folder / "sizes.json").read_text())
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+        sums = json.loads((folder / "sums.json").read_text())
+        return all(_sum(folder / name) == expected for name, expected in sums.items())
     except (OSError, ValueError):
         return False
+
+
+def _sum(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _convert(graph: Graph, folder: Path) -> None:
@@ -138,8 +144,8 @@ def _convert(graph: Graph, folder: Path) -> None:
         made = Path(scratch, "graph")
         made.mkdir()
         openvino.save_model(model, made / "graph.xml", compress_to_fp16=False)
-        sizes = {file.name: file.stat().st_size for file in made.iterdir()}
-        (made / "sizes.json").write_text(json.dumps(sizes))
+        sums = {file.name: _sum(file) for file in made.iterdir()}
+        (made / "sums.json").write_text(json.dumps(sums))
         if folder.exists() and not _is_whole(folder):
             folder.rename(Path(scratch, "broken"))
         try:
