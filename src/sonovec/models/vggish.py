@@ -10,6 +10,7 @@ quantisation to 8 bits (``pca=True``): rounded, as torchvggish does; Google's co
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
@@ -170,7 +171,8 @@ def _read(file: Path) -> dict[str, Any]:
             "vggish needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
         ) from None
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_array_globals()):
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds for a file that is not its own
         reason = " ".join(str(error).split())[:120]
         raise WeightsError(
@@ -183,6 +185,13 @@ def _read(file: Path) -> dict[str, Any]:
     return state
 
 
+def _array_globals() -> list[Any]:
+    """What a pickled NumPy array names, under NumPy 1's module names and NumPy 2's; all of it only builds arrays."""
+    rebuild = np.empty(0).__reduce__()[0]
+    kinds = [np.ndarray, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64)), codecs.encode]
+    return [*kinds, (rebuild, "numpy.core.multiarray._reconstruct"), (rebuild, "numpy._core.multiarray._reconstruct")]
+
+
 @lru_cache(maxsize=4)
 def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
@@ -190,7 +199,7 @@ def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     if not kept.exists():
         state = _read(file)
         try:
-            eigenvectors, means = (state[name].numpy() for name in ("pca_eigen_vectors", "pca_means"))
+            eigenvectors, means = (np.asarray(state[name]) for name in ("pca_eigen_vectors", "pca_means"))
         except KeyError as error:
             raise WeightsError(f"{display(file)}: has no {error}; give weights= the published {PCA.name}") from None
         with atomic(kept) as temporary:
