@@ -46,13 +46,13 @@ def demo(folder: Path, as_json: bool) -> int:
         ],
     )
     click.echo(f"{sum(same_kind)} of {len(same_kind)} neighbours are of the same kind as what was searched for.")
-    click.echo(_NEXT.format(folder=display(folder), query=display(queries[0])))
+    click.echo(_NEXT.format(folder=display(folder), query=display(queries[0]), kind=queries[0].parent.name))
     return 1 if report.failures else 0
 
 
 _NEXT = """
 Try next:
   sonovec search {query} -l {folder}/library
-  sonovec search {query} -l {folder}/library --filter "kind != '{{kind}}'" --json
+  sonovec search {query} -l {folder}/library --filter "kind != '{kind}'" --json
   sonovec index YOUR_FOLDER -l my-library
   sonovec search YOUR_FILE -l my-library"""

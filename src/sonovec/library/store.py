@@ -7,7 +7,6 @@ makes a killed one repeatable, batching, and the merging of results. What differ
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library.filters import KEYWORDS, Compare, Filter, In
+from sonovec.library.filters import KEYWORDS, And, Compare, Filter, In
 from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Segment, Track, Value
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ class Backend(Protocol):
         """Make the tables, then keep the config: a library with a config is complete."""
 
     def columns(self) -> dict[str, type]:
-        """The user's own columns."""
+        """The columns that tracks have, beside `id` and `vector`."""
 
     def add_columns(self, columns: Mapping[str, type]) -> None:
         """Add columns that are not there yet; existing rows hold null in them."""
@@ -236,9 +235,14 @@ class Store:
         LibraryError
             There is one already, or it cannot be written.
         """
+        if self.config() is not None:
+            raise LibraryError(f"{self.location}: there is a library already; open it, or choose another place")
+        self._backend.create(config)
+        self._config = config
 
     def columns(self) -> dict[str, type]:
         """Names and types (bool, int, float or str) of all fields of a track: `TRACK_FIELDS`, then the user's own."""
+        return {**TRACK_FIELDS, **self._backend.columns()}
 
     def add_columns(self, columns: Mapping[str, type]) -> None:
         """Add columns of the user's own, of type bool, int, float or str; those that exist already are left alone.
@@ -248,6 +252,24 @@ class Store:
         UsageError
             A name is not an identifier, is reserved, or exists with another type.
         """
+        have = self.columns()
+        for name, kind in columns.items():
+            self._check_column(name, kind, have)
+        self._backend.add_columns({name: kind for name, kind in columns.items() if name not in have})
+
+    @staticmethod
+    def _check_column(name: str, kind: type, have: Mapping[str, type]) -> None:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise UsageError(f"column {name!r}: a name is letters, digits and underscores; rename it")
+        if name in RESERVED or name.lower() in KEYWORDS:
+            raise UsageError(f"column {name!r}: the name is taken; rename it, for example to 'my_{name}'")
+        if kind not in (bool, int, float, str):
+            raise UsageError(f"column {name!r}: type {kind.__name__} cannot be stored; give bool, int, float or str")
+        if have.get(name, kind) is not kind:
+            raise UsageError(
+                f"column {name!r} holds {have[name].__name__} and cannot take {kind.__name__}; rename it, or give "
+                f"{have[name].__name__} values"
+            )
 
     def put(self, track: Track, segments: Sequence[Segment]) -> None:
         """Write one track; see `put_many`."""
@@ -271,9 +293,47 @@ class Store:
         LibraryError
             The store failed.
         """
+        rows, parts = [], []
+        for track, segments in items:
+            rows.append({"id": track.id, "vector": self._vector(track.vector, track.id), **self._fields(track.fields)})
+            for segment in segments:
+                place = {name: getattr(segment, name) for name in ("index", "start", "end", "coverage")}
+                vector = self._vector(segment.vector, track.id)
+                parts.append({"id": f"{track.id}:{segment.index:06}", "vector": vector, "track": track.id, **place})
+        before = self.existing(row["id"] for row in rows)
+        for batch in _batches(parts):
+            self._backend.segments().upsert(batch)
+        for batch in _batches(rows):
+            self._backend.tracks().upsert(batch)
+        # A track that is replaced may have had more segments than it has now.
+        for id in before:
+            left = sum(part["track"] == id for part in parts)
+            self._backend.segments().delete(And((Compare("track", "=", id), Compare("index", ">=", left))))
+
+    def _vector(self, vector: NDArray[np.float32], id: str) -> NDArray[np.float32]:
+        import numpy as np
+
+        config = self.config()
+        dim = config.dim if config else 0
+        if vector.shape != (dim,) or not np.isfinite(vector).all():
+            raise UsageError(f"track {id}: a vector of shape {vector.shape}; give finite numbers of shape ({dim},)")
+        return np.asarray(vector, np.float32)
+
+    def _fields(self, fields: Mapping[str, Value]) -> Row:
+        columns = self.columns()
+        for name, value in fields.items():
+            if name not in columns:
+                raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
+            if value is not None and type(value) is not columns[name]:
+                if columns[name] is float and type(value) is int:
+                    continue
+                raise UsageError(f"field {name!r}: {value!r} is not of type {columns[name].__name__}")
+        return dict(fields)
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are in the library."""
+        tracks = self._backend.tracks()
+        return {row["id"] for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
 
     def update(self, changes: Mapping[str, Mapping[str, Value]]) -> None:
         """Change fields of tracks, given as {id: {field: value}}; ids that are not in the library are left out.
@@ -283,23 +343,55 @@ class Store:
         UsageError
             A field is unknown or of another type. Nothing was written.
         """
+        checked = {id: self._fields(fields) for id, fields in changes.items()}
+        names = ["id", "vector", *self.columns()]
+        for batch in _batches(checked):
+            rows = list(self._backend.tracks().rows(In("id", tuple(batch)), names))
+            if rows:
+                self._backend.tracks().upsert([{**row, **checked[row["id"]]} for row in rows])
 
     def delete(self, ids: Iterable[str]) -> None:
         """Remove tracks and their segments; ids that are not in the library are left out."""
+        for batch in _batches(ids):
+            # The track first: without it its segments are not found, whatever happens next.
+            self._backend.tracks().delete(In("id", tuple(batch)))
+            self._backend.segments().delete(In("track", tuple(batch)))
 
     def get(self, ids: Iterable[str], vectors: bool = False) -> dict[str, Track]:
         """Tracks by id; those that are not in the library are left out. Without `vectors`, `Track.vector` is empty."""
+        found = (track for batch in _batches(ids) for track in self._tracks(In("id", tuple(batch)), vectors=vectors))
+        return {track.id: track for track in found}
 
     def tracks(
         self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
     ) -> Iterator[Track]:
         """Iterate over tracks, in an order that stays the same until something is written."""
+        return self._tracks(filter, limit, offset, vectors)
+
+    def _tracks(
+        self, where: Filter | None, limit: int | None = None, offset: int = 0, vectors: bool = False
+    ) -> Iterator[Track]:
+        import numpy as np
+
+        fields = list(self.columns())
+        nothing = np.empty(0, np.float32)
+        columns = ["id", *(["vector"] if vectors else []), *fields]
+        for row in self._backend.tracks().rows(where, columns, limit, offset):
+            yield Track(row["id"], row.get("vector", nothing), {name: row.get(name) for name in fields})
 
     def segments(self, ids: Iterable[str]) -> dict[str, list[Segment]]:
         """Segments of tracks, by track and in the order of their `index`."""
+        found: dict[str, list[Segment]] = {}
+        columns = ["vector", *SEGMENT_FIELDS]
+        for batch in _batches(ids):
+            for row in self._backend.segments().rows(In("track", tuple(batch)), columns):
+                segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
+                found.setdefault(row["track"], []).append(segment)
+        return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
 
     def count(self) -> tuple[int, int]:
         """How many tracks and segments there are."""
+        return self._backend.tracks().count(), self._backend.segments().count()
 
     def search_tracks(
         self, vectors: NDArray[np.float32], limit: int, filter: Filter | None = None
@@ -319,6 +411,8 @@ class Store:
         list of list of (id, score)
             One list for each vector, best first.
         """
+        found = self._backend.tracks().search(vectors, limit, filter, ["id"])
+        return [[(row["id"], score) for row, score in hits] for hits in found]
 
     def search_segments(
         self, vectors: NDArray[np.float32], limit: int, track_ids: Iterable[str] | None = None
@@ -330,10 +424,28 @@ class Store:
         list of list of (track id, segment index, score)
             One list for each vector, best first.
         """
+        if track_ids is None:
+            found = [self._backend.segments().search(vectors, limit, None, ["track", "index"])]
+        else:
+            found = [
+                self._backend.segments().search(vectors, limit, In("track", tuple(batch)), ["track", "index"])
+                for batch in _batches(track_ids)
+            ]
+        merged = [[hit for part in found for hit in part[query]] for query in range(len(vectors))]
+        best = [sorted(hits, key=lambda hit: -hit[1])[:limit] for hits in merged]
+        return [[(row["track"], row["index"], score) for row, score in hits] for hits in best]
 
     def optimize(self) -> None:
         """Compact the store and bring its indexes up to date where the size calls for it; cheap where it does not."""
+        self._backend.tracks().optimize()
+        self._backend.segments().optimize()
 
     def close(self) -> None:
         """Release what is held; the store cannot be used afterwards."""
         self._backend.close()
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
