@@ -39,7 +39,8 @@ def sounds(tmp_path):
 
 
 def write_sound(path, seed):
-    soundfile.write(path, np.random.default_rng(seed).standard_normal(8000) / 8, 8000)
+    with path.open("wb") as file:
+        soundfile.write(file, np.random.default_rng(seed).standard_normal(8000) / 8, 8000, format="WAV")
 
 
 @pytest.fixture

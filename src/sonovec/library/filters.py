@@ -3,8 +3,8 @@
 Conditions are ``field = value`` (or ``==``), ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``field in (a, b)``,
 ``field contains 'text'``, ``field startswith 'text'`` and ``field is null``; ``not`` may stand before ``in``,
 ``contains``, ``startswith``, ``null`` and any condition; ``and``, ``or`` and parentheses join them, ``and`` first.
-Text is quoted with ``'`` or ``"``; within it a backslash starts ``\\\\ \\' \\" \\n \\r \\t \\uXXXX``. Upper and lower case differ
-in text and in fields, not in words.
+Text is quoted with ``'`` or ``"``; within it a backslash starts ``\\\\ \\' \\" \\n \\r \\t \\uXXXX``. Upper and lower case
+differ in text and in fields, not in words.
 
 There are two truth values. Every condition on a null field is false, the negative ones (``!=``, ``not in``,
 ``not contains``, ``not startswith``) included, except ``is null``; ``not (...)`` turns true into false and false into
@@ -41,9 +41,12 @@ MAX_INT = 2**63 - 1
 class Filter(ABC):
     """A condition on a row; made by `parse` or put together from the classes below."""
 
-    @abstractmethod
     def matches(self, row: Mapping[str, Value]) -> bool:
-        """Whether a row meets the condition; a column that is missing is null. What every store must agree with."""
+        """Whether a row meets the condition; a column that is missing is null. Every store must agree with this."""
+        return self._holds(row)
+
+    @abstractmethod
+    def _holds(self, row: Mapping[str, Value]) -> bool: ...
 
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -63,7 +66,7 @@ class Compare(Filter):
     op: Op
     value: Scalar
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return value is not None and _COMPARE[self.op](value, self.value)
 
@@ -75,7 +78,7 @@ class In(Filter):
     field: str
     values: tuple[Scalar, ...]
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return value is not None and value in self.values
 
@@ -87,7 +90,7 @@ class Contains(Filter):
     field: str
     text: str
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return isinstance(value, str) and self.text in value
 
@@ -99,7 +102,7 @@ class StartsWith(Filter):
     field: str
     text: str
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return isinstance(value, str) and value.startswith(self.text)
 
@@ -110,7 +113,7 @@ class IsNull(Filter):
 
     field: str
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         return row.get(self.field) is None
 
 
@@ -120,7 +123,7 @@ class Not(Filter):
 
     part: Filter
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         return not self.part.matches(row)
 
 
@@ -130,7 +133,7 @@ class And(Filter):
 
     parts: tuple[Filter, ...]
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         return all(part.matches(row) for part in self.parts)
 
 
@@ -140,7 +143,7 @@ class Or(Filter):
 
     parts: tuple[Filter, ...]
 
-    def matches(self, row: Mapping[str, Value]) -> bool:
+    def _holds(self, row: Mapping[str, Value]) -> bool:
         return any(part.matches(row) for part in self.parts)
 
 
@@ -167,7 +170,7 @@ def parse(text: str, columns: Mapping[str, type]) -> Filter:
     And(parts=(Compare(field='year', op='>=', value=1990), StartsWith(field='genre', text='fol')))
     >>> parse("yaer = 1990", columns)
     Traceback (most recent call last):
-    sonovec.errors.UsageError: filter 'yaer = 1990', character 1: no field 'yaer', did you mean 'year'? The fields are genre, year
+    sonovec.errors.UsageError: ...character 1: no field 'yaer', did you mean 'year'? The fields are genre, year
     """
     return _Parser(text, columns).parse()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -182,8 +183,7 @@ class LanceTable:
             if condition is not None:
                 query = query.where(condition, prefilter=True)
             found = query.to_arrow().to_pylist()
-        # The distance of a vector of zeros is no number.
-        scored = [(row, float(np.nan_to_num(1.0 - (row.pop("_distance") or np.nan)))) for row in found]
+        scored = [(row, _score(row.pop("_distance"))) for row in found]
         return sorted(scored, key=lambda item: -item[1])
 
     def count(self) -> int:
@@ -212,6 +212,11 @@ class LanceTable:
                 if "conflict" not in str(error).lower() or attempt == ATTEMPTS:
                     raise
                 time.sleep(0.05 * 2**attempt)
+
+
+def _score(distance: float | None) -> float:
+    """Cosine similarity; the distance of a vector of zeros is no number, and its score is 0."""
+    return 0.0 if distance is None or math.isnan(distance) else 1.0 - distance
 
 
 def _fields(columns: Mapping[str, type]) -> list[Any]:

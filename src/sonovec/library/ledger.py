@@ -365,6 +365,7 @@ class Ledger:
 
 _REMEDIES: tuple[tuple[str, type[LibraryError], str], ...] = (
     ("is full", LibraryError, "free some space and run again; what was recorded before is safe"),
+    ("disk i/o", LibraryError, "the disk is full or failing; free some space and run again; what was recorded is safe"),
     ("locked", LibraryLockedError, "another process is writing it; wait for it to end, or stop it, and run again"),
     ("not a database", LibraryError, "the file is damaged; move it aside and index again"),
     ("malformed", LibraryError, "the file is damaged; move it aside and index again"),
@@ -377,7 +378,7 @@ _REMEDIES: tuple[tuple[str, type[LibraryError], str], ...] = (
 def _explain(error: sqlite3.Error, path: Path) -> tuple[type[LibraryError], str]:
     text = " ".join(str(error).split())
     for symptom, kind, remedy in _REMEDIES:
-        if symptom in text:
+        if symptom in text.lower():
             return kind, f"ledger {display(path)}: {text}: {remedy}"
     return LibraryError, f"ledger {display(path)}: {text}"
 
