@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith
-from sonovec.library.records import LibraryConfig
-from sonovec.library.store import SEGMENT_FIELDS, Location, Row
+from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig
+from sonovec.library.store import SEGMENT_FIELDS, ZERO, Hit, Location, Row, decode_config
 from sonovec.paths import atomic
 
 CONFIG = "library.json"
@@ -37,6 +37,7 @@ class LanceBackend:
     """One library in one folder: two Lance tables and a small file with the config."""
 
     def __init__(self, location: Location) -> None:
+        self._location = location
         self._folder = Path(location.address)
         self._tables: dict[str, LanceTable] = {}
         self._database: Any = None
@@ -44,30 +45,21 @@ class LanceBackend:
     def config(self) -> LibraryConfig | None:
         """The config, or None where no library is."""
         try:
-            values = json.loads((self._folder / CONFIG).read_text(encoding="utf-8"))
-            return LibraryConfig(**values)
+            return decode_config((self._folder / CONFIG).read_bytes(), self._location)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise LibraryError(f"{self._folder}: cannot be read ({error.strerror}); check its rights") from error
-        except (ValueError, TypeError) as error:
-            raise LibraryError(
-                f"{self._folder / CONFIG}: damaged, or of another version of sonovec ({error}); "
-                "use the version that made it, or index into another library"
-            ) from error
 
     def create(self, config: LibraryConfig) -> None:
         """Make the tables, then keep the config: a library with a config is complete."""
         import pyarrow as pa
 
         vector = pa.field("vector", pa.list_(pa.float32(), config.dim))
-        for name, fields in (("tracks", {}), ("segments", SEGMENT_FIELDS)):
+        for name, fields in (("tracks", {ZERO: bool, **TRACK_FIELDS}), ("segments", SEGMENT_FIELDS)):
             schema = pa.schema([pa.field("id", pa.string(), nullable=False), vector, *_fields(fields)])
             with _errors(self._folder):
                 self._open().create_table(name, schema=schema, exist_ok=True)
-        from sonovec.library.records import TRACK_FIELDS
-
-        self.add_columns(TRACK_FIELDS)
         try:
             with atomic(self._folder / CONFIG) as temporary:
                 temporary.write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
@@ -77,9 +69,9 @@ class LanceBackend:
             ) from error
 
     def columns(self) -> dict[str, type]:
-        """The columns of tracks, beside `id` and `vector`."""
-        schema = self.tracks().schema()
-        return {field.name: _TYPES[str(field.type)] for field in schema if field.name not in ("id", "vector")}
+        """The user's own columns."""
+        own = (field for field in self.tracks().schema() if field.name not in RESERVED | TRACK_FIELDS.keys())
+        return {field.name: _TYPES[str(field.type)] for field in own}
 
     def add_columns(self, columns: Mapping[str, type]) -> None:
         """Add columns that are not there yet; existing rows hold null in them."""
@@ -149,8 +141,11 @@ class LanceTable:
 
     def delete(self, where: Filter) -> None:
         """Remove the rows that match."""
+        condition = to_sql(where)
         with _errors(self._folder):
-            self._retry(lambda: self.table.delete(to_sql(where)))
+            # A delete of nothing would make a version of its own.
+            if self.table.count_rows(condition):
+                self._retry(lambda: self.table.delete(condition))
 
     def rows(
         self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
@@ -169,22 +164,30 @@ class LanceTable:
 
     def search(
         self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
-    ) -> list[list[tuple[Row, float]]]:
+    ) -> list[list[Hit]]:
         """For each vector the nearest rows that match, and their cosine similarity."""
         condition = None if where is None else to_sql(where)
         return [self._search_one(vector, limit, condition, list(columns)) for vector in vectors]
 
     def _search_one(
         self, vector: NDArray[np.float32], limit: int, condition: str | None, columns: list[str]
-    ) -> list[tuple[Row, float]]:
+    ) -> list[Hit]:
         with _errors(self._folder):
-            query = self.table.search(vector, vector_column_name="vector").distance_type("cosine").limit(limit)
-            query = query.nprobes(PROBES).refine_factor(REFINE).select([*columns, "_distance"])
-            if condition is not None:
-                query = query.where(condition, prefilter=True)
-            found = query.to_arrow().to_pylist()
-        scored = [(row, _score(row.pop("_distance"))) for row in found]
-        return sorted(scored, key=lambda item: -item[1])
+            query = self._query(vector, limit, condition, columns).minimum_nprobes(PROBES).maximum_nprobes(0)
+            found = query.refine_factor(REFINE).to_arrow().to_pylist()
+            if len(found) < limit and self._indexed():
+                # An index walks past rows when few of them match; then a scan is cheap.
+                query = self._query(vector, limit, condition, columns).bypass_vector_index()
+                found = query.to_arrow().to_pylist()
+        return [(row, _score(row.pop("_distance"))) for row in found]
+
+    def _query(self, vector: NDArray[np.float32], limit: int, condition: str | None, columns: list[str]) -> Any:
+        query = self.table.search(vector, vector_column_name="vector").distance_type("cosine").limit(limit)
+        query = query.select([*columns, "_distance"])
+        return query if condition is None else query.where(condition, prefilter=True)
+
+    def _indexed(self) -> bool:
+        return any("vector" in index.columns for index in self.table.list_indices())
 
     def count(self) -> int:
         """Number of rows."""
@@ -194,7 +197,7 @@ class LanceTable:
     def optimize(self) -> None:
         """Compact, and build or extend the index where the size calls for it."""
         with _errors(self._folder):
-            if self.count() >= INDEX_ROWS and not any("vector" in index.columns for index in self.table.list_indices()):
+            if self.count() >= INDEX_ROWS and not self._indexed():
                 self._retry(
                     lambda: self.table.create_index(
                         metric="cosine", vector_column_name="vector", index_type="IVF_HNSW_SQ"
@@ -216,7 +219,7 @@ class LanceTable:
 
 def _score(distance: float | None) -> float:
     """Cosine similarity; the distance of a vector of zeros is no number, and its score is 0."""
-    return 0.0 if distance is None or math.isnan(distance) else 1.0 - distance
+    return 0.0 if distance is None or math.isnan(distance) else min(1.0, max(-1.0, 1.0 - distance))
 
 
 def _fields(columns: Mapping[str, type]) -> list[Any]:

@@ -30,7 +30,7 @@ TRACK_FIELDS: Mapping[str, type] = {
 
 #: Further names that stores use themselves.
 RESERVED = frozenset(
-    {"id", "vector", "score", "track", "index", "start", "end", "coverage", "query_start", "query_end"}
+    {"id", "vector", "zero", "score", "track", "index", "start", "end", "coverage", "query_start", "query_end"}
 )
 
 

@@ -7,17 +7,19 @@ makes a killed one repeatable, batching, and the merging of results. What differ
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library.filters import KEYWORDS, And, Compare, Filter, In
+from sonovec.library.filters import KEYWORDS, MAX_INT, And, Compare, Filter, In, all_of, any_of
 from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Segment, Track, Value
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ BATCH = 1000
 
 Kind = Literal["lance", "milvus-lite", "milvus"]
 Row = dict[str, Any]
+Hit = tuple[Row, float]
 Item = TypeVar("Item")
 
 
@@ -165,8 +168,11 @@ class Table(Protocol):
 
     def search(
         self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
-    ) -> list[list[tuple[Row, float]]]:
-        """For each of the (q, dim) vectors, the `limit` nearest rows that match and their cosine similarity."""
+    ) -> list[list[Hit]]:
+        """For each of the (q, dim) unit vectors, the `limit` nearest rows that match and their cosine similarity.
+
+        Rows whose vector is zero may be missing.
+        """
 
     def count(self) -> int:
         """Number of rows."""
@@ -185,29 +191,67 @@ class Backend(Protocol):
         """Make the tables, then keep the config: a library with a config is complete."""
 
     def columns(self) -> dict[str, type]:
-        """The columns that tracks have, beside `id` and `vector`."""
+        """The user's own columns."""
 
     def add_columns(self, columns: Mapping[str, type]) -> None:
         """Add columns that are not there yet; existing rows hold null in them."""
 
     def tracks(self) -> Table:
-        """The table of tracks: `id`, `vector`, the fields."""
+        """The table of tracks: `id`, `vector`, `zero`, the fields."""
 
     def segments(self) -> Table:
-        """The table of segments: `id`, `vector`, `track`, `index`, `start`, `end`, `coverage`."""
+        """The table of segments: `id`, `vector` and `SEGMENT_FIELDS`."""
 
     def close(self) -> None:
         """Release what is held."""
 
 
-SEGMENT_FIELDS: Mapping[str, type] = {"track": str, "index": int, "start": float, "end": float, "coverage": float}
+#: Marks vectors that have no direction: stores leave them out of a search by cosine, or give them no number.
+ZERO = "zero"
+
+#: Columns of a segment beside `id` and `vector`.
+SEGMENT_FIELDS: Mapping[str, type] = {
+    "track": str,
+    "index": int,
+    "start": float,
+    "end": float,
+    "coverage": float,
+    ZERO: bool,
+}
+
+#: Squares of numbers below this vanish in float32.
+_TINY = 1e-15
+
+
+def decode_config(text: str | bytes, location: Location) -> LibraryConfig:
+    """Read a config that was kept as JSON.
+
+    Raises
+    ------
+    LibraryError
+        It is damaged or of another version.
+    """
+    try:
+        config = LibraryConfig(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise LibraryError(
+            f"{location}: the library's config is damaged, or of another version of sonovec ({error}); "
+            "use the version that made it, or index into another library"
+        ) from error
+    if config.format != LibraryConfig.format:
+        raise LibraryError(
+            f"{location}: the library has format {config.format}, this sonovec reads {LibraryConfig.format}; "
+            "use the version that made it, or index into another library"
+        )
+    return config
 
 
 class Store:
     """Tracks and their segments in a vector store; made by `open_store`.
 
     Scores are cosine similarities in [-1, 1] of the stored float32 vectors, higher is nearer; a vector of zeros
-    scores 0 against everything. Every write is visible to every reader when the call returns.
+    scores 0 against everything. A write is visible to its writer, and to whoever opens the store later, when the call
+    returns; readers that have a server's library open already see it within a moment, those of a folder at once.
     """
 
     def __init__(self, location: Location, backend: Backend) -> None:
@@ -293,42 +337,45 @@ class Store:
         LibraryError
             The store failed.
         """
-        rows, parts = [], []
+        columns = self.columns()
+        rows, parts = {}, {}
         for track, segments in items:
-            rows.append({"id": track.id, "vector": self._vector(track.vector, track.id), **self._fields(track.fields)})
-            for segment in segments:
-                place = {name: getattr(segment, name) for name in ("index", "start", "end", "coverage")}
-                vector = self._vector(segment.vector, track.id)
-                parts.append({"id": f"{track.id}:{segment.index:06}", "vector": vector, "track": track.id, **place})
-        before = self.existing(row["id"] for row in rows)
-        for batch in _batches(parts):
+            rows[track.id] = {**self._row(track.id, track.vector), **_checked(track.fields, columns)}
+            parts[track.id] = [self._part(track.id, segment) for segment in segments]
+        for batch in _batches(part for each in parts.values() for part in each):
             self._backend.segments().upsert(batch)
-        for batch in _batches(rows):
+        for ids in _batches(parts):
+            self._backend.segments().delete(_beyond({id: len(parts[id]) for id in ids}))
+        for batch in _batches(rows.values()):
             self._backend.tracks().upsert(batch)
-        # A track that is replaced may have had more segments than it has now.
-        for id in before:
-            left = sum(part["track"] == id for part in parts)
-            self._backend.segments().delete(And((Compare("track", "=", id), Compare("index", ">=", left))))
 
-    def _vector(self, vector: NDArray[np.float32], id: str) -> NDArray[np.float32]:
+    def _row(self, id: str, vector: NDArray[np.float32]) -> Row:
         import numpy as np
 
-        config = self.config()
-        dim = config.dim if config else 0
-        if vector.shape != (dim,) or not np.isfinite(vector).all():
-            raise UsageError(f"track {id}: a vector of shape {vector.shape}; give finite numbers of shape ({dim},)")
-        return np.asarray(vector, np.float32)
+        vector = np.asarray(vector, np.float32)
+        if vector.shape != (self._dim,):
+            raise UsageError(f"track {id}: a vector of shape {vector.shape}; this library holds ({self._dim},)")
+        with np.errstate(over="ignore"):
+            norm = float(np.linalg.norm(vector))
+        if not math.isfinite(norm):
+            raise UsageError(f"track {id}: a vector that is not finite; leave the track out")
+        return {"id": id, "vector": vector, ZERO: norm < _TINY}
 
-    def _fields(self, fields: Mapping[str, Value]) -> Row:
-        columns = self.columns()
-        for name, value in fields.items():
-            if name not in columns:
-                raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
-            if value is not None and type(value) is not columns[name]:
-                if columns[name] is float and type(value) is int:
-                    continue
-                raise UsageError(f"field {name!r}: {value!r} is not of type {columns[name].__name__}")
-        return dict(fields)
+    def _part(self, id: str, segment: Segment) -> Row:
+        return {
+            **self._row(id, segment.vector),
+            "id": f"{id}:{segment.index:06}",
+            "track": id,
+            "index": int(segment.index),
+            **{name: float(getattr(segment, name)) for name in ("start", "end", "coverage")},
+        }
+
+    @property
+    def _dim(self) -> int:
+        config = self.config()
+        if config is None:
+            raise LibraryError(f"{self.location}: there is no library; index into it first")
+        return config.dim
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are in the library."""
@@ -343,8 +390,9 @@ class Store:
         UsageError
             A field is unknown or of another type. Nothing was written.
         """
-        checked = {id: self._fields(fields) for id, fields in changes.items()}
-        names = ["id", "vector", *self.columns()]
+        columns = self.columns()
+        checked = {id: _checked(fields, columns) for id, fields in changes.items()}
+        names = ["id", "vector", ZERO, *columns]
         for batch in _batches(checked):
             rows = list(self._backend.tracks().rows(In("id", tuple(batch)), names))
             if rows:
@@ -382,7 +430,7 @@ class Store:
     def segments(self, ids: Iterable[str]) -> dict[str, list[Segment]]:
         """Segments of tracks, by track and in the order of their `index`."""
         found: dict[str, list[Segment]] = {}
-        columns = ["vector", *SEGMENT_FIELDS]
+        columns = ["vector", "track", "index", "start", "end", "coverage"]
         for batch in _batches(ids):
             for row in self._backend.segments().rows(In("track", tuple(batch)), columns):
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
@@ -411,7 +459,7 @@ class Store:
         list of list of (id, score)
             One list for each vector, best first.
         """
-        found = self._backend.tracks().search(vectors, limit, filter, ["id"])
+        found = self._search(self._backend.tracks(), vectors, limit, filter, ["id"])
         return [[(row["id"], score) for row, score in hits] for hits in found]
 
     def search_segments(
@@ -424,16 +472,41 @@ class Store:
         list of list of (track id, segment index, score)
             One list for each vector, best first.
         """
-        if track_ids is None:
-            found = [self._backend.segments().search(vectors, limit, None, ["track", "index"])]
-        else:
-            found = [
-                self._backend.segments().search(vectors, limit, In("track", tuple(batch)), ["track", "index"])
-                for batch in _batches(track_ids)
-            ]
-        merged = [[hit for part in found for hit in part[query]] for query in range(len(vectors))]
-        best = [sorted(hits, key=lambda hit: -hit[1])[:limit] for hits in merged]
-        return [[(row["track"], row["index"], score) for row, score in hits] for hits in best]
+        conditions = [None] if track_ids is None else [In("track", tuple(batch)) for batch in _batches(track_ids)]
+        found: list[list[Hit]] = [[] for _ in vectors]
+        for where in conditions:
+            more = self._search(self._backend.segments(), vectors, limit, where, ["id", "track", "index"])
+            found = [_best(a + b, limit) for a, b in zip(found, more, strict=True)]
+        # A write that was killed leaves segments without their track, until it is repeated.
+        known = self.existing({row["track"] for hits in found for row, _ in hits})
+        return [[(row["track"], row["index"], score) for row, score in hits if row["track"] in known] for hits in found]
+
+    def _search(
+        self, table: Table, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
+    ) -> list[list[Hit]]:
+        """Search a table, vectors of zeros included."""
+        import numpy as np
+
+        vectors = np.asarray(vectors, np.float64)
+        if vectors.ndim != 2 or vectors.shape[1] != self._dim or not np.isfinite(vectors).all():
+            raise UsageError(f"vectors of shape {vectors.shape}; give finite numbers of shape (q, {self._dim})")
+        if limit < 1:
+            raise UsageError(f"limit={limit} finds nothing; give 1 or more")
+        norms = np.linalg.norm(vectors, axis=1)
+        directed = norms >= _TINY
+        units = (vectors[directed] / norms[directed, None]).astype(np.float32)
+        found = iter(table.search(units, limit, where, columns) if len(units) else [])
+        hits = [
+            next(found) if ok else [(row, 0.0) for row in table.rows(where, columns, limit)] for ok in directed.tolist()
+        ]
+        if all(len(each) == limit and each[-1][1] >= 0 for each in hits):
+            return [_best(each, limit) for each in hits]
+        zeros = list(table.rows(all_of(Compare(ZERO, "=", True), where), columns, limit))
+        ids = {row["id"] for row in zeros}
+        return [
+            _best([*(hit for hit in each if hit[0]["id"] not in ids), *((row, 0.0) for row in zeros)], limit)
+            for each in hits
+        ]
 
     def optimize(self) -> None:
         """Compact the store and bring its indexes up to date where the size calls for it; cheap where it does not."""
@@ -443,6 +516,42 @@ class Store:
     def close(self) -> None:
         """Release what is held; the store cannot be used afterwards."""
         self._backend.close()
+
+
+def _checked(fields: Mapping[str, Value], columns: Mapping[str, type]) -> dict[str, Value]:
+    """The fields as every store keeps them alike."""
+    return {name: _checked_value(name, value, columns) for name, value in fields.items()}
+
+
+def _checked_value(name: str, value: Value, columns: Mapping[str, type]) -> Value:
+    if name not in columns:
+        raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
+    kind = columns[name]
+    if value is None:
+        return None
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise UsageError(f"field {name!r}: {value!r} is not of type {kind.__name__}")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise UsageError(f"field {name!r}: {value} is not finite; give None where a value is missing")
+        return value + 0.0  # stores that order floats bit by bit tell a negative zero from zero
+    if type(value) is int and abs(value) > MAX_INT:
+        raise UsageError(f"field {name!r}: {value} is beyond 64 bits; store it as text")
+    if isinstance(value, str) and not value.isascii() and re.search("[\ud800-\udfff]", value):
+        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.display for paths")
+    return value
+
+
+def _beyond(counts: Mapping[str, int]) -> Filter:
+    """Segments that tracks had before and have no more, given how many each has now."""
+    groups = groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__)
+    return any_of([And((In("track", tuple(ids)), Compare("index", ">=", count))) for count, ids in groups])
+
+
+def _best(hits: list[Hit], limit: int) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit[1], hit[0]["id"]))[:limit]
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

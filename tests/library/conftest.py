@@ -1,0 +1,64 @@
+"""Stores to hold against the contract: a folder, Milvus Lite, and a Milvus server where one can be had."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory):
+    """The URI of a server: SONOVEC_TEST_MILVUS_URI, or one started from the PyPI wheel `milvus` if it is installed."""
+    if uri := os.environ.get("SONOVEC_TEST_MILVUS_URI"):
+        yield uri
+        return
+    program = os.environ.get("SONOVEC_TEST_MILVUS_SERVER") or shutil.which("milvus-server")
+    if program is None:
+        pytest.skip("no Milvus server: set SONOVEC_TEST_MILVUS_URI, or have milvus-server (PyPI: milvus) on PATH")
+    port = free_port()
+    data = tmp_path_factory.mktemp("milvus-server")
+    log = (data / "log").open("wb")
+    process = subprocess.Popen([program, "--data", data / "data", "--proxy-port", str(port)], stdout=log, stderr=log)
+    try:
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for(port: int, process: subprocess.Popen) -> None:
+    from pymilvus import MilvusClient
+    from pymilvus.exceptions import MilvusException
+
+    deadline = time.monotonic() + 120
+    while True:
+        assert process.poll() is None, "the Milvus server stopped"
+        try:
+            MilvusClient(uri=f"http://127.0.0.1:{port}", timeout=3).list_collections()
+            return
+        except MilvusException:
+            assert time.monotonic() < deadline, "the Milvus server did not come up"
+            time.sleep(1)
+
+
+@pytest.fixture(params=["lance", "milvus-lite", "milvus"])
+def location(request, tmp_path):
+    """A place where no library is yet, in each kind of store."""
+    if request.param == "lance":
+        return str(tmp_path / "library")
+    if request.param == "milvus-lite":
+        return str(tmp_path / "library.db")
+    return f"{request.getfixturevalue('milvus_server')}/t{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,329 @@
+"""The contract that every store keeps, through the public interface."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sonovec.errors import LibraryError, LibraryLockedError, UsageError
+from sonovec.library.filters import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, parse
+from sonovec.library.records import LibraryConfig, Segment, Track
+from sonovec.library.store import open_store
+
+DIM = 16
+CONFIG = LibraryConfig(dim=DIM, passport={"model": "test"}, segment_seconds=10.0, model="test", options={"a": True})
+OWN = {"mood": str, "stars": int, "weight": float, "live": bool}
+
+
+@pytest.fixture
+def store(location):
+    with open_store(location) as store:
+        store.create(CONFIG)
+        store.add_columns(OWN)
+        yield store
+
+
+def vectors(n, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, DIM)).astype(np.float32)
+
+
+def item(number, segments=2, vector=None, **fields):
+    rows = vectors(segments + 1, seed=number)
+    track = Track(f"{number:032x}", rows[0] if vector is None else vector, {"path": f"/{number}.wav", **fields})
+    parts = [Segment(i, i * 10.0, i * 10.0 + 10, 1.0 if i else 0.5, rows[i + 1]) for i in range(segments)]
+    return track, parts
+
+
+def test_nothing_is_there_before_it_is_made(location):
+    with open_store(location) as store:
+        assert store.config() is None
+
+
+def test_the_config_comes_back(location):
+    with open_store(location) as store:
+        store.create(CONFIG)
+    with open_store(location) as store:
+        assert store.config() == CONFIG
+        assert store.count() == (0, 0)
+        assert list(store.tracks()) == [] and store.existing(["x"]) == set()
+        assert store.search_tracks(vectors(2), 5) == [[], []]
+        with pytest.raises(LibraryError, match="there is a library already"):
+            store.create(CONFIG)
+
+
+def test_a_track_comes_back_as_it_was(store):
+    fields = {"title": "it's \"so\" \\ 50%_", "artist": "☃ 𝄞", "year": 1999, "duration": 3.0, "silent": False,
+              "path": "/a b\\xff\n.wav", "mood": "", "stars": -5, "weight": 1e-9, "live": True}  # fmt: skip
+    track, parts = item(1, 3, **fields)
+    store.put(track, parts)
+    found = store.get([track.id, "absent"], vectors=True)
+    assert list(found) == [track.id]
+    assert found[track.id].fields == dict.fromkeys(store.columns()) | fields
+    assert all(type(found[track.id].fields[name]) is type(value) for name, value in fields.items())
+    np.testing.assert_allclose(found[track.id].vector, track.vector, rtol=1e-6)
+    assert len(store.get([track.id])[track.id].vector) == 0
+    again = store.segments([track.id, "absent"])
+    assert list(again) == [track.id]
+    for was, now in zip(parts, again[track.id], strict=True):
+        assert (was.index, was.start, was.end, was.coverage) == (now.index, now.start, now.end, now.coverage)
+        np.testing.assert_allclose(was.vector, now.vector, rtol=1e-6)
+
+
+def test_writing_again_replaces_and_leaves_nothing_behind(store):
+    store.put_many([item(1, 5), item(2, 1)])
+    store.put_many([item(1, 5), item(2, 1)])
+    assert store.count() == (2, 6)
+    store.put(*item(1, 2, mood="new"))
+    assert store.count() == (2, 3)
+    assert [part.index for part in store.segments([item(1)[0].id])[item(1)[0].id]] == [0, 1]
+    assert store.get([item(1)[0].id])[item(1)[0].id].fields["mood"] == "new"
+
+
+def test_update_changes_fields_and_nothing_else(store):
+    store.put_many([item(n, mood="old", stars=n) for n in range(4)])
+    ids = [item(n)[0].id for n in range(4)]
+    store.update({ids[1]: {"path": "/moved.wav", "stars": None}, ids[2]: {"mood": None}, "absent": {"mood": "x"}})
+    found = store.get(ids, vectors=True)
+    assert (found[ids[1]].fields["path"], found[ids[1]].fields["stars"]) == ("/moved.wav", None)
+    assert (found[ids[2]].fields["mood"], found[ids[2]].fields["stars"]) == (None, 2)
+    assert found[ids[0]].fields["mood"] == "old"
+    np.testing.assert_allclose(found[ids[1]].vector, item(1)[0].vector, rtol=1e-6)
+    assert store.count() == (4, 8)
+
+
+def test_delete_removes_tracks_with_their_segments(store):
+    store.put_many([item(n) for n in range(5)])
+    store.delete([item(1)[0].id, item(3)[0].id, "absent"])
+    assert store.count() == (3, 6)
+    assert store.existing(item(n)[0].id for n in range(5)) == {item(n)[0].id for n in (0, 2, 4)}
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_written(store):
+    track, parts = item(1)
+    with pytest.raises(UsageError, match=r"shape \(3,\).*\(16,\)"):
+        store.put(Track("a", np.zeros(3, np.float32), {"path": "x"}), [])
+    with pytest.raises(UsageError, match="finite"):
+        store.put(Track("a", np.full(DIM, np.nan, np.float32), {"path": "x"}), [])
+    with pytest.raises(UsageError, match="field 'moood' is unknown"):
+        store.put(Track(track.id, track.vector, {"moood": "x"}), parts)
+    with pytest.raises(UsageError, match="'five' is not of type int"):
+        store.put(Track(track.id, track.vector, {"stars": "five"}), parts)
+    with pytest.raises(UsageError, match="is not of type int"):
+        store.update({track.id: {"stars": True}})
+    assert store.count() == (0, 0)
+
+
+def test_columns_are_added_later_and_checked(store):
+    store.put(*item(1))
+    store.add_columns({"later": int, "mood": str})
+    store.put(*item(2, later=7))
+    assert store.columns()["later"] is int
+    assert [track.fields["later"] for track in sorted(store.tracks(), key=lambda t: t.id)] == [None, 7]
+    for columns, says in (
+        ({"mood": int}, "holds str and cannot take int"),
+        ({"vector": str}, "the name is taken"),
+        ({"no good": str}, "letters, digits and underscores"),
+        ({"listed": list}, "list cannot be stored"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            store.add_columns(columns)
+
+
+def test_tracks_are_paged_in_one_order(store):
+    store.put_many([item(n, 1) for n in range(25)])
+    everything = [track.id for track in store.tracks()]
+    assert sorted(everything) == [item(n)[0].id for n in range(25)]
+    pages = [track.id for offset in range(0, 25, 10) for track in store.tracks(limit=10, offset=offset)]
+    assert pages == everything
+
+
+def test_many_rows_are_more_than_one_request(store):
+    rows = vectors(2500)
+    store.put_many([(Track(f"{n:032x}", row, {"path": f"/{n}"}), []) for n, row in enumerate(rows)])
+    assert store.count() == (2500, 0)
+    assert len(list(store.tracks())) == 2500
+    assert len(store.existing(f"{n:032x}" for n in range(3000))) == 2500
+
+
+def cosine(a, b):
+    return a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
+
+
+def test_search_is_what_brute_force_says(store):
+    rows, queries = vectors(300), vectors(3, seed=9)
+    store.put_many([item(n, 1, vector=row, stars=n) for n, row in enumerate(rows)])
+    exact = cosine(queries, rows)
+    for filter, allowed in ((None, np.arange(300)), (Compare("stars", "<", 100), np.arange(100))):
+        for scores, hits in zip(exact, store.search_tracks(queries, 10, filter), strict=True):
+            best = allowed[np.argsort(-scores[allowed])[:10]]
+            assert [int(id, 16) for id, _ in hits] == best.tolist()
+            np.testing.assert_allclose([score for _, score in hits], scores[best], atol=1e-4)
+
+
+def test_segments_are_searched_in_all_tracks_or_some(store):
+    items = [item(n, 3) for n in range(20)]
+    store.put_many(items)
+    wanted = items[7][1][2]
+    (hits,) = store.search_segments(wanted.vector[None], 3)
+    assert hits[0][:2] == (items[7][0].id, 2) and hits[0][2] == pytest.approx(1, abs=1e-4)
+    (hits,) = store.search_segments(wanted.vector[None], 50, track_ids=[items[3][0].id, items[4][0].id])
+    assert {id for id, _, _ in hits} == {items[3][0].id, items[4][0].id} and len(hits) == 6
+
+
+def test_vectors_of_zeros_score_nothing_and_harm_nobody(store):
+    store.put_many([item(1, 1, vector=np.zeros(DIM, np.float32)), item(2, 1)])
+    (hits,) = store.search_tracks(item(2)[0].vector[None], 2)
+    assert hits[0][0] == item(2)[0].id
+    assert all(np.isfinite(score) for _, score in hits)
+    assert dict(hits).get(item(1)[0].id, 0.0) == 0.0
+    (hits,) = store.search_tracks(np.zeros((1, DIM), np.float32), 2)
+    assert all(score == 0 for _, score in hits)
+
+
+TEXTS = ["", "a", "A", "it's", 'say "x"', "50%", "a_b", "back\\slash", "☃", "𝄞 clef", "line\nbreak", "%", "_", "\\"]
+NUMBERS = [-5, 0, 1, 1990, 2**40]
+
+
+def conditions(fields):
+    atoms = [
+        st.builds(IsNull, st.sampled_from(fields)),
+        st.builds(Compare, st.just("stars"), st.sampled_from(["=", "<", "<=", ">", ">="]), st.sampled_from(NUMBERS)),
+        st.builds(Compare, st.just("weight"), st.sampled_from(["=", "<", ">="]), st.sampled_from([-0.5, 0.0, 1.5])),
+        st.builds(Compare, st.just("mood"), st.sampled_from(["=", "<", ">="]), st.sampled_from(TEXTS)),
+        st.builds(Compare, st.just("live"), st.just("="), st.booleans()),
+        st.builds(In, st.just("mood"), st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3).map(tuple)),
+        st.builds(In, st.just("stars"), st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3).map(tuple)),
+        st.builds(StartsWith, st.just("mood"), st.sampled_from(TEXTS[1:])),
+        st.builds(Contains, st.just("mood"), st.sampled_from(TEXTS[1:])),
+    ]
+    return st.recursive(
+        st.one_of(atoms),
+        lambda inner: st.one_of(
+            st.builds(Not, inner),
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: And(tuple(parts))),
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: Or(tuple(parts))),
+        ),
+        max_leaves=5,
+    )
+
+
+def filter_rows():
+    rng = np.random.default_rng(5)
+    for number in range(60):
+        choose = lambda values: None if rng.random() < 0.25 else values[rng.integers(len(values))]  # noqa: E731
+        yield {
+            "mood": choose(TEXTS),
+            "stars": choose(NUMBERS),
+            "weight": choose([-0.5, 0.0, 1.5]),
+            "live": choose([True, False]),
+            "rate": number,
+        }
+
+
+@pytest.fixture(scope="module", params=["lance", "milvus-lite", "milvus"])
+def filtered(request, tmp_path_factory):
+    place = {
+        "lance": lambda: str(tmp_path_factory.mktemp("filters") / "library"),
+        "milvus-lite": lambda: str(tmp_path_factory.mktemp("filters") / "library.db"),
+        "milvus": lambda: f"{request.getfixturevalue('milvus_server')}/filters",
+    }[request.param]()
+    with open_store(place) as store:
+        store.create(CONFIG)
+        store.add_columns(OWN)
+        rows = list(filter_rows())
+        store.put_many([item(row["rate"], 1, **row) for row in rows])
+        yield request.param, store, rows
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(condition=conditions(list(OWN)))
+def test_every_store_filters_as_the_language_says(filtered, condition):
+    kind, store, rows = filtered
+    expected = sorted(row["rate"] for row in rows if condition.matches(row))
+    try:
+        found = sorted(track.fields["rate"] for track in store.tracks(condition))
+    except UsageError as error:
+        # Milvus before 2.4 cannot look inside text, and says so.
+        assert kind == "milvus" and "Milvus 2.4 or newer" in str(error)
+        return
+    assert found == expected
+
+
+def test_a_parsed_filter_reaches_the_store(filtered):
+    _, store, rows = filtered
+    condition = parse("stars >= 1 and not (mood = '50%' or mood is null)", store.columns())
+    expected = sorted(row["rate"] for row in rows if condition.matches(row))
+    assert sorted(track.fields["rate"] for track in store.tracks(condition)) == expected != []
+
+
+COUNT = "import sys; from sonovec.library.store import open_store; print(open_store(sys.argv[1]).count())"
+
+
+def count_elsewhere(location):
+    return subprocess.run([sys.executable, "-c", COUNT, location], capture_output=True, text=True, check=False)
+
+
+def test_another_process_sees_what_was_written_or_is_told_who_holds_it(location):
+    with open_store(location) as store:
+        store.create(CONFIG)
+        store.put_many([item(n) for n in range(3)])
+        run = count_elsewhere(location)
+        if location.endswith(".db"):
+            assert LibraryLockedError.__name__ in run.stderr
+            assert "is at it; wait for it or stop it; for many processes use a folder or a Milvus server" in run.stderr
+        else:
+            assert run.stdout == "(3, 6)\n", run.stderr
+    assert count_elsewhere(location).stdout == "(3, 6)\n"
+
+
+@pytest.mark.parametrize(
+    ("location", "error", "says"),
+    [
+        ("http://127.0.0.1:9/sounds", LibraryError, "cannot be reached; check the address"),
+        ("http://no-such-host.invalid:19530/sounds", LibraryError, "cannot be reached; check the address"),
+        ("http://127.0.0.1:19530", UsageError, "which library. Add its name"),
+        ("ftp://host/x", UsageError, "unknown scheme 'ftp'"),
+    ],
+)
+def test_a_wrong_uri_is_one_line(location, error, says, capfd):
+    with pytest.raises(error, match=says) as raised:
+        open_store(location).config()
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, monkeypatch):
+    from sonovec.library import lance
+
+    monkeypatch.setattr(lance, "INDEX_ROWS", 2000)
+    rows, queries = vectors(3000), vectors(20, seed=9)
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        store.put_many([item(n, 0, vector=row, rate=n) for n, row in enumerate(rows[:2500])])
+        store.optimize()
+        assert store._backend.tracks().table.list_indices()
+        store.put_many([item(n, 0, vector=row, rate=n) for n, row in enumerate(rows) if n >= 2500])
+        exact = np.argsort(-cosine(queries, rows), axis=1)[:, :10]
+        found = [[int(id, 16) for id, _ in hits] for hits in store.search_tracks(queries, 10)]
+        recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, found, strict=True)])
+        assert recall > 0.95
+        for (hits,) in [store.search_tracks(queries[:1], 10, Compare("rate", ">=", 2990))]:
+            assert len(hits) == 10 and all(int(id, 16) >= 2990 for id, _ in hits)
+
+
+def test_many_small_writes_are_put_together(tmp_path, monkeypatch):
+    from sonovec.library import lance
+
+    monkeypatch.setattr(lance, "WRITES_BEFORE_COMPACTION", 10)
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        for n in range(25):
+            store.put(*item(n, 1))
+        stats = store._backend.tracks().table.stats()
+        assert stats["fragment_stats"]["num_fragments"] < 10
+        assert store.count() == (25, 25)
