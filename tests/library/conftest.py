@@ -6,8 +6,10 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -24,9 +26,9 @@ def milvus_server(tmp_path_factory):
     if uri := os.environ.get("SONOVEC_TEST_MILVUS_URI"):
         yield uri
         return
-    program = os.environ.get("SONOVEC_TEST_MILVUS_SERVER") or shutil.which("milvus-server")
+    program = shutil.which("milvus-server", path=Path(sys.executable).parent) or shutil.which("milvus-server")
     if program is None:
-        pytest.skip("no Milvus server: set SONOVEC_TEST_MILVUS_URI, or have milvus-server (PyPI: milvus) on PATH")
+        pytest.skip("no Milvus server: set SONOVEC_TEST_MILVUS_URI, or install milvus-server (PyPI: milvus)")
     port = free_port()
     data = tmp_path_factory.mktemp("milvus-server")
     log = (data / "log").open("wb")
@@ -54,7 +56,7 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
             time.sleep(1)
 
 
-@pytest.fixture(params=["lance", "milvus-lite", "milvus"])
+@pytest.fixture(params=["lance", "milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)])
 def location(request, tmp_path):
     """A place where no library is yet, in each kind of store."""
     if request.param == "lance":

@@ -225,7 +225,7 @@ def filter_rows():
         }
 
 
-@pytest.fixture(scope="module", params=["lance", "milvus-lite", "milvus"])
+@pytest.fixture(scope="module", params=["lance", "milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)])
 def filtered(request, tmp_path_factory):
     place = {
         "lance": lambda: str(tmp_path_factory.mktemp("filters") / "library"),

@@ -158,7 +158,8 @@ def test_a_file_of_ones_own_is_taken_as_it_is(tmp_path, cache):
 
 def test_two_processes_may_fetch_at_once(server, cache):
     """A second one waits for the first and finds its file, instead of writing into the same half."""
-    code = f"from sonovec.models import weights\nfrom sonovec.models.card import WeightFile\nweights.resolve({described(server)!r})"
+    imports = "from sonovec.models import weights\nfrom sonovec.models.card import WeightFile"
+    code = f"{imports}\nweights.resolve({described(server)!r})"
     runs = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [(run.communicate()[1], run.returncode) for run in runs] == [("", 0), ("", 0)]
     assert len(server.requests) == 1 and (cache / "net.pth").read_bytes() == CONTENT

@@ -37,15 +37,15 @@ class MilvusBackend:
     def __init__(self, location: Location, token: str | None = None) -> None:
         self._location = location
         self._token = token
-        self._lite = location.kind == "milvus-lite"
-        self._prefix = "sonovec" if self._lite else location.name
+        self.lite = location.kind == "milvus-lite"
+        self._prefix = "sonovec" if self.lite else location.name
         self._lock: Lock | None = None
         self._client: Any = None
         _import()
 
     def config(self) -> LibraryConfig | None:
         """The config, or None where no library is."""
-        if self._lite and not Path(self._location.address).exists():
+        if self.lite and not Path(self._location.address).exists():
             return None
         values = self._setting("config")
         return None if values is None else LibraryConfig(**values)
@@ -85,6 +85,8 @@ class MilvusBackend:
         if self._client is not None:
             with self.errors():
                 self._client.close()
+                if self.lite:
+                    _release(self._location.address)
             self._client = None
         if self._lock is not None:
             self._lock.release()
@@ -93,7 +95,7 @@ class MilvusBackend:
     def client(self) -> Any:
         """The open connection."""
         if self._client is None:
-            if self._lite and self._lock is None:
+            if self.lite and self._lock is None:
                 self._lock = Lock(
                     Path(self._location.address + ".lock"),
                     f"{self._location}: cannot open, since Milvus Lite allows one process",
@@ -109,8 +111,11 @@ class MilvusBackend:
 
     def _connect(self) -> Any:
         pymilvus = _import()
-        if self._lite:
-            return pymilvus.MilvusClient(uri=self._location.address)
+        if self.lite:
+            client = pymilvus.MilvusClient(uri=self._location.address)
+            for name in client.list_collections():  # a file that is opened again has them on disk only
+                client.load_collection(name)
+            return client
         return pymilvus.MilvusClient(uri=self._location.address, token=self._token or "", timeout=TIMEOUT_SECONDS)
 
     def _create_collection(self, name: str, dim: int, fields: Mapping[str, type]) -> None:
@@ -151,7 +156,8 @@ class MilvusBackend:
             text = " ".join(str(getattr(error, "message", "") or error).split())[:300]
             if "pattern" in text and "like" in text:
                 raise UsageError(
-                    f"{self._location}: this server cannot search inside text ({text}); use startswith, or Milvus 2.4 or newer"
+                    f"{self._location}: this server cannot search inside text ({text}); use startswith, or Milvus 2.4 or "
+                    "newer"
                 ) from error
             raise LibraryError(f"{self._location}: {_remedy(text)} ({text})") from error
 
@@ -181,7 +187,11 @@ class MilvusTable:
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
-        data = [{name: _plain(value) for name, value in row.items() if value is not None} for row in rows]
+        # Milvus Lite keeps a dynamic field that a new row leaves out; a server takes a null in one for a value.
+        data = [
+            {name: _plain(value) for name, value in row.items() if value is not None or self._backend.lite}
+            for row in rows
+        ]
         client = self._backend.client()
         with self._backend.errors():
             client.upsert(self._name, data)
@@ -325,6 +335,13 @@ def _literal(value: bool | int | float | str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)
+
+
+def _release(path: str) -> None:
+    """End the server of a Milvus Lite file in this process: closing the client leaves it running, and the file locked."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    server_manager_instance.release_server(path)
 
 
 def _import() -> Any:
