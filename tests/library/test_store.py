@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 
 import numpy as np
 import pytest
@@ -230,7 +231,7 @@ def filtered(request, tmp_path_factory):
     place = {
         "lance": lambda: str(tmp_path_factory.mktemp("filters") / "library"),
         "milvus-lite": lambda: str(tmp_path_factory.mktemp("filters") / "library.db"),
-        "milvus": lambda: f"{request.getfixturevalue('milvus_server')}/filters",
+        "milvus": lambda: f"{request.getfixturevalue('milvus_server')}/f{uuid.uuid4().hex[:12]}",
     }[request.param]()
     with open_store(place) as store:
         store.create(CONFIG)
