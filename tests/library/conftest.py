@@ -29,6 +29,9 @@ def milvus_server(tmp_path_factory):
     program = shutil.which("milvus-server", path=Path(sys.executable).parent) or shutil.which("milvus-server")
     if program is None:
         pytest.skip("no Milvus server: set SONOVEC_TEST_MILVUS_URI, or install milvus-server (PyPI: milvus)")
+    with socket.socket() as probe:  # etcd inside it uses fixed ports, so that there can be one on a machine
+        busy = probe.connect_ex(("127.0.0.1", 2380)) == 0
+    assert not busy, "a Milvus or etcd runs here already: set SONOVEC_TEST_MILVUS_URI"
     port = free_port()
     data = tmp_path_factory.mktemp("milvus-server")
     log = (data / "log").open("wb")
