@@ -174,6 +174,35 @@ def test_a_folder_of_other_things_does_not_become_a_library(sounds):
     assert sorted(path.name for path in sounds.iterdir()) == [f"{i}.wav" for i in range(6)]
 
 
+def test_a_library_that_was_killed_while_it_was_made_is_finished(sounds, library, monkeypatch):
+    """After each of the writes that make it."""
+    from sonovec.library import lance
+
+    steps = []
+
+    def stop_at(step):
+        def stopping(original):
+            def wrapped(*arguments, **options):
+                result = original(*arguments, **options)
+                steps.append(original.__name__)
+                if len(steps) == step:
+                    raise KeyboardInterrupt
+                return result
+
+            return wrapped
+
+        return stopping
+
+    for step in range(1, 5):
+        steps.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(lance.LanceBackend, "_table", stop_at(step)(lance.LanceBackend._table))
+            with pytest.raises(KeyboardInterrupt):
+                library.add(sounds)
+        library.close()
+    assert library.add(sounds).counts.found == 6 and len(library) == 6
+
+
 def test_a_library_inside_the_indexed_folder_is_passed_over(sounds):
     library = sonovec.Library(sounds / "library")
     library.add(sounds)

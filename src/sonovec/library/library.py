@@ -28,6 +28,8 @@ from sonovec.models import registry
 from sonovec.paths import data_dir, display
 
 SEGMENT_SECONDS = 10.0
+#: How the names begin of what a library in a folder may hold before it is complete.
+OWN_NAMES = ("ledger.", "tracks.lance", "segments.lance", ".library-")
 
 
 class Library:
@@ -349,7 +351,6 @@ class Library:
                 model=encoder.card.name,
                 options=dict(encoder.options),
             )
-            self._ledger  # noqa: B018 - made first: a folder with a ledger is one of ours
             self._store.create(config)
         elif self._segment_seconds not in (None, config.segment_seconds):
             self._refuse([("segment_seconds", config.segment_seconds, self._segment_seconds)])
@@ -390,11 +391,11 @@ class Library:
         return data_dir() / "ledgers" / f"{self.location.name}-{key}.sqlite"
 
     def _refuse_foreign_folder(self) -> None:
-        """A folder that holds other things does not become a library."""
+        """A folder that holds other things does not become a library; one that was begun and not finished does."""
         folder = Path(self.location.address)
-        if self.location.kind != "lance" or self._ledger_path.exists() or self._store.config() is not None:
+        if self.location.kind != "lance" or not folder.is_dir() or self._store.config() is not None:
             return
-        if folder.is_dir() and next(folder.iterdir(), None) is not None:
+        if not all(path.name.startswith(OWN_NAMES) for path in folder.iterdir()):
             raise UsageError(
                 f"{display(folder)}: is no library and holds other files; give a new folder, such as "
                 f"-l {display(folder / 'library')}"
