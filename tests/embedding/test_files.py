@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -95,4 +96,17 @@ def test_what_fails_midway_leaves_nothing_half_written(embeddings, tmp_path):
 
     with pytest.raises(RuntimeError):
         files.write(broken(), tmp_path / "out.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_full_disk_is_one_line(embeddings, tmp_path, monkeypatch):
+    def full(rows, path):
+        for _ in rows:
+            with Path("/dev/full").open("w") as file:
+                file.write("x" * 100_000)
+
+    monkeypatch.setitem(files.WRITERS, ".csv", full)
+    with pytest.raises(UsageError, match=r"out\.csv: cannot be written \(No space left on device\)"):
+        files.write(iter(embeddings), tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []

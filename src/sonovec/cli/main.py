@@ -48,4 +48,6 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader went away, as `head` does. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        click.echo(f"sonovec: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
     return USAGE

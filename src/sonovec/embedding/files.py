@@ -35,7 +35,7 @@ def write(embeddings: Iterable[Embedding], target: Path, level: str = "clip") ->
     Raises
     ------
     UsageError
-        If the ending or the level is unknown.
+        If the ending or the level is unknown, or the file cannot be written; then nothing is left of it.
     """
     writer = check_target(target)
     if level not in LEVELS:
@@ -49,11 +49,16 @@ def write(embeddings: Iterable[Embedding], target: Path, level: str = "clip") ->
                 count += 1
                 yield row
 
-    with atomic(target) as temporary:
-        side = writer(rows(), temporary)
-        if side is not None:
-            with atomic(sidecar(target)) as beside:
-                beside.write_text(json.dumps(side, indent=1), encoding="utf-8")
+    try:
+        with atomic(target) as temporary:
+            side = writer(rows(), temporary)
+            if side is not None:
+                with atomic(sidecar(target)) as beside:
+                    beside.write_text(json.dumps(side, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{display(target)}: cannot be written ({error.strerror}); free some space, or give another place"
+        ) from error
     return count
 
 

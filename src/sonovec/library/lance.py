@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -290,7 +291,7 @@ def _errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError, ValueError) as error:
-        text = " ".join(str(error).split())
+        text = re.sub(r",? \S+\.rs:\d+:\d+", "", " ".join(str(error).split()))  # where in its own source it failed
         raise LibraryError(f"{folder}: {_remedy(text)} ({text[:200]})") from error
 
 
