@@ -67,3 +67,9 @@ def location(request, tmp_path):
     if request.param == "milvus-lite":
         return str(tmp_path / "library.db")
     return f"{request.getfixturevalue('milvus_server')}/t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def milvus_library(milvus_server):
+    """A place on the server for tests to share, since one takes seconds to make; they leave no rows behind."""
+    return f"{milvus_server}/shared{uuid.uuid4().hex[:12]}"

@@ -1,356 +1,498 @@
-"""A library on a Milvus server, in Zilliz Cloud, or in a Milvus Lite file; through pymilvus.
+"""A library in Milvus: a server, Zilliz Cloud, or one process on a Milvus Lite file.
 
-Fields of tracks are dynamic fields, and a field that is null is not stored: servers before 2.5 know no null. The config and
-the types of the user's own columns are rows of a third, tiny collection, so that any machine can open the library.
+Three collections hold a library called `sounds`: `sounds_tracks`, `sounds_segments` and `sounds_settings`. The fields
+of a track lie in one JSON column, where a null is a key that is missing: servers older than 2.5 have no other way to
+keep null, nor to add a column later.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError, MissingExtraError, UsageError
-from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith
+from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of
 from sonovec.library.lock import Lock
-from sonovec.library.records import TRACK_FIELDS, LibraryConfig
-from sonovec.library.store import SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row
+from sonovec.library.records import LibraryConfig
+from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
 
-TIMEOUT_SECONDS = 10.0
-PAGE = 1000
-MAX_LIMIT = 16_384
-#: Candidates that the index looks at for each search, at least, and for each hit that is asked for.
-EF, EF_PER_HIT = 64, 4
-INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
+CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
+
+#: Milvus gives no more rows than this for one vector, and keeps no more bytes of text in one field.
+MAX_ROWS, MAX_TEXT = 16_384, 65_535
+
+#: Vectors that one request searches for.
+QUERIES = 64
+
+#: A list longer than this is not sent as conditions on the JSON column but applied to the rows that come back.
+MAX_VALUES = 100
+
+#: Reads see all that this process wrote. To see all that others wrote as well a server waits 0.2 s each time, so that
+#: is asked for when a collection is opened and when rows are counted.
+SESSION, STRONG = "Session", "Strong"
+
+_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
+_TYPES: Mapping[str, type] = {kind.__name__: kind for kind in (bool, int, float, str)}
+_NATIVE: Mapping[type, str] = {str: "VARCHAR", int: "INT64", float: "DOUBLE", bool: "BOOL", dict: "JSON"}
+
+#: Columns of each collection beside `id` and `vector`, and its dim where it is not the library's. The settings have no
+#: vectors, but Milvus has no collection without.
+_COLLECTIONS: Mapping[str, tuple[Mapping[str, type], int | None]] = {
+    "tracks": ({"fields": dict}, None),
+    "segments": (SEGMENT_FIELDS, None),
+    "settings": ({"text": str}, 2),
+}
 
 
 class MilvusBackend:
-    """One library in Milvus: collections of tracks, of segments, and of settings."""
+    """One library on a server or in a Milvus Lite file; connects when it is first asked something."""
 
     def __init__(self, location: Location, token: str | None = None) -> None:
+        try:
+            import pymilvus  # noqa: F401
+
+            if location.kind == "milvus-lite":
+                import milvus_lite  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{location}: {error.name} is not installed; run: pip install 'sonovec[milvus]'"
+            ) from error
         self._location = location
         self._token = token
-        self.lite = location.kind == "milvus-lite"
-        self._prefix = "sonovec" if self.lite else location.name
+        self._connection: _Connection | None = None
         self._lock: Lock | None = None
-        self._client: Any = None
-        _import()
+        self._tables: dict[str, MilvusTable] = {}
 
     def config(self) -> LibraryConfig | None:
         """The config, or None where no library is."""
-        if self.lite and not Path(self._location.address).exists():
+        if self._location.kind == "milvus-lite" and not Path(self._location.address).exists():
             return None
-        values = self._setting("config")
-        return None if values is None else LibraryConfig(**values)
+        if not self._connect()("has_collection", self._name("settings")):
+            return None
+        rows = list(self._table("settings").rows(In("id", ("config",)), ["text"]))
+        return decode_config(rows[0]["text"], self._location) if rows else None
 
     def create(self, config: LibraryConfig) -> None:
         """Make the collections, then keep the config: a library with a config is complete."""
-        for name, dim, fields in (
-            ("tracks", config.dim, {}),
-            ("segments", config.dim, SEGMENT_FIELDS),
-            ("settings", 2, {}),
-        ):
-            self._create_collection(f"{self._prefix}_{name}", dim, fields)
-        self._set("config", asdict(config))
+        self._connect()
+        # A server takes seconds to load each.
+        with ThreadPoolExecutor(len(_COLLECTIONS)) as pool:
+            list(pool.map(lambda name: self._create_collection(name, config.dim), _COLLECTIONS))
+        self._set("config", json.dumps(asdict(config)))
 
     def columns(self) -> dict[str, type]:
-        """The columns of tracks, beside `id` and `vector`."""
-        own = self._setting("columns") or {}
-        return {**TRACK_FIELDS, **{name: _TYPES[kind] for name, kind in own.items()}}
+        """The user's own columns."""
+        rows = self._table("settings").rows(StartsWith("id", "column:"), ["id", "text"])
+        return {row["id"].removeprefix("column:"): _TYPES[row["text"]] for row in rows}
 
     def add_columns(self, columns: Mapping[str, type]) -> None:
-        """Add columns that are not there yet; existing rows hold null in them."""
-        have = self.columns()
-        new = {name: kind.__name__ for name, kind in columns.items() if name not in have}
-        if new:
-            self._set("columns", {**(self._setting("columns") or {}), **new})
+        """Remember the types of columns; the JSON column takes any."""
+        # A row each, so that two machines that add columns do not undo each other's.
+        for name, kind in columns.items():
+            self._set(f"column:{name}", kind.__name__)
 
     def tracks(self) -> MilvusTable:
-        """The collection of tracks."""
-        return MilvusTable(self, f"{self._prefix}_tracks", None)
+        """The table of tracks."""
+        return self._table("tracks")
 
     def segments(self) -> MilvusTable:
-        """The collection of segments."""
-        return MilvusTable(self, f"{self._prefix}_segments", SEGMENT_FIELDS)
+        """The table of segments."""
+        return self._table("segments")
 
     def close(self) -> None:
-        """Close the connection, and let go of a Milvus Lite file."""
-        if self._client is not None:
-            with self.errors():
-                self._client.close()
-                if self.lite:
-                    _release(self._location.address)
-            self._client = None
+        """Close the connection; others can open a Milvus Lite file then."""
+        self._tables.clear()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    def client(self) -> Any:
-        """The open connection."""
-        if self._client is None:
-            if self.lite and self._lock is None:
-                self._lock = Lock(
-                    Path(self._location.address + ".lock"),
-                    f"{self._location}: cannot open, since Milvus Lite allows one process",
-                    "wait for it or stop it; for many processes use a folder or a Milvus server",
-                )
+    def _name(self, collection: str) -> str:
+        # A Lite file is one library, and stays it when the file is renamed.
+        return f"{self._location.name if self._location.kind == 'milvus' else 'library'}_{collection}"
+
+    def _set(self, id: str, text: str) -> None:
+        self._table("settings").upsert([{"id": id, "text": text, "vector": np.ones(2, np.float32)}])
+
+    def _table(self, name: str) -> MilvusTable:
+        if name not in self._tables:
+            connection = self._connect()
+            if not connection("has_collection", self._name(name)):
+                raise LibraryError(f"{self._location}: there is no library; index into it first")
+            connection("load_collection", self._name(name))
+            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0])
+            self._tables[name].count()
+        return self._tables[name]
+
+    def _connect(self) -> _Connection:
+        if self._connection is None:
+            if self._location.kind == "milvus-lite":
+                self._lock = _lock(Path(self._location.address))
             try:
-                with self.errors():
-                    self._client = self._connect()
-            except LibraryError:
+                self._connection = _Connection(self._location, self._token)
+            except BaseException:
                 self.close()
                 raise
-        return self._client
+        return self._connection
 
-    def _connect(self) -> Any:
-        pymilvus = _import()
-        if self.lite:
-            client = pymilvus.MilvusClient(uri=self._location.address)
-            for name in client.list_collections():  # a file that is opened again has them on disk only
-                client.load_collection(name)
-            return client
-        return pymilvus.MilvusClient(uri=self._location.address, token=self._token or "", timeout=TIMEOUT_SECONDS)
+    def _create_collection(self, name: str, dim: int) -> None:
+        from pymilvus import DataType, MilvusClient
 
-    def _create_collection(self, name: str, dim: int, fields: Mapping[str, type]) -> None:
-        types = _import().DataType
-        client = self.client()
-        with self.errors():
-            if client.has_collection(name):
-                return
-            schema = client.create_schema(auto_id=False, enable_dynamic_field=True)
-            schema.add_field("id", types.VARCHAR, is_primary=True, max_length=128)
-            schema.add_field("vector", types.FLOAT_VECTOR, dim=dim)
-            if "track" in fields:  # searched by, so it is worth a column of its own
-                schema.add_field("track", types.VARCHAR, max_length=128)
-            index = client.prepare_index_params()
-            index.add_index("vector", **INDEX)
-            client.create_collection(name, schema=schema, index_params=index, consistency_level="Strong")
-
-    def _setting(self, name: str) -> dict[str, Any] | None:
-        collection, client = f"{self._prefix}_settings", self.client()
-        with self.errors():
-            if not client.has_collection(collection):
-                return None
-            rows = client.query(collection, filter=f'id == "{name}"', output_fields=["json"], limit=1)
-        return json.loads(rows[0]["json"]) if rows else None
-
-    def _set(self, name: str, values: Mapping[str, object]) -> None:
-        row = {"id": name, "vector": [1.0, 0.0], "json": json.dumps(values)}
-        with self.errors():
-            self.client().upsert(f"{self._prefix}_settings", [row])
-
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn what pymilvus raises into one line."""
-        pymilvus = _import()
-        try:
-            yield
-        except (pymilvus.MilvusException, OSError, ValueError) as error:
-            text = " ".join(str(getattr(error, "message", "") or error).split())[:300]
-            if "pattern" in text and "like" in text:
-                raise UsageError(
-                    f"{self._location}: this server cannot search inside text ({text}); use startswith, or Milvus 2.4 or "
-                    "newer"
-                ) from error
-            raise LibraryError(f"{self._location}: {_remedy(text)} ({text})") from error
+        connection = self._connect()
+        if connection("has_collection", self._name(name)):
+            return
+        columns, own_dim = _COLLECTIONS[name]
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=own_dim or dim)
+        for column, kind in columns.items():
+            size = {"max_length": MAX_TEXT} if kind is str else {}
+            schema.add_field(column, DataType[_NATIVE[kind]], **size)
+        index = MilvusClient.prepare_index_params()
+        index.add_index("vector", **_INDEX)
+        connection("create_collection", self._name(name), schema=schema, index_params=index, consistency_level=SESSION)
 
 
-_REMEDIES = (
-    (("auth", "unauthenticated", "token"), f"refused the token; give --token user:password or set {TOKEN_VARIABLE}"),
-    (
-        ("connect", "deadline", "unavailable", "timeout", "illegal uri", "name resolution"),
-        "cannot be reached; check the address and that the Milvus server runs",
-    ),
-    (("no space",), "the disk is full; free some space and run the same command again"),
-)
-
-
-def _remedy(text: str) -> str:
-    lower = text.lower()
-    return next((remedy for symptoms, remedy in _REMEDIES if any(s in lower for s in symptoms)), "Milvus failed")
+def _lock(path: Path) -> Lock:
+    if path.is_file():
+        raise LibraryError(f"{path}: a file that is not of Milvus Lite, which makes a folder; choose another name")
+    remedy = "wait for it or stop it; for many processes use a folder or a Milvus server"
+    try:
+        return Lock(path.with_name(path.name + ".lock"), f"{path}: Milvus Lite serves one process", remedy)
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be opened ({error.strerror}); check its rights") from error
 
 
 class MilvusTable:
     """One collection; see `sonovec.library.store.Table`."""
 
-    def __init__(self, backend: MilvusBackend, name: str, types: Mapping[str, type] | None) -> None:
-        self._backend = backend
+    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type]) -> None:
+        self._call = connection
         self._name = name
-        self._types = types
+        #: Columns of Milvus' own; all others are keys of the JSON column.
+        self._native = frozenset(columns) - {"fields"} | {"id", "vector"}
+        self._json = "fields" in columns
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
-        # Milvus Lite keeps a dynamic field that a new row leaves out; a server takes a null in one for a value.
-        data = [
-            {name: _plain(value) for name, value in row.items() if value is not None or self._backend.lite}
-            for row in rows
-        ]
-        client = self._backend.client()
-        with self._backend.errors():
-            client.upsert(self._name, data)
+        self._call("upsert", self._name, data=[self._encode(row) for row in rows])
+
+    def _encode(self, row: Row) -> Row:
+        native = {name: value for name, value in row.items() if name in self._native}
+        if not self._json:
+            return native
+        fields = {name: value for name, value in row.items() if name not in self._native and value is not None}
+        if (size := len(json.dumps(fields, ensure_ascii=False).encode())) > MAX_TEXT:
+            raise UsageError(f"track {row['id']}: its fields take {size} bytes; Milvus keeps at most {MAX_TEXT}")
+        return {**native, "fields": fields}
 
     def delete(self, where: Filter) -> None:
         """Remove the rows that match."""
-        client = self._backend.client()
-        with self._backend.errors():
-            client.delete(self._name, filter=to_milvus(where))
+        expression, exact = self._compile(where)
+        if exact:
+            self._call("delete", self._name, filter=expression)
+            return
+        for ids in self._ids(where):
+            self._call("delete", self._name, ids=ids)
+
+    def _ids(self, where: Filter) -> Iterator[list[str]]:
+        found = [row["id"] for row in self.rows(where, ["id"])]
+        return (found[start : start + BATCH] for start in range(0, len(found), BATCH))
 
     def rows(
         self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
     ) -> Iterator[Row]:
         """Rows that match, in the order of their ids."""
-        types = self._columns()
-        client = self._backend.client()
-        with self._backend.errors():
-            condition = "" if where is None else to_milvus(where)
-            pages = client.query_iterator(
-                self._name, batch_size=PAGE, filter=condition, output_fields=self._stored(columns)
+        return islice(self._rows(where, columns), offset, None if limit is None else offset + limit)
+
+    def _rows(self, where: Filter | None, columns: Sequence[str]) -> Iterator[Row]:
+        expression, exact = self._compile(where)
+        names = {name for name in columns if name in self._native} | {"id"}
+        if self._json and (not exact or not names.issuperset(columns)):
+            names.add("fields")
+        for found in self._found(expression, sorted(names)):
+            row = self._decode(found)
+            if exact or where is None or where.matches(row):
+                yield {name: row.get(name) for name in columns}
+
+    def _found(self, expression: str, names: list[str]) -> Iterator[Row]:
+        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers."""
+        last = ""
+        while True:
+            page = self._call(
+                "query",
+                self._name,
+                filter=_join([f"(id > {_literal(last)})", expression or _ALL], "and"),
+                output_fields=names,
+                limit=BATCH,
+                consistency_level=SESSION,
+                **self._call.lowest_ids,
             )
-        seen = 0
-        try:
-            while limit is None or seen < offset + limit:
-                with self._backend.errors():
-                    page = pages.next()
-                if not page:
-                    return
-                for row in page:
-                    seen += 1
-                    if seen > offset and (limit is None or seen <= offset + limit):
-                        yield _read(row, columns, types)
-        finally:
-            pages.close()
+            yield from page
+            if len(page) < BATCH:
+                return
+            last = page[-1]["id"]
+
+    def _decode(self, found: Row) -> Row:
+        row = {name: value for name, value in found.items() if name in self._native}
+        if "vector" in row:
+            row["vector"] = np.asarray(row["vector"], np.float32)
+        return {**row, **found.get("fields", {})}
 
     def search(
         self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
     ) -> list[list[Hit]]:
         """For each vector the nearest rows that match, and their cosine similarity."""
-        limit = min(limit, MAX_LIMIT)
-        types = self._columns()
-        client = self._backend.client()
-        with self._backend.errors():
-            found = client.search(
-                self._name,
-                data=np.asarray(vectors, np.float32).tolist(),
-                limit=limit,
-                filter="" if where is None else to_milvus(where),
-                output_fields=self._stored(columns),
-                search_params={"metric_type": "COSINE", "params": {"ef": max(EF, EF_PER_HIT * limit)}},
-            )
-        return [
-            [(_read(hit["entity"], columns, types), min(1.0, max(-1.0, float(hit["distance"])))) for hit in hits]
-            for hits in found
+        if where is None or self._compile(where)[1]:
+            return self._search(vectors, limit, where, columns)
+        hits: list[list[Hit]] = [[] for _ in vectors]
+        for ids in self._ids(where):
+            found = self._search(vectors, limit, In("id", tuple(ids)), columns)
+            hits = [sorted(a + b, key=lambda hit: -hit[1])[:limit] for a, b in zip(hits, found, strict=True)]
+        return hits
+
+    def _search(
+        self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
+    ) -> list[list[Hit]]:
+        hits = [
+            hit
+            for start in range(0, len(vectors), QUERIES)
+            for hit in self._search_once(vectors[start : start + QUERIES], min(limit, MAX_ROWS), where, columns)
         ]
+        if limit > MAX_ROWS:
+            hits = [self._more(*pair, limit, where, columns) for pair in zip(vectors, hits, strict=True)]
+        return hits
+
+    def _search_once(
+        self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
+    ) -> list[list[Hit]]:
+        found = self._call(
+            "search",
+            self._name,
+            data=list(vectors),
+            limit=limit,
+            filter=self._compile(where)[0],
+            output_fields=sorted({"id", *columns}),
+            search_params={"metric_type": "COSINE", "params": {"ef": min(2 * limit + 64, 2 * MAX_ROWS)}},
+            consistency_level=SESSION,
+        )
+        return [[(self._decode(hit["entity"]), _score(hit["distance"])) for hit in hits] for hits in found]
+
+    def _more(
+        self, vector: NDArray[np.float32], hits: list[Hit], limit: int, where: Filter | None, columns: Sequence[str]
+    ) -> list[Hit]:
+        """Search on behind the most that one answer holds, by leaving out what was found."""
+        seen = list(hits)
+        while len(hits) == MAX_ROWS and len(seen) < limit:
+            rest = all_of(where, Not(In("id", tuple(row["id"] for row, _ in seen))))
+            (hits,) = self._search_once(vector[None], min(limit - len(seen), MAX_ROWS), rest, columns)
+            seen += hits
+        return seen
 
     def count(self) -> int:
         """Number of rows."""
-        client = self._backend.client()
-        with self._backend.errors():
-            return int(client.query(self._name, filter="", output_fields=["count(*)"])[0]["count(*)"])
+        found = self._call("query", self._name, filter="", output_fields=["count(*)"], consistency_level=STRONG)
+        return int(found[0]["count(*)"])
 
     def optimize(self) -> None:
-        """Milvus compacts and indexes by itself."""
+        """Seal what was written, so that it gets its index; Milvus compacts by itself."""
+        self._call("flush", self._name)
 
-    def _columns(self) -> Mapping[str, type]:
-        return self._backend.columns() if self._types is None else self._types
-
-    @staticmethod
-    def _stored(columns: Sequence[str]) -> list[str]:
-        return ["id", *(name for name in columns if name != "id")]
+    def _compile(self, where: Filter | None) -> tuple[str, bool]:
+        return ("", True) if where is None else to_milvus(where, self._native)
 
 
-_TYPES: Mapping[str, type] = {kind.__name__: kind for kind in (bool, int, float, str)}
+def _score(similarity: float) -> float:
+    return min(1.0, max(-1.0, float(similarity)))
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+class _Connection:
+    """pymilvus with one line for each of its errors, and without its log."""
+
+    def __init__(self, location: Location, token: str | None) -> None:
+        self._location = location
+        #: What makes the rows of a query with a limit those of the lowest ids, instead of the first that are found.
+        self.lowest_ids = {"iterator": "True"} if location.kind == "milvus-lite" else {"reduce_stop_for_best": True}
+        with self._errors():
+            from pymilvus import MilvusClient
+
+            _quiet(location.kind == "milvus-lite")
+            self._client: Any = MilvusClient(location.address, token=token or "", timeout=CONNECT_SECONDS)
+
+    def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self.said(getattr(self._client, method), *args, timeout=CALL_SECONDS, **kwargs)
+
+    def said(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call, and say its errors as ours."""
+        with self._errors():
+            return call(*args, **kwargs)
+
+    def close(self) -> None:
+        """Close the connection, and Milvus Lite behind it, which would keep its files locked."""
+        with suppress(Exception):
+            self._client.close()
+        if self._location.kind == "milvus-lite":
+            from milvus_lite.server_manager import server_manager_instance
+
+            server_manager_instance.release_server(self._location.address)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from grpc import RpcError  # type: ignore[import-untyped]
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            yield
+        except (MilvusException, RpcError, OSError, ValueError, TypeError) as error:
+            text = " ".join(str(getattr(error, "message", "") or error).split())
+            raise LibraryError(f"{self._location}: {self._remedy(text)} ({text[:200]})") from error
+
+    def _remedy(self, text: str) -> str:
+        lower = text.lower()
+        remedies = _LITE_REMEDIES if self._location.kind == "milvus-lite" else _SERVER_REMEDIES
+        return next((remedy for symptoms, remedy in remedies if any(s in lower for s in symptoms)), "Milvus failed")
 
 
-def _read(row: Mapping[str, Any], columns: Sequence[str], types: Mapping[str, type]) -> Row:
-    """A row as it was written; a whole number may have come back for a float."""
-    result: Row = {}
-    for name in columns:
-        value = row.get(name)
-        if name == "vector":
-            value = np.asarray(value, np.float32)
-        elif value is not None and types.get(name) is float:
-            value = float(value)
-        result[name] = value
-    return result
+_DISK = ("no space", "disk quota"), "the disk is full; free some space and run the same command again"
+_SERVER_REMEDIES = (
+    (
+        ("auth", "token", "permission", "denied", "credential", "password"),
+        f"the server refuses the token; give token='user:password' or set {TOKEN_VARIABLE}",
+    ),
+    (
+        ("connect", "unavailable", "deadline", "timeout", "timed out", "illegal uri"),
+        "the server cannot be reached; check the address and that Milvus runs there",
+    ),
+    _DISK,
+)
+_LITE_REMEDIES = (
+    (("permission", "denied", "read-only"), "cannot be opened; check its rights"),
+    (("open", "connect"), "Milvus Lite cannot open it; close other programs that use it, or choose another name"),
+    _DISK,
+)
 
 
-def to_milvus(condition: Filter) -> str:
-    r"""A filter in Milvus's language; text becomes literals, nothing is pasted.
+def _quiet(lite: bool) -> None:
+    """Switch off logs that repeat, with tracebacks and to stderr, what is raised as well or is of no concern."""
+    # Milvus Lite serves from within the process, and pymilvus asks it for more than it knows.
+    for name in ("pymilvus", "milvus_lite", *(["grpc._server"] if lite else [])):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
-    What a comparison with a missing field gives differs between versions, so each is guarded by a look whether it is there.
+
+def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[str, bool]:
+    r"""A filter in Milvus' language, and whether that is exact; text becomes literals, nothing is pasted.
+
+    Milvus' `like` differs between versions in what it can express and escape, so a condition with `contains`, or with a
+    long list, is sent as a weaker one; the caller applies the filter itself to what comes back.
+
+    Parameters
+    ----------
+    condition : Filter
+    native : frozenset of str
+        Columns of the collection itself, which are never null; the others are keys of the column `fields`.
+
+    Returns
+    -------
+    expression : str
+        Matches every row that the filter matches; empty where that is all rows.
+    exact : bool
+        Whether it matches no others.
 
     Examples
     --------
-    >>> to_milvus(Compare("year", ">=", 1990))
-    '((exists year) and (year >= 1990))'
-    >>> to_milvus(StartsWith("title", "50%"))
-    '((exists title) and (title like "50\\\\%%"))'
+    >>> print(*to_milvus(Compare("artist", "=", 'the "x"')))
+    ((exists fields["artist"]) and (fields["artist"] == "the \"x\"")) True
+    >>> print(*to_milvus(Contains("artist", "x")))
+    (exists fields["artist"]) False
     """
+    expression, exact = _compile(condition, native, True)
+    return ("" if expression == _ALL else expression), exact
+
+
+#: Conditions that hold for every row and for none.
+_ALL, _NONE = '(id >= "")', '(id == "")'
+_Word = Literal["and", "or"]
+
+
+def _compile(condition: Filter, native: frozenset[str], positive: bool) -> tuple[str, bool]:
+    """The condition, or its opposite; `not` is moved down to the leaves, so that a weaker leaf weakens the whole."""
     match condition:
-        case Compare(field, op, value):
-            return _guarded(field, f"{field} {'==' if op == '=' else op} {_literal(value)}")
-        case In(field, values):
-            return _guarded(field, f"{field} in [{', '.join(map(_literal, values))}]")
-        case Contains(field, text):
-            return _guarded(field, f"{field} like {_literal('%' + _pattern(text) + '%')}")
-        case StartsWith(field, text):
-            return _guarded(field, f"{field} like {_literal(_pattern(text) + '%')}")
-        case IsNull(field):
-            return f"(not (exists {field}))"
         case Not(part):
-            return f"(not {to_milvus(part)})"
-        case And(parts):
-            return "(" + " and ".join(map(to_milvus, parts)) + ")"
-        case Or(parts):
-            return "(" + " or ".join(map(to_milvus, parts)) + ")"
+            return _compile(part, native, not positive)
+        case And(parts) | Or(parts):
+            compiled = [_compile(part, native, positive) for part in parts]
+            word: _Word = "and" if isinstance(condition, And) == positive else "or"
+            return _join([expression for expression, _ in compiled], word), all(exact for _, exact in compiled)
+        case Compare(field) | In(field) | Contains(field) | StartsWith(field) | IsNull(field):
+            return _leaf(condition, field, field in native, positive)
     raise AssertionError(f"no Milvus expression for {condition!r}")
 
 
-#: Columns that every row has; `exists` is for dynamic fields.
-_ALWAYS = frozenset({"id", "track"})
+def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> tuple[str, bool]:
+    name = field if native else f'fields["{field}"]'
+    present = _ALL if native else f"(exists {name})"
+    absent = _NONE if native else f"(not (exists {name}))"
+    if isinstance(condition, IsNull):
+        return (absent if positive else present), True
+    test = _test(condition, name, native)
+    if test is None:
+        return (present if positive else _ALL), False
+    return (_join([present, test], "and") if positive else _join([absent, f"(not {test})"], "or")), True
 
 
-def _guarded(field: str, condition: str) -> str:
-    return f"({condition})" if field in _ALWAYS else f"((exists {field}) and ({condition}))"
+def _test(condition: Filter, name: str, native: bool) -> str | None:
+    """What a leaf says about a value that is there, or None where Milvus cannot say it."""
+    match condition:
+        case Compare(_, op, value):
+            return f"({name} {'==' if op == '=' else op} {_literal(value)})"
+        case In(_, values) if native:
+            return f"({name} in [{', '.join(map(_literal, values))}])"
+        case In(_, values) if 0 < len(values) <= MAX_VALUES:
+            # Milvus Lite has no lists for keys of a JSON column.
+            return _join([f"({name} == {_literal(value)})" for value in values], "or")
+        case StartsWith(_, text) if end := _after(text):
+            # A range, since `like` cannot escape in every version.
+            return f"(({name} >= {_literal(text)}) and ({name} < {_literal(end)}))"
+    return None
 
 
-def _pattern(text: str) -> str:
-    return "".join("\\" + char if char in "%_\\" else char for char in text)
+def _after(prefix: str) -> str | None:
+    """The first text behind all that start with the prefix, in the order of code points; None where there is none."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    # Surrogates are no characters.
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def _join(parts: Sequence[str], word: _Word) -> str:
+    """Join as a balanced tree: Milvus' parsers go down one level for each pair, and not deep."""
+    neutral, other = (_ALL, _NONE) if word == "and" else (_NONE, _ALL)
+    parts = [part for part in parts if part != neutral]
+    if other in parts:
+        return other
+    while len(parts) > 1:
+        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+        parts = [f"({f' {word} '.join(pair)})" if len(pair) == 2 else pair[0] for pair in pairs]
+    return parts[0] if parts else neutral
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
 def _literal(value: bool | int | float | str) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value)
-
-
-def _release(path: str) -> None:
-    """End the server of a Milvus Lite file in this process: closing the client leaves it running, and the file locked."""
-    from milvus_lite.server_manager import server_manager_instance
-
-    server_manager_instance.release_server(path)
-
-
-def _import() -> Any:
-    try:
-        import pymilvus
-    except ImportError:
-        raise MissingExtraError("a library in Milvus needs pymilvus: pip install 'sonovec[milvus]'") from None
-    # It logs what it also raises, with tracebacks, to the error stream.
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith(("pymilvus", "milvus_lite")):
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    return pymilvus
+    # Not JSON for text: its \u escapes are not in the language.
+    return f'"{value.translate(_ESCAPES)}"' if isinstance(value, str) else json.dumps(value)
