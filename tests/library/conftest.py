@@ -59,14 +59,27 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
             time.sleep(1)
 
 
-@pytest.fixture(params=["lance", "milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)])
+STORES = ["lance", "milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)]
+
+
+def new_location(request, folder: Path) -> str:
+    if request.param == "lance":
+        return str(folder / "library")
+    if request.param == "milvus-lite":
+        return str(folder / "library.db")
+    return f"{request.getfixturevalue('milvus_server')}/t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(params=STORES)
 def location(request, tmp_path):
     """A place where no library is yet, in each kind of store."""
-    if request.param == "lance":
-        return str(tmp_path / "library")
-    if request.param == "milvus-lite":
-        return str(tmp_path / "library.db")
-    return f"{request.getfixturevalue('milvus_server')}/t{uuid.uuid4().hex[:12]}"
+    return new_location(request, tmp_path)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def any_location(request, tmp_path_factory):
+    """The same, for the tests of one file to share."""
+    return new_location(request, tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="session")
