@@ -1,0 +1,206 @@
+"""The filter language: what is read, what is refused and how, and that each store means the same by it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sonovec.errors import UsageError
+from sonovec.library.filters import (
+    MAX_CONDITIONS,
+    And,
+    Compare,
+    Contains,
+    Filter,
+    In,
+    IsNull,
+    Not,
+    Or,
+    StartsWith,
+    parse,
+    quote,
+)
+from sonovec.library.records import LibraryConfig, Track
+from sonovec.library.store import open_store
+
+COLUMNS = {"title": str, "genre": str, "year": int, "tempo": float, "silent": bool}
+PRESENT = Not(IsNull("year"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("year = 1990", Compare("year", "=", 1990)),
+        ("year == -5", Compare("year", "=", -5)),
+        ("year != 1990", And((PRESENT, Not(Compare("year", "=", 1990))))),
+        ("year >= 1990.0", Compare("year", ">=", 1990)),
+        ("tempo < 1e-3", Compare("tempo", "<", 0.001)),
+        ("tempo <= .5", Compare("tempo", "<=", 0.5)),
+        ("tempo > 120", Compare("tempo", ">", 120.0)),
+        ("silent = TRUE", Compare("silent", "=", True)),
+        ("year in (1990, 1991,1990)", In("year", (1990, 1991))),
+        ("year not in (1990)", And((PRESENT, Not(In("year", (1990,)))))),
+        ("title contains '50%_'", Contains("title", "50%_")),
+        ('title startswith "it\'s"', StartsWith("title", "it's")),
+        ("year is null", IsNull("year")),
+        ("year IS NOT NULL", PRESENT),
+        (r"title = 'a\'b\\c\n\u00e9'", Compare("title", "=", "a'b\\c\né")),
+        (r"title = '\ud834\udd1e'", Compare("title", "=", "𝄞")),
+        ("title = '🎵'", Compare("title", "=", "🎵")),
+        (
+            "year = 1 or year = 2 and not year = 3",
+            Or((Compare("year", "=", 1), And((Compare("year", "=", 2), Not(Compare("year", "=", 3)))))),
+        ),
+        (
+            "(year = 1 or year = 2) and year = 3",
+            And((Or((Compare("year", "=", 1), Compare("year", "=", 2))), Compare("year", "=", 3))),
+        ),
+    ],
+)
+def test_expressions_are_read(text, expected):
+    assert parse(text, COLUMNS) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it is empty; write for example year >= 1990"),
+        (
+            "yaer = 1990",
+            "character 1: no field 'yaer', did you mean 'year'? The fields are genre, silent, tempo, title,",
+        ),
+        ("year > 1 and zzz = 1", "character 14: no field 'zzz'. The fields are"),
+        ("year = '1990'", "year is a whole number, '1990' is not; write 1990"),
+        ("year = 1990.5", "write 1990"),
+        ("tempo = 'fast'", "a number without quotes"),
+        ("title = 1990", "title is text, 1990 is not; write '1990'"),
+        ("title = rock", "title is text, rock is not; write 'rock'"),
+        ("silent = 1", "silent is true or false, 1 is not; write true or false"),
+        ("silent < true", "has no order; write silent = true"),
+        ("silent in (true)", "write silent = true"),
+        ("year = null", "write year is null"),
+        ("year != null", "write year is not null"),
+        ("year contains '19'", "contains is for text; compare with =, < or >"),
+        ("title", "a comparison is expected after title; write title = 'text'"),
+        ("1990 = year", "a field is expected before '1990'; the field comes first"),
+        ("title = 'x", "character 9: the quote ' is not closed"),
+        (r"title = '\x'", r"\x is no escape; write \\ for a backslash"),
+        ("year = 1990 genre = 'x'", "'genre' is not expected; join conditions with and, or"),
+        ("(year = 1990", "')' is expected before 'the end'; close the parenthesis"),
+        ("year in 1990", "write year in (1990, ...)"),
+        ("year is 1990", "write year is null or year is not null"),
+        ("year = 9223372036854775808", "beyond 64 bits"),
+        ("tempo = 1e999", "too large for a number"),
+        ("year = 19x", "this is not a number"),
+        ("year; drop table", "';' is not expected"),
+        ("(" * 60 + "year = 1" + ")" * 60, "nested more than 50 deep"),
+        (" or ".join(["year = 1"] * 501), "more than 500 conditions; write field in (a, b, ...)"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_correction(text, says):
+    with pytest.raises(UsageError) as raised:
+        parse(text, COLUMNS)
+    assert says in str(raised.value) and "\n" not in str(raised.value)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_quoted_text_is_read_back(text):
+    assert parse(f"title = {quote(text)}", COLUMNS) == Compare("title", "=", text)
+
+
+@given(st.text("()=<>!'\"\\ andortilenull019.,x", max_size=40))
+def test_nothing_but_a_usage_error_comes_out_of_nonsense(text):
+    with suppress(UsageError):
+        assert isinstance(parse(text, COLUMNS), Filter)
+
+
+def test_conditions_on_null_are_false_and_not_turns_them_round():
+    row = {"year": None}
+    for text in (
+        "year = 1",
+        "year != 1",
+        "year in (1)",
+        "year not in (1)",
+        "title contains 'x'",
+        "title not contains 'x'",
+    ):
+        assert not parse(text, COLUMNS).matches(row)
+        assert parse(f"not ({text})", COLUMNS).matches(row)
+    assert parse("year is null and title is null", COLUMNS).matches(row)
+
+
+# What stores stumble over: quotes, wildcards, escapes, code points on both sides of the surrogates.
+PIECES = ["", "a", "A", "b", "'", '"', "%", "_", "\\", "\n", "\r", "\t", "\0", "é", "e\u0301", "🎵", "\ud7ff", "\ue000"]
+TEXT = st.lists(st.sampled_from([*PIECES, "\U0010ffff"]), max_size=3).map("".join)
+WHOLE = st.sampled_from([-(2**63) + 1, -5, 0, 1, 2, 2**53 + 1, 2**63 - 1])
+NUMBER = st.sampled_from([-1.5, 0.0, 1.0, 1 / 3, 1e-300, 1e300, 5e-324])
+VALUES = {"title": TEXT, "genre": TEXT, "year": WHOLE, "tempo": NUMBER, "silent": st.booleans()}
+ORDERED = ["title", "genre", "year", "tempo"]
+
+
+def _compare(field):
+    return st.builds(Compare, st.just(field), st.sampled_from(["=", "<", "<=", ">", ">="]), VALUES[field])
+
+
+def _in(field):
+    return st.builds(In, st.just(field), st.lists(VALUES[field], min_size=1, max_size=4).map(tuple))
+
+
+LEAVES = st.one_of(
+    st.sampled_from(ORDERED).flatmap(_compare),
+    st.sampled_from(ORDERED).flatmap(_in),
+    st.builds(Compare, st.just("silent"), st.just("="), st.booleans()),
+    st.builds(StartsWith, st.sampled_from(["title", "genre"]), TEXT),
+    st.builds(Contains, st.sampled_from(["title", "genre"]), TEXT),
+    st.builds(IsNull, st.sampled_from(list(COLUMNS))),
+)
+
+
+def _join(inner):
+    parts = st.lists(inner, min_size=1, max_size=3).map(tuple)
+    return st.one_of(st.builds(Not, inner), st.builds(And, parts), st.builds(Or, parts))
+
+
+FILTERS = st.recursive(LEAVES, _join, max_leaves=6)
+ROWS = st.lists(st.fixed_dictionaries({name: st.none() | value for name, value in VALUES.items()}), max_size=12)
+
+
+@pytest.fixture(scope="module")
+def emptied(any_location):
+    """A store that each example fills anew."""
+    with open_store(any_location) as store:
+        store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
+        store.add_columns({"tempo": float})
+        yield store
+
+
+def fill(store, rows):
+    vector = np.ones(2, np.float32)
+    store.put_many((Track(f"{n:04}", vector, {"path": "/", **row}), []) for n, row in enumerate(rows))
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=ROWS, filters=st.lists(FILTERS, min_size=1, max_size=8))
+def test_stores_agree_with_the_language(emptied, rows, filters):
+    emptied.delete([track.id for track in emptied.tracks()])
+    fill(emptied, rows)
+    stored = {track.id: {name: track.fields[name] for name in COLUMNS} for track in emptied.tracks()}
+    assert stored == {f"{n:04}": row for n, row in enumerate(rows)}
+    for condition in filters:
+        expected = [id for id, row in stored.items() if condition.matches(row)]
+        assert [track.id for track in emptied.tracks(condition)] == expected, condition
+
+
+def test_long_filters_reach_every_store(emptied):
+    emptied.delete([track.id for track in emptied.tracks()])
+    fill(emptied, [{"year": year} for year in range(50)])
+    columns = emptied.columns()
+    chain = " or ".join(f"year = {year}" for year in range(40, 40 + MAX_CONDITIONS))
+    listed = f"year in ({', '.join(map(str, range(40, 5000)))})"
+    nested = "not (" * 20 + "year < 40" + ")" * 20
+    for text in (chain, listed, f"not ({nested})"):
+        assert [track.id for track in emptied.tracks(parse(text, columns))] == [f"{n:04}" for n in range(40, 50)]
