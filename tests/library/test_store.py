@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sonovec.errors import LibraryError, LibraryLockedError, UsageError
+from sonovec.errors import LibraryError, LibraryLockedError, MissingExtraError, UsageError
 from sonovec.library.filters import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, parse
 from sonovec.library.records import LibraryConfig, Segment, Track
 from sonovec.library.store import open_store
@@ -181,13 +181,64 @@ def test_segments_are_searched_in_all_tracks_or_some(store):
 
 
 def test_vectors_of_zeros_score_nothing_and_harm_nobody(store):
-    store.put_many([item(1, 1, vector=np.zeros(DIM, np.float32)), item(2, 1)])
-    (hits,) = store.search_tracks(item(2)[0].vector[None], 2)
-    assert hits[0][0] == item(2)[0].id
-    assert all(np.isfinite(score) for _, score in hits)
-    assert dict(hits).get(item(1)[0].id, 0.0) == 0.0
-    (hits,) = store.search_tracks(np.zeros((1, DIM), np.float32), 2)
-    assert all(score == 0 for _, score in hits)
+    rows = vectors(12)
+    rows[[3, 8]] = 0
+    store.put_many([item(n, 1, vector=row, stars=n) for n, row in enumerate(rows)])
+    query = vectors(1, seed=9)
+    norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(query)
+    scores = np.where(norms > 0, rows @ query[0] / np.where(norms > 0, norms, 1), 0)
+    for limit in (2, 7, 50):
+        (hits,) = store.search_tracks(query, limit)
+        assert [int(id, 16) for id, _ in hits] == np.argsort(-scores, kind="stable")[:limit].tolist()
+        np.testing.assert_allclose([score for _, score in hits], np.sort(scores)[::-1][:limit], atol=1e-4)
+    (hits,) = store.search_tracks(np.zeros((1, DIM), np.float32), 50, Compare("stars", "<", 5))
+    assert sorted(int(id, 16) for id, _ in hits) == [0, 1, 2, 3, 4] and {score for _, score in hits} == {0.0}
+
+
+def test_a_write_that_was_killed_is_not_found_and_is_repaired_by_repeating_it(store, monkeypatch):
+    tracks = type(store._backend.tracks())
+    upsert, written = tracks.upsert, []
+
+    def killed(table, rows):
+        if written:
+            raise KeyboardInterrupt
+        written.append(rows)
+        upsert(table, rows)
+
+    store.put(*item(1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(tracks, "upsert", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.put(*item(2, 4))
+    assert store.existing([item(2)[0].id]) == set() and store.count() == (1, 5)
+    (hits,) = store.search_segments(item(2, 4)[1][2].vector[None], 10)
+    assert {id for id, _, _ in hits} == {item(1)[0].id}
+    store.put(*item(2, 3))
+    assert store.count() == (2, 4)
+    assert len(store.segments([item(2)[0].id])[item(2)[0].id]) == 3
+
+
+def test_the_last_of_equal_ids_in_one_write_wins(store):
+    store.put_many([item(1, 3, mood="first"), item(1, 2, mood="last")])
+    assert store.count() == (1, 2)
+    assert store.get([item(1)[0].id])[item(1)[0].id].fields["mood"] == "last"
+
+
+def test_numbers_are_kept_alike(store):
+    fields = {"stars": 2**63 - 1, "weight": -0.0, "duration": 3}
+    store.put(Track("1", vectors(1)[0], fields), [])
+    found = store.get(["1"])["1"].fields
+    assert (found["stars"], str(found["weight"]), found["duration"]) == (2**63 - 1, "0.0", 3.0)
+    assert type(found["duration"]) is float
+    for refused in ({"stars": 2**63}, {"weight": float("nan")}, {"mood": "\ud800"}):
+        with pytest.raises(UsageError, match=f"field '{next(iter(refused))}'"):
+            store.update({"1": refused})
+
+
+def test_a_search_for_what_cannot_be_is_refused(store):
+    for queries, limit in ((vectors(1)[0], 1), (vectors(1)[:, :3], 1), (vectors(1) * np.nan, 1), (vectors(1), 0)):
+        with pytest.raises(UsageError, match="give"):
+            store.search_tracks(queries, limit)
 
 
 TEXTS = ["", "a", "A", "it's", 'say "x"', "50%", "a_b", "back\\slash", "☃", "𝄞 clef", "line\nbreak", "%", "_", "\\"]
@@ -328,3 +379,84 @@ def test_many_small_writes_are_put_together(tmp_path, monkeypatch):
         stats = store._backend.tracks().table.stats()
         assert stats["fragment_stats"]["num_fragments"] < 10
         assert store.count() == (25, 25)
+
+
+def test_an_index_leaves_nothing_out(tmp_path, monkeypatch):
+    """Few rows that match, zeros, and rows that came after the index."""
+    from sonovec.library import lance
+
+    monkeypatch.setattr(lance, "INDEX_ROWS", 1000)
+    rows = vectors(1200)
+    rows[::100] = 0
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        store.put_many([item(n, 0, vector=row, rate=n) for n, row in enumerate(rows[:1000])])
+        store.optimize()
+        store.put_many([item(n, 0, vector=row, rate=n) for n, row in enumerate(rows) if n >= 1000])
+        for wanted in ([0], [500, 501, 502], [999, 1000, 1199], list(range(0, 1200, 100))):
+            (hits,) = store.search_tracks(vectors(1, seed=9), 20, In("rate", tuple(wanted)))
+            assert sorted(int(id, 16) for id, _ in hits) == wanted
+        (hits,) = store.search_tracks(rows[1150:1151], 1)
+        assert int(hits[0][0], 16) == 1150
+
+
+READER = """
+import sys
+from sonovec.library.store import open_store
+with open_store(sys.argv[1]) as store:
+    seen = len(list(store.tracks()))
+    print("ready", flush=True)
+    while seen < 30:
+        ids = [track.id for track in store.tracks()]
+        parts = store.segments(ids)
+        assert len(ids) >= seen and all(len(parts[id]) == 2 for id in ids), (seen, ids)
+        seen = len(ids)
+print("complete")
+"""
+
+
+def test_readers_in_other_processes_see_whole_tracks_while_one_writes(tmp_path):
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        readers = [
+            subprocess.Popen(
+                [sys.executable, "-c", READER, str(tmp_path / "library")], stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        assert [reader.stdout.readline() for reader in readers] == ["ready\n"] * 2
+        for n in range(30):
+            store.put(*item(n))
+            store.optimize()
+        assert [reader.communicate(timeout=60)[0] for reader in readers] == ["complete\n"] * 2
+
+
+@pytest.mark.parametrize(("missing", "location"), [("pymilvus", "http://host/sounds"), ("milvus_lite", "sounds.db")])
+def test_what_is_missing_for_milvus_is_said_with_the_line_that_installs_it(missing, location, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingExtraError, match=rf"{missing} is not installed; run: pip install 'sonovec\[milvus\]'"):
+        open_store(location)
+
+
+def test_a_file_of_another_kind_is_left_alone(tmp_path):
+    path = tmp_path / "photos.db"
+    path.write_bytes(b"SQLite format 3")
+    with pytest.raises(LibraryError, match="choose another name"):
+        open_store(path).create(CONFIG)
+    assert path.read_bytes() == b"SQLite format 3"
+    (tmp_path / "library").write_text("")
+    with pytest.raises(LibraryError):
+        open_store(tmp_path / "library").create(CONFIG)
+
+
+def test_a_damaged_or_newer_config_is_said(tmp_path):
+    from sonovec.library.lance import CONFIG as NAME
+
+    for text, says in (("{", "is damaged"), ('{"new": 1}', "another version"), (NEWER, "has format 99")):
+        (tmp_path / NAME).write_text(text)
+        with pytest.raises(LibraryError, match=says) as raised:
+            open_store(tmp_path).config()
+        assert "\n" not in str(raised.value)
+
+
+NEWER = '{"dim": 2, "passport": {}, "segment_seconds": 1, "model": "x", "format": 99}'
