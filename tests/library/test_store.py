@@ -349,7 +349,7 @@ def test_a_wrong_uri_is_one_line(location, error, says, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, monkeypatch):
+def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, monkeypatch, capfd):
     from sonovec.library import lance
 
     monkeypatch.setattr(lance, "INDEX_ROWS", 2000)
@@ -366,6 +366,8 @@ def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, m
         assert recall > 0.95
         for (hits,) in [store.search_tracks(queries[:1], 10, Compare("rate", ">=", 2990))]:
             assert len(hits) == 10 and all(int(id, 16) >= 2990 for id, _ in hits)
+        store.optimize()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_many_small_writes_are_put_together(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,6 +98,8 @@ class LanceBackend:
 
     def _open(self) -> Any:
         if self._database is None:
+            # It warns on stderr of what its authors will change; errors are raised, and shown all the same.
+            os.environ.setdefault("LANCEDB_LOG", "error")
             import lancedb
 
             # An interval of zero: what another process wrote is seen at once.
