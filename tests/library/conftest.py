@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,13 +36,15 @@ def milvus_server(tmp_path_factory):
     port = free_port()
     data = tmp_path_factory.mktemp("milvus-server")
     log = (data / "log").open("wb")
-    process = subprocess.Popen([program, "--data", data / "data", "--proxy-port", str(port)], stdout=log, stderr=log)
+    command = [program, "--data", data / "data", "--proxy-port", str(port)]
+    # A group of its own: the program starts the server as a child, and would leave it behind.
+    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(30)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:
