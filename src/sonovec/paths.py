@@ -51,6 +51,11 @@ def display(path: str | bytes | os.PathLike[str]) -> str:
     return text.translate(_ESCAPES)
 
 
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """The path from the root, without ``..``; links are left as they are, which `Path.resolve` would follow."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
 @contextmanager
 def atomic(target: Path) -> Iterator[Path]:
     """Give a temporary path beside `target` that replaces it when the block ends without an error."""

@@ -54,7 +54,7 @@ def _guard(name: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
 def _machine() -> Iterator[Finding]:
     import psutil
 
-    from sonovec.embedding.pipeline import available_cores
+    from sonovec.runtime.network import available_cores
 
     memory = psutil.virtual_memory().total / 2**30
     yield Finding("sonovec", "ok", __version__)

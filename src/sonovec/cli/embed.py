@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, progress_bar, warn
+from sonovec.cli.output import print_json, progress_bar, warn_of
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -67,7 +67,7 @@ def embed(
     with progress_bar("embedding") as update:
         rows = files.write(embeddings(), output, level)
     for path, text in [*notes, *failures]:
-        warn(text if text.startswith(path) else f"{path}: {text}")
+        warn_of(path, text)
     if as_json:
         print_json(
             {

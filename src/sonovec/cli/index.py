@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, library_options
-from sonovec.cli.output import print_json, print_table, progress_bar, warn
+from sonovec.cli.output import print_json, print_table, progress_bar, warn, warn_of
 
 if TYPE_CHECKING:
     from sonovec.library.ingest import Progress, Report
@@ -72,7 +72,7 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], **arguments: ob
 
         report = library.add(paths, progress=tell, **arguments)  # type: ignore[arg-type]
     for path, text in [*report.notes, *report.failures]:
-        warn(text if text.startswith(path) else f"{path}: {text}")
+        warn_of(path, text)
     for row in report.metadata_unused:
         warn(f"metadata: no file of this run for {row}")
     return report

@@ -59,6 +59,11 @@ def warn(line: str) -> None:
     click.echo(line, err=True)
 
 
+def warn_of(path: str, text: str) -> None:
+    """Print a line about a file to the error stream; most reasons name it already."""
+    warn(text if text.startswith(path) else f"{path}: {text}")
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None] | None]:
     """A bar on the error stream if that is a terminal: call it with done, total and a remark."""

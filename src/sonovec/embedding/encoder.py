@@ -21,7 +21,6 @@ from sonovec.embedding.pipeline import Raw, Source, run
 from sonovec.embedding.pooling import POOLING
 from sonovec.errors import AudioError, UsageError
 from sonovec.models import registry
-from sonovec.paths import display
 
 if TYPE_CHECKING:
     from sonovec.models.card import ModelCard
@@ -206,7 +205,7 @@ class Encoder:
             return Failure(raw.source.path, raw.error)
         windows = np.concatenate(raw.vectors)
         if not np.isfinite(windows).all():
-            name = display(raw.source.path) if raw.source.path else "samples in memory"
+            name = raw.source.name
             return Failure(
                 raw.source.path, AudioError(f"{name}: samples are too large for a vector; scale them to -1..1")
             )

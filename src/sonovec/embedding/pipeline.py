@@ -7,7 +7,6 @@ bounded: rows that wait for the network, and sources that are begun but not yet 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sonovec.audio.memory import open_waveform
+from sonovec.audio.memory import NAME, open_waveform
 from sonovec.audio.stream import MonoStream, open_mono
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import Windows, WindowSpec, frame
 from sonovec.errors import AudioError, SonovecError
 from sonovec.paths import display
+from sonovec.runtime.network import available_cores
 
 if TYPE_CHECKING:
     from sonovec.models.model import Model
@@ -48,6 +48,11 @@ class Source:
     def path(self) -> Path | None:
         """The file, or None for samples in memory."""
         return None if isinstance(self.sound, Waveform) else self.sound
+
+    @property
+    def name(self) -> str:
+        """What an error calls it."""
+        return display(self.path) if self.path else NAME
 
 
 @dataclass(eq=False)
@@ -121,11 +126,6 @@ def run(
             state.stop()
             for thread in threads:
                 thread.join()
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Stopped(Exception):
@@ -235,7 +235,7 @@ class _Run:
             raw.duration = stream.source_frames / stream.info.rate
             raw.notes = tuple(stream.notes)
         if not raw.vectors:
-            raise AudioError(f"{_name(source)}: no sound in the range asked for; give start and end within the file")
+            raise AudioError(f"{source.name}: no sound in the range asked for; give start and end within the file")
 
     def _enqueue(self, rows: _Rows) -> None:
         with self._changed:
@@ -283,10 +283,6 @@ class _Run:
         if job.decoded and job.rows_out == 0:
             self._finished[job.index] = job.raw
         self._changed.notify_all()
-
-
-def _name(source: Source) -> str:
-    return display(source.path) if source.path else "samples in memory"
 
 
 def _open(source: Source, rate: int) -> MonoStream:

@@ -109,7 +109,7 @@ class Ingest:
         self._lock = threading.RLock()
         self._outcomes: list[Outcome] = []
         self._tracks: list[tuple[Track, list[Segment]]] = []
-        self._replaced: list[tuple[str, Path]] = []
+        self._replaced: set[str] = set()
         self._updates: dict[str, dict[str, Value]] = {}
         self._running: dict[str, Path] = {}
         self._copies: dict[str, list[Found]] = {}
@@ -192,7 +192,7 @@ class Ingest:
     def _settle_existing(self, found: Found, content: str, held: str | None) -> None:
         """The content is in the store: the file itself, moved from elsewhere, or a copy of another."""
         if held is not None and held != content:
-            self._replaced.append((held, found.path))
+            self._replaced.add(held)
         others = [path for path in self._known_paths(content) if path != found.path]
         living = next((path for path in others if _is_there(path)), None)
         if not others or self._primary(content) == display(found.path):
@@ -251,7 +251,7 @@ class Ingest:
         outcome = _outcome(found, "indexed", "; ".join(result.notes) or None, content)
         self._settle(replace(outcome, duration=result.duration, n_segments=len(segments)))
         if candidate.replaces:
-            self._replaced.append((candidate.replaces, found.path))
+            self._replaced.add(candidate.replaces)
 
     def _track(self, content: str, embedding: Embedding) -> Track:
         path = embedding.path
@@ -283,7 +283,7 @@ class Ingest:
         """Write what is settled: store first, then ledger, then remove what was replaced."""
         tracks, self._tracks = self._tracks, []
         outcomes, self._outcomes = self._outcomes, []
-        replaced, self._replaced = self._replaced, []
+        replaced, self._replaced = self._replaced, set()
         updates, self._updates = self._updates, {}
         if tracks:
             self._store.put_many(tracks)
@@ -296,7 +296,7 @@ class Ingest:
             original = Path(str(track.fields["path"]))
             for copy in self._copies.pop(track.id, []):
                 self._settle_copy(copy, track.id, original)
-        self._release(content for content, _ in replaced)
+        self._release(replaced)
         if self._outcomes:
             self._ledger.record_many(self._run, self._outcomes)
             self._outcomes = []

@@ -25,7 +25,7 @@ from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Track
 from sonovec.library.search import Hit, Query, search
 from sonovec.library.store import Location, Store, open_store, parse_location
 from sonovec.models import registry
-from sonovec.paths import data_dir, display
+from sonovec.paths import absolute, data_dir, display
 
 SEGMENT_SECONDS = 10.0
 #: How the names begin of what a library in a folder may hold before it is complete.
@@ -403,5 +403,5 @@ class Library:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    """The path from the root, without ``~`` and ``..``, links left as they are."""
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - Path.resolve would follow links
+    """The path from the root, with ``~`` as the user's home."""
+    return absolute(Path(path).expanduser())

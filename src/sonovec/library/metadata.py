@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sonovec.errors import UsageError
 from sonovec.library.records import RESERVED, TRACK_FIELDS, Value
-from sonovec.paths import display
+from sonovec.paths import absolute, display
 
 #: Names of the column that says which file a row is about, best first.
 PATH_COLUMNS = ("path", "file", "filename")
@@ -69,11 +69,11 @@ class Metadata:
         UsageError
             Two rows are about one file.
         """
-        paths = [_absolute(root) for root in roots]
+        paths = [absolute(root) for root in roots]
         names = {Path(_key(row.written)).name for row in self.rows}
         files = [path for root in paths for path in _files(root, names)]
         bases = [path if path.is_dir() else path.parent for path in paths]
-        matcher = _Matcher(_absolute(self.path.parent), bases, files)
+        matcher = _Matcher(absolute(self.path.parent), bases, files)
         by_key: dict[str, Row] = {}
         self._doubtful = {}
         for row in self.rows:
@@ -99,10 +99,10 @@ class Metadata:
         UsageError
             Two rows are about one file.
         """
-        wanted = tuple(_absolute(root) for root in roots) or (_absolute(path),)
+        wanted = tuple(absolute(root) for root in roots) or (absolute(path),)
         if wanted != self._roots:
             self.resolve(wanted)
-        row = self._by_key.get(_key(_absolute(path)))
+        row = self._by_key.get(_key(absolute(path)))
         if row is None:
             return None
         self._used.add(row.line)
@@ -323,10 +323,6 @@ def _files(root: Path, names: set[str]) -> Iterator[Path]:
             continue
         seen.add(real)
         yield from (Path(folder, name) for name in files if _key(name) in names)
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - keeps links
 
 
 def _key(path: str | os.PathLike[str]) -> str:

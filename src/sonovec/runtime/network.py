@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 
 PRECISIONS = ("auto", "f32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Graph(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import queue
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.paths import cache_dir
-from sonovec.runtime.network import Graph, padded
+from sonovec.runtime.network import Graph, available_cores, padded
 
 #: Rows of the one compiled shape, so that the bits of a row never depend on how many came with it. Each further shape
 #: would keep its own copy of the weights (0.55 GiB resident for VGGish in float32).
@@ -37,7 +36,7 @@ class OpenVinoNetwork:
     def __init__(self, graph: Graph, precision: str = "auto", batch_sizes: tuple[int, ...] = BATCH_SIZES) -> None:
         self.precision = _settle(graph, precision)
         self.batch_sizes = batch_sizes
-        self.streams = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.streams = available_cores()
         self._file = converted(graph)
         self._input_shape = graph.input_shape
         self._requests: dict[int, queue.SimpleQueue[Any]] = {}
