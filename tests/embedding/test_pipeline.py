@@ -40,7 +40,7 @@ def encoder():
         weights_hash="seed 3",
         features=lambda samples, coverage: samples,
         graph=Graph("test-small-network-3", (400,), small_network),
-        finish=lambda array: array,
+        finish=lambda rows, coverage: np.asarray(rows, np.float32),
     )
     return Encoder(model, model.window, "f32")
 

@@ -42,6 +42,7 @@ def patches(n, seed=0):
 
 
 def cosine(a, b):
+    a, b = np.asarray(a), np.asarray(b)
     return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 

@@ -47,6 +47,10 @@ class Embedding:
     notes : tuple of str
         What a user should know: a truncated file, samples that were not numbers.
     passport : Passport
+    scores : array, shape (n_windows, n_tags), float32
+        The model's scores of its classes, for each window; no columns if it scores none.
+    tags : tuple of str
+        Names of those classes.
     """
 
     path: Path | None
@@ -60,11 +64,23 @@ class Embedding:
     duration: float
     notes: tuple[str, ...]
     passport: Passport
+    scores: NDArray[np.float32]
+    tags: tuple[str, ...] = ()
 
     @cached_property
     def vector(self) -> NDArray[np.float32]:
         """The clip vector, shape (dim,): the mean of the windows, weighted by coverage."""
         return pool(self.windows, self.coverage)
+
+    def top_tags(self, limit: int = 5) -> list[tuple[str, float]]:
+        """The classes that score highest over the whole sound: (name, score), best first; empty if the model has none.
+
+        The score of the whole is the mean of the windows, weighted by coverage.
+        """
+        if not self.tags:
+            return []
+        clip = pool(self.scores, self.coverage)
+        return [(self.tags[i], float(clip[i])) for i in np.argsort(-clip, kind="stable")[:limit]]
 
     def parts(self, seconds: float) -> list[Part]:
         """Consecutive windows pooled into parts of about `seconds` each, never less than one window.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -195,6 +195,55 @@ class Encoder:
         """
         return self._run(_source(sound) for sound in sounds)
 
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of words, comparable by cosine with those of sounds.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Such as ``["glass breaking"]``.
+
+        Returns
+        -------
+        array, shape (n_texts, dim), float32
+
+        Raises
+        ------
+        UsageError
+            If the model only hears, as most do, or a text is empty.
+
+        Examples
+        --------
+        >>> load("logmel").embed_text(["a dog barks"])
+        Traceback (most recent call last):
+        sonovec.errors.UsageError: model 'logmel' knows no words; load one with a text tower, such as ...
+        """
+        if self._model.text is None:
+            raise UsageError(
+                f"model {self.card.name!r} knows no words; load one with a text tower, such as 'laion/clap-htsat-unfused'"
+            )
+        if isinstance(texts, str) or not all(isinstance(text, str) and text.strip() for text in texts):
+            raise UsageError(f"texts={texts!r}; give a list of texts, such as ['glass breaking']")
+        rows = self._text_network.run([self._model.text.tokens(text) for text in texts]) if texts else []
+        return np.asarray(rows, np.float32).reshape(-1, self.dim)
+
+    @property
+    def knows_words(self) -> bool:
+        """Whether `embed_text` works: the model has a text tower."""
+        return self._model.text is not None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Names of the classes that the model scores; empty if it scores none."""
+        return self._model.tags
+
+    @cached_property
+    def _text_network(self) -> Network:
+        from sonovec.runtime import open_network
+
+        assert self._model.text is not None
+        return open_network(self._model.text.graph, self._precision, self._device)
+
     def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
         passport = self.passport
         for raw in run(sources, self._model, self.window, self._network):
@@ -203,8 +252,8 @@ class Encoder:
     def _result(self, raw: Raw, passport: Passport) -> Embedding | Failure:
         if raw.error is not None:
             return Failure(raw.source.path, raw.error)
-        windows = np.concatenate(raw.vectors)
-        if not np.isfinite(windows).all():
+        rows = np.concatenate(raw.vectors)
+        if not np.isfinite(rows).all():
             name = raw.source.name
             return Failure(
                 raw.source.path, AudioError(f"{name}: samples are too large for a vector; scale them to -1..1")
@@ -212,7 +261,7 @@ class Encoder:
         places = np.stack([np.concatenate(raw.starts), np.concatenate(raw.ends)], axis=1)
         return Embedding(
             path=raw.source.path,
-            windows=windows,
+            windows=rows[:, : self.dim],
             times=raw.source.start + places / self.rate,
             coverage=np.concatenate(raw.coverage),
             silent=np.concatenate(raw.silent),
@@ -222,6 +271,8 @@ class Encoder:
             duration=raw.duration,
             notes=raw.notes,
             passport=passport,
+            scores=rows[:, self.dim :],
+            tags=self._model.tags,
         )
 
 

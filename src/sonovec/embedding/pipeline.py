@@ -27,7 +27,7 @@ from sonovec.paths import display
 from sonovec.runtime.network import available_cores
 
 if TYPE_CHECKING:
-    from sonovec.models.model import Model
+    from sonovec.models.model import Model, Rows
     from sonovec.runtime import Network
 
 #: Sources that may be begun and not yet handed over; bounds what waits behind one long file.
@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(eq=False)
 class Raw:
-    """What a run gives for one source: window vectors with their places, before pooling."""
+    """What a run gives for one source: window vectors (and scores) with their places, before pooling."""
 
     source: Source
     starts: list[NDArray[np.int64]] = field(default_factory=list)
@@ -98,8 +98,13 @@ class _Rows:
     """Features that wait for the network, and where their vectors go."""
 
     job: _Job
-    features: NDArray[np.float32]
+    features: Rows
+    coverage: NDArray[np.float32]
     vectors: NDArray[np.float32]
+
+    def cut(self, part: slice) -> _Rows:
+        """Some of the rows."""
+        return _Rows(self.job, self.features[part], self.coverage[part], self.vectors[part])
 
 
 def run(
@@ -226,11 +231,11 @@ class _Run:
         with _open(source, self._model.card.rate) as stream:
             for windows in frame(stream, self._spec):
                 features = self._model.features(windows.samples, windows.coverage)
-                vectors = raw.add(windows, self._model.dim)
+                vectors = raw.add(windows, self._model.dim + len(self._model.tags))
                 if self._network is None:
-                    vectors[:] = self._model.finish(features)
+                    vectors[:] = self._model.finish(features, windows.coverage)
                 else:
-                    self._enqueue(_Rows(job, features, vectors))
+                    self._enqueue(_Rows(job, features, windows.coverage, vectors))
             raw.rate, raw.channels, raw.codec = stream.info.rate, stream.info.channels, stream.info.codec
             raw.duration = stream.source_frames / stream.info.rate
             raw.notes = tuple(stream.notes)
@@ -251,8 +256,8 @@ class _Run:
                 self._wait(self._batch_ready)
                 pieces = self._take_batch()
                 self._changed.notify_all()
-            features = [piece.features for piece in pieces]
-            vectors = self._model.finish(self._network.run(np.concatenate(features)))  # type: ignore[union-attr]
+            outputs = self._network.run([row for piece in pieces for row in piece.features])  # type: ignore[union-attr]
+            vectors = self._model.finish(outputs, np.concatenate([piece.coverage for piece in pieces]))
             row = 0
             for piece in pieces:
                 piece.vectors[:] = vectors[row : row + len(piece.features)]
@@ -271,8 +276,8 @@ class _Run:
         while self._waiting and room:
             rows = self._waiting.popleft()
             if len(rows.features) > room:
-                self._waiting.appendleft(_Rows(rows.job, rows.features[room:], rows.vectors[room:]))
-                rows = _Rows(rows.job, rows.features[:room], rows.vectors[:room])
+                self._waiting.appendleft(rows.cut(slice(room, None)))
+                rows = rows.cut(slice(room))
             pieces.append(rows)
             room -= len(rows.features)
             self._waiting_rows -= len(rows.features)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -28,15 +28,47 @@ def _slaney(hertz: Array) -> Array:
     return np.where(hertz < 1000.0, hertz * 3.0 / 200.0, logarithmic)
 
 
-MEL_FORMULAS: dict[str, Callable[[Array], Array]] = {"htk": _htk, "slaney": _slaney}
+def _htk_to_hertz(mel: Array) -> Array:
+    return np.asarray(700.0 * np.expm1(mel / 1127.0))
+
+
+def _slaney_to_hertz(mel: Array) -> Array:
+    return np.where(mel < 15.0, mel * 200.0 / 3.0, 1000.0 * np.exp((mel - 15.0) * np.log(6.4) / 27.0))
+
+
+#: From hertz to mel, and back.
+MEL_FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "htk": (_htk, _htk_to_hertz),
+    "slaney": (_slaney, _slaney_to_hertz),
+}
+
+
+WINDOWS: dict[str, Callable[[int], Array]] = {
+    "hann": lambda length: 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length),
+    "hann_symmetric": lambda length: 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1)),
+    "povey": lambda length: (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))) ** 0.85,
+}
+#: What the natural logarithm is multiplied with.
+LOGARITHMS = {"ln": 1.0, "log10": 1 / np.log(10), "decibel": 10 / np.log(10)}
+
+#: What each field with a choice may be.
+_CHOICES: dict[str, Collection[object]] = {
+    "mel": MEL_FORMULAS,
+    "power": (1, 2),
+    "window": WINDOWS,
+    "centre": ("none", "reflect", "zeros"),
+    "triangles": ("mel", "hertz"),
+    "floor": ("add", "max"),
+    "log": LOGARITHMS,
+}
 
 
 @dataclass(frozen=True)
 class LogMel:
     """A log-mel front end; call it with samples to get spectrograms.
 
-    Frames are taken without padding: frame i starts at sample ``i * hop_length`` and the last one ends within the
-    samples. Each is weighted by a periodic Hann window and padded with zeros to `fft_length`.
+    Frame i starts at sample ``i * hop_length``, or is centred there. Each frame is weighted by the window and padded with
+    zeros to `fft_length`.
 
     Parameters
     ----------
@@ -48,13 +80,29 @@ class LogMel:
     f_min, f_max : float
         Range of the mel bands in Hz.
     mel : {"htk", "slaney"}
-        Formula of the mel scale. The bands are triangles in mel.
+        Formula of the mel scale; Kaldi uses the former.
     power : {1, 2}
         1 for the magnitude of the spectrum, 2 for its power.
     log_offset : float
-        ``log(x + log_offset)``, so that silence is finite.
+        Keeps the logarithm of silence finite, as `floor` says.
     shift, scale : float
         Normalisation: ``(log_mel - shift) / scale``.
+    window : {"hann", "hann_symmetric", "povey"}
+        The first is periodic, as in TensorFlow and librosa; Kaldi's is the last.
+    centre : {"none", "reflect", "zeros"}
+        Whether frames are centred, on a signal that is continued by its mirror image or by zeros, or lie within the samples.
+    triangles : {"mel", "hertz"}
+        The sides of a band are straight over the mel axis (TensorFlow, Kaldi) or over frequency (librosa).
+    area_norm : bool
+        Divide each band by half its width in Hz ("Slaney norm").
+    floor : {"add", "max"}
+        ``log(x + log_offset)``, or ``log(max(x, log_offset))``.
+    log : {"ln", "log10", "decibel"}
+    pre_emphasis : float
+        ``x[t + 1] - pre_emphasis * x[t]`` over the whole signal, which loses one sample; with `kaldi_frames` over each
+        frame, whose first sample is multiplied by ``1 - pre_emphasis``.
+    kaldi_frames : bool
+        Take the mean off each frame first, as Kaldi does.
 
     Examples
     --------
@@ -77,16 +125,23 @@ class LogMel:
     log_offset: float = 0.01
     shift: float = 0.0
     scale: float = 1.0
+    window: str = "hann"
+    centre: str = "none"
+    triangles: str = "mel"
+    area_norm: bool = False
+    floor: str = "add"
+    log: str = "ln"
+    pre_emphasis: float = 0.0
+    kaldi_frames: bool = False
 
     def __post_init__(self) -> None:
-        if self.mel not in MEL_FORMULAS:
-            raise UsageError(f"mel={self.mel!r} is unknown; give one of: {', '.join(MEL_FORMULAS)}")
-        if self.power not in (1, 2):
-            raise UsageError(f"power={self.power} is unknown; give 1 (magnitude) or 2 (power)")
-        if not 0 < self.hop_length <= self.window_length <= self.fft_length:
+        for name, allowed in _CHOICES.items():
+            if (value := getattr(self, name)) not in allowed:
+                raise UsageError(f"{name}={value!r} is unknown; give one of: {', '.join(map(str, allowed))}")
+        if not (self.hop_length > 0 and 1 < self.window_length <= self.fft_length):
             raise UsageError(
                 f"hop_length={self.hop_length}, window_length={self.window_length}, fft_length={self.fft_length} do not "
-                "fit; give 0 < hop_length <= window_length <= fft_length"
+                "fit; give 0 < hop_length and 1 < window_length <= fft_length"
             )
         if not 0 <= self.f_min < self.f_max <= self.rate / 2:
             raise UsageError(
@@ -96,11 +151,22 @@ class LogMel:
 
     def frames(self, n_samples: int) -> int:
         """How many frames fit in so many samples."""
+        n_samples -= self._emphasises_signal
+        if self.centre != "none":
+            n_samples += self.window_length // 2 * 2 if n_samples > self._mirrored else 0
         return max(0, 1 + (n_samples - self.window_length) // self.hop_length)
 
     def describe(self) -> str:
-        """A stable line of text for the passport: the implementation's version and every field."""
-        values = ", ".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
+        """A stable line of text for the passport: the implementation's version and every field.
+
+        Fields that were added later stand in it only where they are not what they were before they could be chosen, so
+        that vectors made earlier keep their passports.
+        """
+        values = ", ".join(
+            f"{field.name}={getattr(self, field.name)}"
+            for field in fields(self)
+            if field.name not in _LATER or getattr(self, field.name) != field.default
+        )
         return f"{VERSION}({values})"
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,35 +187,76 @@ class LogMel:
         for row, out in zip(np.ascontiguousarray(samples, np.float32), result, strict=True):
             if not len(out):
                 break
-            # float64: NumPy transforms it no slower, and float32 misses the weak bands beside a strong tone by over 1e-4.
-            framed = sliding_window_view(row, self.window_length)[:: self.hop_length] * window
             with np.errstate(over="ignore", invalid="ignore"):  # absurdly loud: the vector is checked to be finite
-                spectrum = np.fft.rfft(framed, self.fft_length)[:, first:last]
+                # float64: NumPy transforms it no slower; float32 misses weak bands beside a strong tone by over 1e-4.
+                spectrum = np.fft.rfft(self._cut(row) * window, self.fft_length)[:, first:last]
                 energy = spectrum.real**2 + spectrum.imag**2
                 np.matmul((energy if self.power == 2 else np.sqrt(energy)).astype(np.float32), bank, out=out)
-        np.log(result + np.float32(self.log_offset), out=result)
+        return self._logarithm(result)
+
+    @property
+    def _emphasises_signal(self) -> bool:
+        return self.pre_emphasis != 0 and not self.kaldi_frames
+
+    @property
+    def _mirrored(self) -> int:
+        """A mirror image of half a window needs one sample more than that."""
+        return self.window_length // 2 if self.centre == "reflect" else 0
+
+    def _cut(self, row: NDArray[np.float32]) -> NDArray[np.floating]:
+        """The signal as overlapping frames (frames, window_length)."""
+        if self._emphasises_signal:
+            row = row[1:] - np.float32(self.pre_emphasis) * row[:-1]
+        if self.centre != "none":
+            row = np.pad(row, self.window_length // 2, mode="reflect" if self.centre == "reflect" else "constant")
+        frames: NDArray[np.floating] = sliding_window_view(row, self.window_length)[:: self.hop_length]
+        if self.kaldi_frames:
+            frames = frames - frames.mean(axis=1, keepdims=True, dtype=np.float64)
+            frames[:, 1:] -= self.pre_emphasis * frames[:, :-1]
+            frames[:, 0] *= 1 - self.pre_emphasis
+        return frames
+
+    def _logarithm(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logarithm and normalisation, in place."""
+        offset = np.float32(self.log_offset)
+        np.add(bands, offset, out=bands) if self.floor == "add" else np.maximum(bands, offset, out=bands)
+        np.log(bands, out=bands)
+        if self.log != "ln":
+            bands *= np.float32(LOGARITHMS[self.log])
         if (self.shift, self.scale) != (0.0, 1.0):
-            result -= np.float32(self.shift)
-            result /= np.float32(self.scale)
-        return result
+            bands -= np.float32(self.shift)
+            bands /= np.float32(self.scale)
+        return bands
+
+
+#: Fields that `describe` leaves out at their defaults.
+_LATER = ("window", "centre", "triangles", "area_norm", "floor", "log", "pre_emphasis", "kaldi_frames")
 
 
 @lru_cache(maxsize=32)
 def _tables(front: LogMel) -> tuple[Array, NDArray[np.float32], int, int]:
-    """The Hann window, the mel bank (used bins, n_mels), and the range of bins that any band uses."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(front.window_length) / front.window_length)
-    to_mel = MEL_FORMULAS[front.mel]
-    bins = to_mel(np.linspace(0.0, front.rate / 2, front.fft_length // 2 + 1))
-    low, high = to_mel(np.array([front.f_min, front.f_max], np.float64))
-    edges = np.linspace(low, high, front.n_mels + 2)
-    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
-    rising = (bins[:, None] - lower) / (centre - lower)
-    falling = (upper - bins[:, None]) / (upper - centre)
-    bank = np.maximum(0.0, np.minimum(rising, falling))
-    bank[0] = 0.0  # a constant offset is no sound
+    """The window, the mel bank (used bins, n_mels), and the range of bins that any band uses."""
+    bank = mel_bank(front)
     used = np.flatnonzero(bank.any(axis=1))
     first, last = int(used[0]), int(used[-1]) + 1
+    window = WINDOWS[front.window](front.window_length)
     return window, np.ascontiguousarray(bank[first:last], np.float32), first, last
+
+
+def mel_bank(front: LogMel) -> Array:
+    """Weights of the FFT bins in the mel bands, shape (fft_length // 2 + 1, n_mels), float64."""
+    to_mel, to_hertz = MEL_FORMULAS[front.mel]
+    hertz = np.linspace(0.0, front.rate / 2, front.fft_length // 2 + 1)
+    low, high = to_mel(np.array([front.f_min, front.f_max], np.float64))
+    corners = np.linspace(low, high, front.n_mels + 2)
+    corners_hertz = to_hertz(corners)
+    axis, edges = (to_mel(hertz), corners) if front.triangles == "mel" else (hertz, corners_hertz)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (axis[:, None] - lower) / (centre - lower)
+    falling = (upper - axis[:, None]) / (upper - centre)
+    bank = np.maximum(0.0, np.minimum(rising, falling))
+    bank[0] = 0.0  # a constant offset is no sound
+    return bank * (2 / (corners_hertz[2:] - corners_hertz[:-2])) if front.area_norm else bank
 
 
 #: VGGish's front end (https://github.com/tensorflow/models/tree/master/research/audioset/vggish): 96 frames of 64 bands

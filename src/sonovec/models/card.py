@@ -23,11 +23,25 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that shapes the vectors of a model: its default, what it may be, and what it means."""
+    """A choice that shapes the vectors of a model: its default, what it may be, and what it means.
+
+    A type among `allowed` stands for every value of that type.
+    """
 
     default: object
     allowed: tuple[object, ...]
     meaning: str
+
+    def allows(self, value: object) -> bool:
+        """Whether `value` may be chosen; ``True`` is not taken for 1."""
+        return any(
+            type(value) is choice if isinstance(choice, type) else type(value) is type(choice) and value == choice
+            for choice in self.allowed
+        )
+
+    def __str__(self) -> str:
+        names = {int: "a whole number", float: "a number", str: "a text", list: "a list"}
+        return ", ".join(names[choice] if isinstance(choice, type) else str(choice) for choice in self.allowed)
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,8 @@ class ModelCard:
         Published scores, each with its protocol in the name; protocols are not comparable with each other.
     reference : str
         Paper and reference implementation.
+    tags : int
+        How many classes of sound it scores beside the vectors.
     """
 
     name: str
@@ -76,3 +92,9 @@ class ModelCard:
     trained_on: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
+    tags: int = 0
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether there is something to name with ``weights=``."""
+        return bool(self.weights)

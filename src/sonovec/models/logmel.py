@@ -60,7 +60,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         weights_hash="",
         features=statistics,
         graph=None,
-        finish=lambda array: array,
+        finish=lambda rows, coverage: np.asarray(rows, np.float32),
     )
 
 

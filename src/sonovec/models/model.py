@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,24 @@ from sonovec.models.card import ModelCard
 from sonovec.models.graph import Graph
 
 Floats = NDArray[np.float32]
+#: One row for each window: an array, or arrays of different lengths.
+Rows = NDArray[Any] | Sequence[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Text:
+    """How words become vectors in the space of the sounds.
+
+    Attributes
+    ----------
+    tokens : callable
+        A text to token ids, shape (n_tokens,), int64.
+    graph : Graph
+        The text tower: a row of tokens to a vector.
+    """
+
+    tokens: Callable[[str], NDArray[np.int64]]
+    graph: Graph
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,12 @@ class Model:
     graph : Graph or None
         The network; None where the features are the vectors.
     finish : callable
-        What the network gives, to vectors (n, dim) float32.
+        What the network gives for each row, and the rows' coverage (n,), to vectors (n, dim) float32; for a model with
+        `tags` to (n, dim + len(tags)), the scores behind the vectors.
+    tags : tuple of str
+        Names of the classes that the model scores; empty if it scores none.
+    text : Text or None
+        How words become vectors in the same space.
     """
 
     card: ModelCard
@@ -47,6 +70,8 @@ class Model:
     dim: int
     front_end: str
     weights_hash: str
-    features: Callable[[Floats, Floats], Floats]
+    features: Callable[[Floats, Floats], Rows]
     graph: Graph | None
-    finish: Callable[[NDArray[Any]], Floats]
+    finish: Callable[[Rows, Floats], Floats]
+    tags: tuple[str, ...] = ()
+    text: Text | None = None

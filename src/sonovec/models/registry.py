@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import pkgutil
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -31,13 +32,20 @@ class Family(Protocol):
         """Build a model; `options` are complete and checked, `weights` is what the user named, if anything."""
 
 
+class OpenFamily(Family, Protocol):
+    """A family whose models cannot be listed: those of a hub, or folders of the user's own."""
+
+    def find(self, name: str, weights: Path | None) -> ModelCard | None:
+        """Card of the model of that name, or None if the name is not this family's to read."""
+
+
 def cards() -> list[ModelCard]:
     """Cards of all models, by name."""
-    return [card for _, (_, card) in sorted(_known()[0].items())]
+    return [card for _, (_, card) in sorted(_known().models.items())]
 
 
-def card(name: str) -> ModelCard:
-    """Card of one model.
+def card(name: str, weights: Path | None = None) -> ModelCard:
+    """Card of one model: by name, by hub id such as ``"facebook/wav2vec2-base"``, or of a folder or card of one's own.
 
     Raises
     ------
@@ -50,14 +58,14 @@ def card(name: str) -> ModelCard:
     128
     >>> card("vgish")
     Traceback (most recent call last):
-    sonovec.errors.UsageError: model 'vgish' is unknown; did you mean 'vggish'? There are: logmel, vggish
+    sonovec.errors.UsageError: model 'vgish' is unknown; did you mean 'vggish'? There are: ...
     """
-    return _find(name)[1]
+    return _find(name, weights)[1]
 
 
 def notes() -> list[str]:
     """What is wrong with third parties' models: one line for each that could not be loaded."""
-    return list(_known()[1])
+    return list(_known().broken)
 
 
 def build(name: str, options: Mapping[str, object], weights: Path | None = None) -> Model:
@@ -78,19 +86,25 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
     WeightsError
         If weights are missing and cannot be fetched, or are not the right ones.
     """
-    family, found = _find(name)
-    if weights is not None and not found.weights:
+    family, found = _find(name, weights)
+    if weights is not None and not found.takes_weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
     return family.build(found, _settle(found, options), weights)
 
 
-def _find(name: str) -> tuple[Family, ModelCard]:
-    known = _known()[0]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"model {name!r} is unknown; {hint}There are: {', '.join(sorted(known))}")
-    return known[name]
+def _find(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:
+    known = _known()
+    if name in known.models:
+        return known.models[name]
+    for family in known.open_families:
+        if (found := family.find(name, weights)) is not None:
+            return family, found
+    near = difflib.get_close_matches(name, known.models, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(
+        f"model {name!r} is unknown; {hint}There are: {', '.join(sorted(known.models))}; or give a hub id such as "
+        "'facebook/wav2vec2-base', a model's folder, or a card.yaml"
+    )
 
 
 def _settle(card: ModelCard, options: Mapping[str, object]) -> dict[str, object]:
@@ -98,29 +112,34 @@ def _settle(card: ModelCard, options: Mapping[str, object]) -> dict[str, object]
         if name not in card.options:
             there_are = ", ".join(f"{n}={o.default}" for n, o in card.options.items()) or "none"
             raise UsageError(f"model {card.name!r} has no option {name!r}; its options and their defaults: {there_are}")
-        allowed = card.options[name].allowed
-        if not any(type(value) is type(choice) and value == choice for choice in allowed):
-            raise UsageError(
-                f"option {name}={value!r} of model {card.name!r}; give one of: {', '.join(map(str, allowed))}"
-            )
+        if not card.options[name].allows(value):
+            raise UsageError(f"option {name}={value!r} of model {card.name!r}; give one of: {card.options[name]}")
     return {name: options.get(name, option.default) for name, option in card.options.items()}
 
 
+@dataclass(frozen=True)
+class _Known:
+    models: dict[str, tuple[Family, ModelCard]]
+    open_families: list[OpenFamily]
+    broken: list[str]
+
+
 @cache
-def _known() -> tuple[dict[str, tuple[Family, ModelCard]], tuple[str, ...]]:
-    found: dict[str, tuple[Family, ModelCard]] = {}
-    broken: list[str] = []
+def _known() -> _Known:
+    known = _Known({}, [], [])
     for module in pkgutil.iter_modules(sonovec.models.__path__):
         family = import_module(f"sonovec.models.{module.name}")
         if hasattr(family, "CARDS"):
-            _add(found, cast(Family, family), family.CARDS)
+            _add(known.models, cast(Family, family), family.CARDS)
+        if hasattr(family, "find"):
+            known.open_families.append(cast(OpenFamily, family))
     for point in entry_points(group=GROUP):
         try:
             family = point.load()
-            _add(found, cast(Family, family), family.CARDS)
+            _add(known.models, cast(Family, family), family.CARDS)
         except Exception as error:  # noqa: BLE001 - somebody else's package must not take ours down
-            broken.append(f"models of {point.value} cannot be used: {type(error).__name__}: {error}")
-    return found, tuple(broken)
+            known.broken.append(f"models of {point.value} cannot be used: {type(error).__name__}: {error}")
+    return known
 
 
 def _add(found: dict[str, tuple[Family, ModelCard]], family: Family, cards: Iterable[ModelCard]) -> None:

@@ -10,7 +10,6 @@ quantisation to 8 bits (``pca=True``): rounded, as torchvggish does; Google's co
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
@@ -21,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.errors import MissingExtraError, WeightsError
+from sonovec.errors import WeightsError
 from sonovec.features.logmel import VGGISH
 from sonovec.models.card import ModelCard, Option, WeightFile
+from sonovec.models.checkpoint import load_state, read_state
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.weights import resolve, sha256_of
@@ -102,7 +102,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             torch_module=lambda: _load(network),
             bf16=card.bf16_cosine is not None,
         ),
-        finish=lambda array: _finish(array, bool(options["relu"]), components),
+        finish=lambda rows, coverage: _finish(np.asarray(rows), bool(options["relu"]), components),
     )
 
 
@@ -150,46 +150,7 @@ def _network() -> nn.Module:
 
 
 def _load(file: Path) -> nn.Module:
-    network = _network()
-    state = _read(file)
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(getattr(tensor, "shape", ())) for name, tensor in state.items()}
-    if found != expected:
-        odd = ", ".join(sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))[:4])
-        raise WeightsError(
-            f"{display(file)}: not weights of VGGish (differs in {odd}); give weights= the published file"
-        )
-    network.load_state_dict(state)
-    return network.eval()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError(
-            "vggish needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
-        ) from None
-    try:
-        with torch.serialization.safe_globals(_array_globals()):
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # PyTorch raises many kinds for a file that is not its own
-        reason = " ".join(str(error).split())[:120]
-        raise WeightsError(
-            f"{display(file)}: not a file of PyTorch weights ({reason}); fetch {file.name} again"
-        ) from error
-    if not isinstance(state, dict):
-        raise WeightsError(
-            f"{display(file)}: holds a {type(state).__name__} and no state dict; fetch {file.name} again"
-        )
-    return state
-
-
-def _array_globals() -> list[Any]:
-    """What a pickled NumPy array names, under NumPy 1's module names and NumPy 2's; all of it only builds arrays."""
-    rebuild = np.empty(0).__reduce__()[0]
-    kinds = [np.ndarray, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64)), codecs.encode]
-    return [*kinds, (rebuild, "numpy.core.multiarray._reconstruct"), (rebuild, "numpy._core.multiarray._reconstruct")]
+    return load_state(_network(), read_state(file, "vggish"), file, "VGGish")
 
 
 @lru_cache(maxsize=4)
@@ -197,7 +158,7 @@ def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
     kept = cache_dir() / "graphs" / f"{VERSION}-pca-{sha256_of(file)[:32]}.npz"
     if not kept.exists():
-        state = _read(file)
+        state = read_state(file, "vggish")
         try:
             eigenvectors, means = (np.asarray(state[name]) for name in ("pca_eigen_vectors", "pca_means"))
         except KeyError as error:

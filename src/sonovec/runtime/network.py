@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+#: One input of a network.
+Row = NDArray[Any]
 
 PRECISIONS = ("auto", "f32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
@@ -27,11 +31,27 @@ class Graph(Protocol):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one float32 row."""
+        """Shape of one row; -1 is any length."""
 
     @property
-    def torch_module(self) -> Callable[[], Any]:
-        """Builds the network as a ``torch.nn.Module`` in evaluation mode."""
+    def rows(self) -> int:
+        """Rows that are run at once."""
+
+    @property
+    def input_type(self) -> str:
+        """NumPy's name of the type of a row."""
+
+    @property
+    def torch_module(self) -> Callable[[], Any] | None:
+        """Builds the network as a ``torch.nn.Module`` in evaluation mode; None if it is a file."""
+
+    @property
+    def file(self) -> Path | None:
+        """A file that OpenVINO reads as it is."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Tensors of the file to read."""
 
     @property
     def bf16(self) -> bool:
@@ -46,15 +66,15 @@ class Network(Protocol):
     batch_sizes: tuple[int, ...]
     streams: int
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run rows (n, *input_shape) and give one result for each; `streams` threads may call at once.
+    def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
+        """Run rows, each of the graph's input shape, and give one result for each; `streams` threads may call at once.
 
         A row's result does not depend on the other rows: it is bit-identical for the same compiled shape.
         """
 
 
-def padded(batch: NDArray[np.float32], sizes: tuple[int, ...]) -> list[tuple[NDArray[np.float32], int]]:
-    """Cut rows into pieces of the given sizes, the last filled up with zeros; each with how many of its rows count.
+def padded(rows: Sequence[Row], sizes: tuple[int, ...]) -> list[tuple[Row, int]]:
+    """Stack rows to pieces of the given sizes, the last filled up with zeros; each with how many of its rows count.
 
     Examples
     --------
@@ -62,10 +82,11 @@ def padded(batch: NDArray[np.float32], sizes: tuple[int, ...]) -> list[tuple[NDA
     [((32, 2), 32), ((8, 2), 5)]
     """
     pieces = []
-    for first in range(0, len(batch), sizes[-1]):
-        rows = batch[first : first + sizes[-1]]
-        size = next(size for size in sizes if size >= len(rows))
-        if len(rows) < size:
-            rows = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), np.float32)])
-        pieces.append((np.ascontiguousarray(rows, np.float32), min(size, len(batch) - first)))
+    for first in range(0, len(rows), sizes[-1]):
+        some = rows[first : first + sizes[-1]]
+        size = next(size for size in sizes if size >= len(some))
+        piece = np.zeros((size, *some[0].shape), some[0].dtype)
+        for place, row in zip(piece, some, strict=False):
+            place[...] = row
+        pieces.append((piece, len(some)))
     return pieces

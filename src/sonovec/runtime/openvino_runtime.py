@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import queue
 import tempfile
 import threading
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,44 +17,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import MissingExtraError, UsageError
-from sonovec.paths import cache_dir
-from sonovec.runtime.network import Graph, available_cores, padded
-
-#: Rows of the one compiled shape, so that the bits of a row never depend on how many came with it. Each further shape
-#: would keep its own copy of the weights (0.55 GiB resident for VGGish in float32).
-BATCH_SIZES = (16,)
+from sonovec.errors import MissingExtraError, UsageError, WeightsError
+from sonovec.paths import cache_dir, display
+from sonovec.runtime.network import Graph, Row, available_cores, padded
 
 
 class OpenVinoNetwork:
     """A graph on the CPU: one thread for each call, as many calls at once as there are cores.
 
     One thread for each call keeps all cores busy with a folder of files as well as several threads for one call would,
-    and a result cannot depend on how many there are.
+    and a result cannot depend on how many there are. There is one compiled shape, so that the bits of a row never depend on
+    how many came with it; each further one would keep its own copy of the weights (0.55 GiB for VGGish in float32). Rows
+    of any length run one at a time, unpadded.
     """
 
     device = "cpu"
 
-    def __init__(self, graph: Graph, precision: str = "auto", batch_sizes: tuple[int, ...] = BATCH_SIZES) -> None:
+    def __init__(self, graph: Graph, precision: str = "auto", batch_sizes: tuple[int, ...] | None = None) -> None:
         self.precision = _settle(graph, precision)
-        self.batch_sizes = batch_sizes
+        self.batch_sizes = batch_sizes or (graph.rows,)
         self.streams = available_cores()
         self._file = converted(graph)
         self._input_shape = graph.input_shape
         self._requests: dict[int, queue.SimpleQueue[Any]] = {}
         self._compiling = threading.Lock()
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run rows (n, *input_shape); see `sonovec.runtime.Network`."""
-        results = []
-        for rows, count in padded(batch, self.batch_sizes):
-            idle = self._idle(len(rows))
+    def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
+        """Run rows, each of the graph's input shape; see `sonovec.runtime.Network`."""
+        results: list[NDArray[np.float32]] = []
+        for piece, count in padded(rows, self.batch_sizes):
+            idle = self._idle(len(piece))
             request = idle.get()
             try:
-                results.append(request.infer({0: rows}, share_inputs=True)[0][:count].copy())
+                outputs = request.infer({0: piece}, share_inputs=True).to_tuple()
+                results.extend(np.concatenate([output[:count] for output in outputs], axis=-1))
             finally:
                 idle.put(request)
-        return np.concatenate(results)
+        return results
 
     def _idle(self, size: int) -> queue.SimpleQueue[Any]:
         """Requests of one compiled shape that nobody uses at the moment."""
@@ -128,16 +129,7 @@ def _sum(file: Path) -> str:
 def _convert(graph: Graph, folder: Path) -> None:
     import openvino
 
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError(
-            f"{graph.key} needs PyTorch once, to be converted: pip install 'sonovec[torch]'"
-        ) from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # OpenVINO's way into PyTorch, which is not ours to change
-        model = openvino.convert_model(graph.torch_module(), example_input=torch.zeros(2, *graph.input_shape))
-    model.reshape([-1, *graph.input_shape])
+    model = _of_file(graph) if graph.file else _of_torch(graph)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as scratch:
         made = Path(scratch, "graph")
@@ -153,3 +145,71 @@ def _convert(graph: Graph, folder: Path) -> None:
             # Another process was quicker; what it made is as good.
             if not _is_whole(folder):
                 raise
+
+
+#: What a dimension of any length is while PyTorch is traced: enough for any receptive field.
+_EXAMPLE_LENGTH = 16000
+
+
+def _of_torch(graph: Graph) -> Any:
+    import openvino
+
+    torch = _torch(graph)
+    rows = 1 if -1 in graph.input_shape else 2
+    lengths = [_EXAMPLE_LENGTH if length < 0 else length for length in graph.input_shape]
+    assert graph.torch_module is not None
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # tracing warns of every constant; that the result is right is tested
+        example = torch.zeros(rows, *lengths, dtype=getattr(torch, graph.input_type))
+        model = openvino.convert_model(graph.torch_module(), example_input=example)
+    model.reshape([rows if rows == 1 else -1, *graph.input_shape])
+    return model
+
+
+def _torch(graph: Graph) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError(
+            f"{graph.key} needs PyTorch once, to be converted: pip install 'sonovec[torch]'"
+        ) from None
+    return torch
+
+
+def _of_file(graph: Graph) -> Any:
+    import openvino
+
+    file = graph.file
+    assert file is not None
+    source: Any = _torch(graph).jit.load(file, map_location="cpu") if file.suffix in (".pt", ".ts") else file
+    try:
+        model = openvino.convert_model(source)
+    except Exception as error:  # OpenVINO raises many kinds for a file that is not what its name says
+        raise WeightsError(
+            f"{display(file)}: cannot be read as a network ({_first_line(error)}); give a whole file of ONNX, TFLite, "
+            "TorchScript or a TensorFlow SavedModel folder"
+        ) from error
+    parameter = model.inputs[0]
+    if len(model.inputs) != 1:
+        raise WeightsError(f"{display(file)}: has {len(model.inputs)} inputs; give a network with one")
+    model = openvino.Model(_outputs(model, graph, file), [parameter.get_node()], "graph")
+    model.reshape([graph.rows if graph.rows == 1 else -1, *graph.input_shape])
+    return model
+
+
+def _outputs(model: Any, graph: Graph, file: Path) -> list[Any]:
+    """Outputs by tensor name, those inside the network included."""
+    if not graph.outputs:
+        return [model.outputs[0].get_node().input_value(0)]
+    tensors = {name: output for node in model.get_ops() for output in node.outputs() for name in output.get_names()}
+    for name in graph.outputs:
+        if name not in tensors:
+            near = difflib.get_close_matches(name, tensors, n=3) or [
+                next(iter(o.get_names()), "?") for o in model.outputs
+            ]
+            raise WeightsError(f"{display(file)}: has no tensor {name!r}; the nearest are: {', '.join(near)}")
+    return [tensors[name] for name in graph.outputs]
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:160]

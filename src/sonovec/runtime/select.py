@@ -31,7 +31,7 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto") ->
     for name, value, known in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
         if value not in known:
             raise UsageError(f"{name}={value!r} is unknown; give one of: {', '.join(known)}")
-    if device == "cuda" or (device == "auto" and _cuda_is_usable()):
+    if device == "cuda" or (device == "auto" and precision != "int8" and graph.torch_module and _cuda_is_usable()):
         from sonovec.runtime.torch_runtime import TorchNetwork
 
         return TorchNetwork(graph, precision, "cuda")

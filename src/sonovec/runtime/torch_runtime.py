@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import MissingExtraError, UsageError
-from sonovec.runtime.network import Graph, padded
+from sonovec.runtime.network import Graph, Row, padded
 
-#: Rows of the shapes that are run: a window, a clip, a folder.
+#: Rows of the shapes that are run: a window, a clip, a folder; the larger ones only while memory allows them.
 BATCH_SIZES = (1, 16, 128)
 
 
@@ -28,24 +31,58 @@ class TorchNetwork:
             raise MissingExtraError(f"device={device!r} needs PyTorch: pip install 'sonovec[torch]'") from None
         if device == "cuda" and not torch.cuda.is_available():
             raise UsageError("device='cuda': PyTorch finds no CUDA device here; give device='cpu'")
+        if graph.torch_module is None:
+            raise UsageError(f"device={device!r}: {graph.key} is a file that only the CPU can run; give device='cpu'")
         has_bf16 = device != "cuda" or torch.cuda.is_bf16_supported()
-        if precision == "bf16" and not (has_bf16 and graph.bf16):
-            raise UsageError(f"precision='bf16' is not to be had for this model on {device}; give precision='f32'")
+        if precision == "int8" or (precision == "bf16" and not (has_bf16 and graph.bf16)):
+            raise UsageError(
+                f"precision={precision!r} is not to be had for this model on {device}; give precision='f32'"
+            )
         self.precision = precision if precision != "auto" else "bf16" if graph.bf16 and has_bf16 else "f32"
         self.device = device
         self.batch_sizes = batch_sizes
         self._network = graph.torch_module().to(device)
         self._lock = threading.Lock()
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run rows (n, *input_shape); see `sonovec.runtime.Network`."""
+    def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
+        """Run rows, each of the graph's input shape; see `sonovec.runtime.Network`.
+
+        Rows of any length run together where they are equally long, so that none is padded.
+        """
         import torch
 
         low = self.precision == "bf16"
         exact = torch.backends.cudnn.flags(allow_tf32=False)  # its default, TF32, is no float32
-        results = []
+        results: list[NDArray[np.float32]] = []
         with self._lock, torch.inference_mode(), exact, torch.autocast(self.device, torch.bfloat16, enabled=low):
-            for rows, count in padded(batch, self.batch_sizes):
-                result = self._network(torch.from_numpy(rows).to(self.device))
-                results.append(result[:count].float().cpu().numpy())
-        return np.concatenate(results)
+            for _, alike in groupby(rows, key=lambda row: row.shape):
+                results += self._run_alike(list(alike))
+        return results
+
+    def _run_alike(self, rows: list[Row]) -> list[NDArray[np.float32]]:
+        """Run rows of one shape; batches that do not fit the device's memory are given up for smaller ones for good."""
+        import torch
+
+        results: list[NDArray[np.float32]] = []
+        while len(results) < len(rows):
+            piece, count = padded(rows[len(results) :], self.batch_sizes)[0]
+            try:
+                results.extend(self._forward(piece)[:count])
+            except torch.OutOfMemoryError:
+                if len(self.batch_sizes) == 1:
+                    raise UsageError(
+                        f"one row of shape {piece.shape[1:]} does not fit the memory of {self.device}; give device='cpu'"
+                    ) from None
+                self.batch_sizes = self.batch_sizes[:-1]
+                torch.cuda.empty_cache()
+        return results
+
+    def _forward(self, piece: NDArray[Any]) -> NDArray[np.float32]:
+        import torch
+
+        batch = torch.from_numpy(piece)
+        if self.device == "cuda":
+            batch = batch.pin_memory()  # what is pinned is copied while the device computes
+        outputs = self._network(batch.to(self.device, non_blocking=True))
+        joined = torch.cat(outputs, dim=-1) if isinstance(outputs, tuple) else outputs
+        return np.asarray(joined.float().cpu().numpy(), np.float32)

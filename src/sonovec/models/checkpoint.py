@@ -1,0 +1,84 @@
+"""Files of PyTorch weights: read without running anything that they contain, and fitted to a network with a clear word."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sonovec.errors import MissingExtraError, WeightsError
+from sonovec.paths import display
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def read_state(file: Path, model: str) -> dict[str, Any]:
+    """Read a state dict: names to tensors.
+
+    Parameters
+    ----------
+    file : Path
+    model : str
+        Who needs it, for the message where PyTorch is missing.
+
+    Raises
+    ------
+    MissingExtraError
+        If PyTorch is not installed.
+    WeightsError
+        If it is not a file of PyTorch weights, or one that holds more than tensors.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError(
+            f"{model} needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
+        ) from None
+    try:
+        with torch.serialization.safe_globals(_array_globals()):
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises many kinds for a file that is not its own
+        reason = " ".join(str(error).split())[:120]
+        raise WeightsError(
+            f"{display(file)}: not a file of PyTorch weights ({reason}); fetch {file.name} again"
+        ) from error
+    if not isinstance(state, dict):
+        raise WeightsError(
+            f"{display(file)}: holds a {type(state).__name__} and no state dict; fetch {file.name} again"
+        )
+    return state
+
+
+def load_state(network: nn.Module, state: dict[str, Any], file: Path, name: str) -> nn.Module:
+    """Put a state dict into a network, in evaluation mode; names and shapes must be the network's own.
+
+    Raises
+    ------
+    WeightsError
+        If they are not; the message has the first names that differ.
+    """
+    # Older files lack the count of batches that batch normalisation keeps, and nothing but training reads.
+    state = {key: tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")}
+    expected = {
+        key: tuple(tensor.shape)
+        for key, tensor in network.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    found = {key: tuple(getattr(tensor, "shape", ())) for key, tensor in state.items()}
+    if found != expected:
+        odd = ", ".join(sorted(key for key in {*found, *expected} if found.get(key) != expected.get(key))[:4])
+        raise WeightsError(
+            f"{display(file)}: not weights of {name} (differs in {odd}); give weights= the published file"
+        )
+    network.load_state_dict(state, strict=False)
+    return network.eval()
+
+
+def _array_globals() -> list[Any]:
+    """What a pickled NumPy array names, under NumPy 1's module names and NumPy 2's; all of it only builds arrays."""
+    rebuild = np.empty(0).__reduce__()[0]
+    kinds = [np.ndarray, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64)), codecs.encode]
+    return [*kinds, (rebuild, "numpy.core.multiarray._reconstruct"), (rebuild, "numpy._core.multiarray._reconstruct")]

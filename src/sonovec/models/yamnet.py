@@ -1,0 +1,76 @@
+"""``yamnet``: MobileNetV1 trained on AudioSet; Google's official TFLite file, read as it is.
+
+The file holds the front end too, and its tables as 8-bit numbers; so do most of its weights. Vectors are what that file
+gives, to the last bits of float32: a front end of our own would be nearer to the original TensorFlow model and further from
+the file that people use (its vectors have cosine 0.98 with the file's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sonovec.audio.windows import WindowSpec
+from sonovec.models.audioset import names
+from sonovec.models.card import ModelCard, WeightFile
+from sonovec.models.graph import Graph
+from sonovec.models.model import Model
+from sonovec.models.weights import resolve, sha256_of
+
+RATE = 16000
+WINDOW = WindowSpec(length=15600, hop=7680)
+#: What the last dense layer sees, and the scores.
+OUTPUTS = ("yamnet_frames/global_average_pooling2d/Mean", "Identity")
+#: Classes that YAMNet leaves out: speech and song by sex, battle cry, funny music.
+LEFT_OUT = frozenset({"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"})
+TAGS = names(without=LEFT_OUT)
+
+FILE = WeightFile(
+    "yamnet.tflite",
+    "https://storage.googleapis.com/download.tensorflow.org/models/tflite/task_library/audio_classification/android/"
+    "lite-model_yamnet_classification_tflite_1.tflite",
+    "",
+    about="4 MB",
+)
+
+CARDS = (
+    ModelCard(
+        name="yamnet",
+        family="yamnet",
+        revision="tflite-classification-1",
+        summary="MobileNetV1 of AudioSet; small, fast, with 521 tags",
+        licence="Apache-2.0",
+        rate=RATE,
+        window_seconds=WINDOW.length / RATE,
+        hop_seconds=WINDOW.hop / RATE,
+        dim=1024,
+        front_end="waveform; 64 log-mel bands inside the file",
+        weights=(FILE,),
+        tags=len(TAGS),
+        trained_on="AudioSet (2 million 10 s excerpts of YouTube videos)",
+        scores={"ESC-50 (HEAR) %": 83.8, "GTZAN genre (HEAR) %": 84.7},
+        reference="https://github.com/tensorflow/models/tree/master/research/audioset/yamnet; "
+        "Howard et al. 2017, https://arxiv.org/abs/1704.04861",
+    ),
+)
+
+
+def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
+    """Build the model; it has no options."""
+    file = resolve(FILE, weights)
+    digest = sha256_of(file)
+    return Model(
+        card=card,
+        options=options,
+        window=WINDOW,
+        dim=card.dim,
+        front_end=card.front_end,
+        weights_hash=digest,
+        features=lambda samples, coverage: samples,
+        # The file is made for one window at a time.
+        graph=Graph(f"yamnet-1-{digest[:32]}", (WINDOW.length,), file=file, outputs=OUTPUTS, rows=1),
+        finish=lambda rows, coverage: np.asarray(rows, np.float32),
+        tags=TAGS,
+    )
