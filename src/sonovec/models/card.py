@@ -93,8 +93,3 @@ class ModelCard:
     scores: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
     tags: int = 0
-
-    @property
-    def takes_weights(self) -> bool:
-        """Whether there is something to name with ``weights=``."""
-        return bool(self.weights)

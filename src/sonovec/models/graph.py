@@ -31,6 +31,8 @@ class Graph:
     rows : int
         Rows that are run at once; 1 for a file that is made for one.
     input_type : {"float32", "int64"}
+    example_length : int
+        What a dimension of any length is while the module is traced.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Graph:
     bf16: bool = False
     rows: int = 16
     input_type: str = "float32"
+    example_length: int = 16000
 
     def __post_init__(self) -> None:
         if (self.torch_module is None) == (self.file is None):

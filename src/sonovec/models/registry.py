@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 import sonovec.models
 from sonovec.errors import UsageError
+from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
 
@@ -87,7 +88,7 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
         If weights are missing and cannot be fetched, or are not the right ones.
     """
     family, found = _find(name, weights)
-    if weights is not None and not found.takes_weights:
+    if weights is not None and name in _known().models and not found.weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
     return family.build(found, _settle(found, options), weights)
 
@@ -99,6 +100,9 @@ def _find(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:
     for family in known.open_families:
         if (found := family.find(name, weights)) is not None:
             return family, found
+    if (pretrained := huggingface.locate(name, weights)) is not None:
+        types = sorted(kind for family in known.open_families for kind in getattr(family, "TYPES", ()))
+        raise UsageError(f"model {name!r} is of type {pretrained.type!r}; give one of: {', '.join(types)}")
     near = difflib.get_close_matches(name, known.models, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(

@@ -54,6 +54,10 @@ class Graph(Protocol):
         """Tensors of the file to read."""
 
     @property
+    def example_length(self) -> int:
+        """What a dimension of any length is while the module is traced."""
+
+    @property
     def bf16(self) -> bool:
         """Whether bf16 is allowed."""
 

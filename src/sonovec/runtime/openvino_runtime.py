@@ -21,6 +21,9 @@ from sonovec.errors import MissingExtraError, UsageError, WeightsError
 from sonovec.paths import cache_dir, display
 from sonovec.runtime.network import Graph, Row, available_cores, padded
 
+#: OpenVINO 2026.4 keeps fused kernels by shape, and one that was made for a single frame gives wrong numbers for more.
+ANY_LENGTH = {"SNIPPETS_MODE": "DISABLE"}
+
 
 class OpenVinoNetwork:
     """A graph on the CPU: one thread for each call, as many calls at once as there are cores.
@@ -74,6 +77,7 @@ class OpenVinoNetwork:
                 "NUM_STREAMS": str(self.streams),
                 "INFERENCE_NUM_THREADS": str(self.streams),
                 "ENABLE_CPU_PINNING": False,
+                **(ANY_LENGTH if -1 in self._input_shape else {}),
             },
         )
         idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -147,16 +151,12 @@ def _convert(graph: Graph, folder: Path) -> None:
                 raise
 
 
-#: What a dimension of any length is while PyTorch is traced: enough for any receptive field.
-_EXAMPLE_LENGTH = 16000
-
-
 def _of_torch(graph: Graph) -> Any:
     import openvino
 
     torch = _torch(graph)
     rows = 1 if -1 in graph.input_shape else 2
-    lengths = [_EXAMPLE_LENGTH if length < 0 else length for length in graph.input_shape]
+    lengths = [graph.example_length if length < 0 else length for length in graph.input_shape]
     assert graph.torch_module is not None
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every constant; that the result is right is tested

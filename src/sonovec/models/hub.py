@@ -1,0 +1,110 @@
+"""Fetch models from the Hugging Face hub, and hold them to what they were when they were first used."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from sonovec.errors import MissingExtraError, UsageError, WeightsError
+from sonovec.models.huggingface import CONFIG, OTHERS, WEIGHTS, _json, pins, record
+from sonovec.models.weights import sha256_of
+from sonovec.paths import cache_dir, display
+
+#: Files that are fetched whatever else a repository holds.
+ALWAYS = (CONFIG, *OTHERS, "README.md", "*.py")
+
+
+def snapshot(name: str) -> tuple[Path, str]:
+    """Folder and commit of a hub id; fetched on first use, pinned and checked ever after.
+
+    A branch moves and a file can be replaced; vectors must not change with them. So the commit that was found first stays,
+    and each file's SHA-256, the published one where the hub knows it, is compared at every use.
+    """
+    pin = pins() / f"{re.sub(r'[/@]', '--', name)}.json"
+    lock = cache_dir() / "locks" / f"{pin.stem}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        if not pin.exists():
+            record(pin, _fetch(name))
+        pinned = _json(pin)
+        if not all((Path(pinned["folder"]) / file).is_file() for file in pinned["files"]):
+            pinned = _fetch_again(name, pinned)
+    folder = Path(pinned["folder"])
+    for file, expected in pinned["files"].items():
+        if sha256_of(folder / file) != expected:
+            raise WeightsError(
+                f"{display(folder / file)}: is not the file that {name} had when it was first used; "
+                f"delete it to fetch it again, or take the new one: sonovec models remove {name}"
+            )
+    return folder, pinned["commit"]
+
+
+def _fetch_again(name: str, pinned: dict[str, Any]) -> dict[str, Any]:
+    """The same commit, after its files were deleted; the hashes stay."""
+    again = _fetch(f"{name.split('@')[0]}@{pinned['commit']}")
+    return {**pinned, "folder": again["folder"]}
+
+
+def _fetch(name: str) -> dict[str, Any]:
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise MissingExtraError(f"{name} has to be fetched: pip install 'sonovec[transformers]'") from None
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    repository, _, revision = name.partition("@")
+    try:
+        info = huggingface_hub.HfApi().model_info(repository, revision=revision or None, files_metadata=True)
+        wanted = _wanted(name, [file.rfilename for file in info.siblings or ()])
+        folder = Path(huggingface_hub.snapshot_download(repository, revision=info.sha, allow_patterns=wanted))
+    except GatedRepoError as error:
+        raise WeightsError(f"{name}: its authors ask for consent; give it on its page, then: hf auth login") from error
+    except RevisionNotFoundError as error:
+        raise UsageError(f"model {name!r}: no such revision; give a branch, tag or commit after the @") from error
+    except RepositoryNotFoundError as error:
+        raise UsageError(f"model {name!r} is unknown here and on the hub, or private; see: sonovec models") from error
+    except (OfflineModeIsEnabled, HfHubHTTPError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(
+            f"{name} could not be fetched from the hub ({reason}); on a machine with a network: hf download {repository} "
+            f"--local-dir FOLDER, then give weights= (--weights) that folder"
+        ) from error
+    published = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
+    files = {file: published.get(file) or sha256_of(folder / file) for file in wanted if (folder / file).is_file()}
+    return {"commit": info.sha, "folder": str(folder), "files": files}
+
+
+def _wanted(name: str, there: list[str]) -> list[str]:
+    if CONFIG not in there:
+        raise UsageError(f"model {name!r}: its repository has no {CONFIG}, so it is none that transformers can load")
+    layout = next((file for file in WEIGHTS if file in there), None)
+    if layout is None:
+        raise UsageError(f"model {name!r}: its repository has none of {', '.join(WEIGHTS)}")
+    shards = layout.split(".")[0] + "-*-of-*." + layout.split(".")[1]
+    patterns = (*ALWAYS, layout, *([shards] if layout.endswith(".json") else []))
+    return [file for file in there if any(fnmatch(file, pattern) for pattern in patterns)]
+
+
+def remove(name: str) -> list[Path]:
+    """Forget the pin of a hub id, and delete the files that were fetched for it."""
+    pin = pins() / f"{re.sub(r'[/@]', '--', name)}.json"
+    if not pin.exists():
+        return []
+    pinned = _json(pin)
+    gone = [pin]
+    for file in pinned["files"]:
+        path = Path(pinned["folder"]) / file
+        gone += [path.resolve(), path] if path.is_symlink() else [path]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return gone

@@ -1,0 +1,354 @@
+"""Pre-trained Transformers: a folder in Hugging Face's layout, or a hub id whose revision and hashes are pinned.
+
+The configuration alone says what a model is, so neither ``transformers`` nor PyTorch is imported until weights have to be
+converted for the first time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.errors import MissingExtraError, UsageError, WeightsError
+from sonovec.models.card import ModelCard, Option
+from sonovec.models.weights import sha256_of
+from sonovec.paths import absolute, atomic, cache_dir, display
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Floats = NDArray[np.float32]
+
+#: ``organisation/name``, and after an @ the revision: a branch, a tag or a commit.
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+CONFIG = "config.json"
+#: Where the front end is described; newer repositories have the second.
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+#: Layouts of weights, in the order in which they are looked for.
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+#: What else is fetched, where a repository has it: the front end, the words, the licence, and code that runs only on demand.
+OTHERS = (*PROCESSORS, "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json")
+#: Weights that no use here needs: masking in training, quantisers of pre-training, heads of other tasks.
+UNNEEDED = ("masked_spec_embed", "decoder.", "proj_out", "lm_head", "quantizer", "project_", "num_batches_tracked")
+
+WINDOW_SECONDS = 10.0
+POOLINGS: dict[str, Callable[[Floats], Floats]] = {
+    "mean": lambda frames: frames.mean(axis=0, dtype=np.float64).astype(np.float32),
+    "max": lambda frames: frames.max(axis=0),
+    "first": lambda frames: frames[0],
+}
+LAYER = Option(
+    "last",
+    (int, "last", "mean", "weighted", list),
+    "which layer's output: its number (0 is what enters the first), the last, the mean of all, or a weighted sum of all by "
+    "the weights in the checkpoint or in a list",
+)
+POOLING = Option("mean", tuple(POOLINGS), "how the frames of a window become its vector")
+WINDOW = Option(WINDOW_SECONDS, (float, int), "seconds of sound that the model hears at once")
+REMOTE_CODE = Option(False, (False, True), "run the Python code that comes with the model; only for those you trust")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model on this machine.
+
+    Attributes
+    ----------
+    name : str
+        The hub id, or the folder's absolute path.
+    folder : Path
+    revision : str
+        The commit; "local" for a folder of the user's own.
+    config, processor : mapping
+        Contents of its configuration files.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+    config: Mapping[str, Any]
+    processor: Mapping[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The architecture, such as ``"wav2vec2"``."""
+        return str(self.config.get("model_type", ""))
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """The files that hold the weights, shards included."""
+        for name in WEIGHTS:
+            if (file := self.folder / name).is_file():
+                return [file, *_shards(file)] if name.endswith(".json") else [file]
+        raise WeightsError(
+            f"{display(self.folder)}: has no weights; put {WEIGHTS[0]} or {WEIGHTS[2]} beside its {CONFIG}"
+        )
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 over the weights and what configures them."""
+        files = [*self.weight_files, *(self.folder / name for name in (CONFIG, *PROCESSORS))]
+        sums = [sha256_of(file) for file in files if file.is_file()]
+        return hashlib.sha256("".join(sums).encode()).hexdigest()
+
+    @property
+    def licence(self) -> str:
+        """What the model's own page says."""
+        readme = self.folder / "README.md"
+        head = readme.read_text(encoding="utf-8", errors="replace")[:4000] if readme.is_file() else ""
+        found = re.search(r"^license:\s*['\"]?([\w.+-]+)", head, re.MULTILINE)
+        return found[1] if found else "see the model's own page"
+
+
+def locate(name: str, weights: Path | None = None) -> Pretrained | None:
+    """Find a pre-trained model: `weights` if it is a folder with a configuration, the folder `name`, or the hub's.
+
+    Returns
+    -------
+    Pretrained or None
+        None if `name` is neither a folder with a configuration nor a hub id.
+
+    Raises
+    ------
+    WeightsError
+        If the hub cannot be reached, or a file is not what it was when it was first used.
+    MissingExtraError
+        If something must be fetched and the extra for it is not installed.
+    """
+    folder = absolute(Path(name).expanduser())
+    if weights is not None and HUB_ID.fullmatch(name):
+        if not (weights / CONFIG).is_file():
+            raise WeightsError(
+                f"{display(weights)}: has no {CONFIG}; give weights= the folder that holds the files of {name}"
+            )
+        return _read(name, weights, "local")
+    if (folder / CONFIG).is_file():
+        return _read(str(folder), folder, "local")
+    if folder.exists() or not HUB_ID.fullmatch(name):
+        return None
+    from sonovec.models.hub import snapshot
+
+    return _read(name, *snapshot(name))
+
+
+@lru_cache(maxsize=16)
+def _read(name: str, folder: Path, revision: str) -> Pretrained:
+    processor = next((folder / file for file in PROCESSORS if (folder / file).is_file()), None)
+    described = _json(processor) if processor else {}
+    return Pretrained(name, folder, revision, _json(folder / CONFIG), described.get("feature_extractor", described))
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{display(file)}: cannot be read ({error}); fetch it again") from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{display(file)}: holds a {type(content).__name__} and no configuration; fetch it again")
+    return content
+
+
+def _shards(index: Path) -> list[Path]:
+    return [index.parent / name for name in sorted(set(_json(index).get("weight_map", {}).values()))]
+
+
+def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:
+    """A card of what a configuration tells; `paper` and `fields` are the family's own."""
+    hub = HUB_ID.fullmatch(pretrained.name)
+    page = f"https://huggingface.co/{pretrained.name.split('@')[0]}" if hub else pretrained.name
+    return ModelCard(
+        **{
+            "name": pretrained.name,
+            "revision": pretrained.revision,
+            "licence": pretrained.licence,
+            "extras": ("transformers",),
+            "bf16_cosine": 0.9999,
+            "trained_on": "see the model's own page",
+            "reference": f"{page}; {paper}",
+            "family": pretrained.type,
+            **fields,
+        }
+    )
+
+
+def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool = False, **settings: Any) -> nn.Module:
+    """Load the network of a pre-trained model with ``transformers``, in evaluation mode and float32.
+
+    Parameters
+    ----------
+    pretrained : Pretrained
+    kind : str
+        Name of the class in ``transformers``.
+    remote_code : bool
+        Run code that comes with the model.
+
+    Raises
+    ------
+    MissingExtraError
+        If ``transformers`` or PyTorch is not installed.
+    WeightsError
+        If files are damaged, or lack weights of the network.
+    """
+    try:
+        import torch
+        import transformers
+    except ImportError:
+        raise MissingExtraError(
+            f"{pretrained.name} needs transformers once, to be converted: pip install 'sonovec[transformers]'"
+        ) from None
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    files = pretrained.weight_files
+    try:
+        network, report = getattr(transformers, kind).from_pretrained(
+            pretrained.folder,
+            local_files_only=True,
+            trust_remote_code=remote_code,
+            attn_implementation="eager",  # the others are slower once they are converted
+            output_loading_info=True,
+            **settings,
+        )
+    except Exception as error:  # transformers raises many kinds for files that are not what they should be
+        raise WeightsError(
+            f"{display(files[0])}: cannot be loaded ({_first_line(error)}); fetch {pretrained.name} again"
+        ) from error
+    missing = [key for key in report["missing_keys"] if not any(part in key for part in UNNEEDED)]
+    if missing or report.get("mismatched_keys"):
+        odd = ", ".join([*sorted(missing), *map(str, report.get("mismatched_keys") or ())][:4])
+        raise WeightsError(f"{display(files[0])}: not weights of this {pretrained.type} (lacks {odd}); fetch it again")
+    return network.to(torch.float32).eval()
+
+
+def _first_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:160]
+
+
+def check_layer(layer: object, n_layers: int) -> None:
+    """Refuse a layer that is not there, and a list that does not weigh each layer.
+
+    Raises
+    ------
+    UsageError
+    """
+    if isinstance(layer, int) and not -n_layers - 1 <= layer <= n_layers:
+        raise UsageError(
+            f"layer={layer}: the model has {n_layers}; give 0 to {n_layers}, or 'last', 'mean', 'weighted'"
+        )
+    if isinstance(layer, list) and (len(layer) != n_layers + 1 or not all(isinstance(w, int | float) for w in layer)):
+        raise UsageError(
+            f"layer={layer}: give {n_layers + 1} weights, for what enters the first layer and for each layer"
+        )
+
+
+def check_window(seconds: object, least: float) -> float:
+    """The window in seconds.
+
+    Raises
+    ------
+    UsageError
+        If it is shorter than what the model needs for one frame.
+    """
+    assert isinstance(seconds, float | int)
+    if not seconds >= least:
+        raise UsageError(f"window={seconds} is too short for one frame; give seconds, such as window={WINDOW_SECONDS}")
+    return float(seconds)
+
+
+def with_layer(network: nn.Module, layer: object, pretrained: Pretrained) -> nn.Module:
+    """A module that gives one sequence of frames (rows, frames, dim): of one layer, or the sum of all."""
+    import torch
+    from torch import Tensor, nn
+
+    weights = _layer_weights(layer, pretrained)
+
+    class OneLayer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.register_buffer("weights", None if weights is None else torch.tensor(weights, dtype=torch.float32))
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            if layer == "last":
+                return self.network(inputs).last_hidden_state
+            output = self.network(inputs, output_hidden_states=True)
+            states = output.hidden_states
+            # The last layer's output as the model gives it: transformers 5 lists it before the last normalisation.
+            if states[-1].shape == output.last_hidden_state.shape:
+                states = (*states[:-1], output.last_hidden_state)
+            if isinstance(layer, int):
+                return states[layer]
+            if layer == "mean":
+                return torch.stack(states[1:]).mean(dim=0)
+            return (torch.stack(states) * self.weights[:, None, None, None]).sum(dim=0)
+
+    return OneLayer().eval()
+
+
+def _layer_weights(layer: object, pretrained: Pretrained) -> Sequence[float] | None:
+    if isinstance(layer, list):
+        return layer
+    if layer != "weighted":
+        return None
+    for file in pretrained.weight_files:
+        if (found := _tensor(file, "layer_weights")) is not None:
+            exponents = np.exp(found - found.max())
+            return [float(weight) for weight in exponents / exponents.sum()]
+    raise UsageError(
+        f"layer='weighted': {pretrained.name} was not fine-tuned with weights for its layers; give a list of them, or 'mean'"
+    )
+
+
+def _tensor(file: Path, name: str) -> NDArray[np.float64] | None:
+    """One tensor of a file of weights."""
+    if file.suffix == ".safetensors":
+        from safetensors.numpy import load_file
+
+        state: Mapping[str, Any] = load_file(file)
+    elif file.suffix == ".bin":
+        import torch
+
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    else:
+        return None
+    return np.asarray(state[name], np.float64) if name in state else None
+
+
+def layer_text(layer: object) -> str:
+    """A layer as part of a graph's key."""
+    return "w" + "_".join(f"{weight:g}" for weight in layer) if isinstance(layer, list) else str(layer)
+
+
+def cut(samples: Floats, coverage: Floats, least: int) -> list[Floats]:
+    """Windows (n, length) at their own length: what holds sound, and at least so many samples."""
+    lengths = np.maximum(least, np.round(coverage * samples.shape[1])).astype(int)
+    return [np.pad(row[:n], (0, max(0, n - len(row)))) for row, n in zip(samples, lengths, strict=True)]
+
+
+def pooled(rows: Sequence[Floats] | Floats, pooling: str) -> Floats:
+    """Frames of each window (frames, dim) to its vector."""
+    return np.stack([POOLINGS[pooling](frames) for frames in rows])
+
+
+def record(file: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON at once or not at all."""
+    with atomic(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=1))
+
+
+def pins() -> Path:
+    """Where it is kept which commit and which hashes a hub id had when it was first used."""
+    return cache_dir() / "hub"

@@ -1,0 +1,106 @@
+"""w2v-BERT 2.0: a Conformer over a log-mel spectrogram, by hub id or folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.windows import WindowSpec
+from sonovec.features.logmel import LogMel
+from sonovec.models import huggingface as hf
+from sonovec.models.card import ModelCard
+from sonovec.models.graph import Graph
+from sonovec.models.model import Model
+
+VERSION = "w2v-bert-1"
+TYPES = ("wav2vec2-bert",)
+#: Kaldi's filter bank, which counts samples as 16-bit numbers.
+INT16 = 2.0**15
+
+
+def find(name: str, weights: Path | None) -> ModelCard | None:
+    """Card of a w2v-BERT 2.0 model, or None."""
+    pretrained = hf.locate(name, weights)
+    if pretrained is None or pretrained.type not in TYPES:
+        return None
+    front_end = _front_end(pretrained)
+    return hf.card(
+        pretrained,
+        "Barrault et al. 2023, https://arxiv.org/abs/2312.05187",
+        summary="w2v-BERT 2.0: masked prediction over 143 languages",
+        rate=front_end.rate,
+        window_seconds=hf.WINDOW_SECONDS,
+        hop_seconds=hf.WINDOW_SECONDS,
+        dim=int(pretrained.config["hidden_size"]),
+        front_end=f"{front_end.describe()}; each band of zero mean and unit variance; pairs of frames",
+        options={"layer": hf.LAYER, "pooling": hf.POOLING, "window": hf.WINDOW},
+    )
+
+
+def _front_end(pretrained: hf.Pretrained) -> LogMel:
+    rate = int(pretrained.processor.get("sampling_rate", 16000))
+    return LogMel(
+        rate=rate,
+        window_length=400,
+        hop_length=160,
+        fft_length=512,
+        n_mels=int(pretrained.processor.get("num_mel_bins", pretrained.processor.get("feature_size", 80))),
+        f_min=20.0,
+        f_max=rate / 2,
+        power=2,
+        floor="max",
+        log_offset=1.192092955078125e-07,
+        window="povey",
+        kaldi_frames=True,
+        pre_emphasis=0.97,
+    )
+
+
+def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
+    """Build the model; `weights` is a folder in Hugging Face's layout."""
+    pretrained = hf.locate(card.name, weights)
+    assert pretrained is not None
+    front_end = _front_end(pretrained)
+    stride = int(pretrained.processor.get("stride", 2))
+    hf.check_layer(options["layer"], int(pretrained.config["num_hidden_layers"]))
+    # Two frames are the fewest that have a variance.
+    least = front_end.window_length + (stride - 1) * front_end.hop_length
+    length = round(hf.check_window(options["window"], least / card.rate) * card.rate)
+    digest = pretrained.weights_hash
+    return Model(
+        card=card,
+        options=options,
+        window=WindowSpec(length, length),
+        dim=card.dim,
+        front_end=f"{card.front_end}; each window at its own length, at least {least} samples",
+        weights_hash=digest,
+        features=partial(stacked, front_end=front_end, stride=stride, least=least),
+        graph=Graph(
+            key=f"{VERSION}-{digest[:32]}-{hf.layer_text(options['layer'])}",
+            input_shape=(-1, stride * front_end.n_mels),
+            torch_module=lambda: hf.with_layer(hf.load(pretrained), options["layer"], pretrained),
+            example_length=100,
+            bf16=card.bf16_cosine is not None,
+        ),
+        finish=lambda rows, coverage: hf.pooled(rows, str(options["pooling"])),
+    )
+
+
+def stacked(
+    samples: NDArray[np.float32], coverage: NDArray[np.float32], *, front_end: LogMel, stride: int, least: int
+) -> list[NDArray[np.float32]]:
+    """Normalised frames, `stride` of them side by side, of each window's own length: (frames // stride, stride * n_mels).
+
+    A frame that is left over is dropped: its mate would be padding, which the reference masks.
+    """
+    rows = []
+    for row in hf.cut(samples, coverage, least):
+        frames = front_end(np.float32(INT16) * row[None])[0]
+        frames = (frames - frames.mean(axis=0)) / np.sqrt(frames.var(axis=0, ddof=1) + np.float32(1e-7))
+        n = len(frames) // stride
+        rows.append(frames[: n * stride].reshape(n, -1))
+    return rows

@@ -1,0 +1,153 @@
+"""Small models of each architecture with random weights, saved to disk in Hugging Face's own layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+SPEECH = {
+    "conv_dim": (32,) * 7,
+    "hidden_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 96,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+LAYER_NORM = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+#: Name here: configuration class, its settings, and whether the processor normalises.
+WAVEFORM = {
+    "wav2vec2-group": ("Wav2Vec2Config", SPEECH, True),
+    "wav2vec2-layer": ("Wav2Vec2Config", SPEECH | LAYER_NORM, True),
+    "wav2vec2-conformer": ("Wav2Vec2ConformerConfig", SPEECH, True),
+    "hubert": ("HubertConfig", SPEECH, False),
+    "wavlm": ("WavLMConfig", SPEECH, False),
+    "wavlm-layer": ("WavLMConfig", SPEECH | LAYER_NORM, True),
+    "data2vec-audio": ("Data2VecAudioConfig", SPEECH, True),
+    "unispeech": ("UniSpeechConfig", SPEECH, True),
+    "unispeech-sat": ("UniSpeechSatConfig", SPEECH, True),
+    "sew": ("SEWConfig", SPEECH | {"squeeze_factor": 2, "conv_dim": (32,) * 13}, True),
+    "sew-d": (
+        "SEWDConfig",
+        SPEECH | {"squeeze_factor": 2, "conv_dim": (32,) * 13, "max_position_embeddings": 64, "position_buckets": 32},
+        True,
+    ),
+}
+
+
+def waveform(kind: str, folder: Path) -> Path:
+    """A model that hears the waveform."""
+    import transformers
+
+    name, settings, normalises = WAVEFORM[kind]
+    _model(getattr(transformers, name)(**settings), folder)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=normalises, return_attention_mask=True).save_pretrained(folder)
+    return folder
+
+
+def mert(folder: Path) -> Path:
+    """MERT: HuBERT's network at 24 kHz under a type of its own."""
+    import transformers
+
+    _model(transformers.HubertConfig(**SPEECH), folder)
+    _change(
+        folder / "config.json",
+        model_type="mert_model",
+        architectures=["MERTModel"],
+        sample_rate=24000,
+        feature_extractor_cqt=False,
+    )
+    transformers.Wav2Vec2FeatureExtractor(sampling_rate=24000, do_normalize=True).save_pretrained(folder)
+    return folder
+
+
+def w2v_bert(folder: Path) -> Path:
+    import transformers
+
+    _model(transformers.Wav2Vec2BertConfig(**SPEECH, num_adapter_layers=1), folder)
+    transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def whisper(folder: Path) -> Path:
+    import transformers
+
+    layers = {"encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    size = {"d_model": 64, "encoder_ffn_dim": 96, "decoder_ffn_dim": 96, "num_mel_bins": 80}
+    _model(transformers.WhisperConfig(**layers, **size), folder)
+    transformers.WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    return folder
+
+
+def ast(folder: Path, classified: bool) -> Path:
+    import transformers
+
+    size = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96}
+    config = transformers.ASTConfig(
+        **size, id2label={i: f"class {i}" for i in range(12)}, label2id={f"class {i}": i for i in range(12)}
+    )
+    _model(config, folder, "ASTForAudioClassification" if classified else "ASTModel")
+    transformers.ASTFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def clap(folder: Path, fusion: bool) -> Path:
+    import transformers
+
+    audio = {
+        "patch_embeds_hidden_size": 16, "hidden_size": 128, "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 2, 2],
+        "enable_fusion": fusion,
+    }  # fmt: skip
+    text = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "vocab_size": 60,
+    }
+    _model(transformers.ClapConfig(audio_config=audio, text_config=text, projection_dim=24), folder)
+    truncation = "fusion" if fusion else "rand_trunc"
+    transformers.ClapFeatureExtractor(truncation=truncation, frequency_min=50).save_pretrained(folder)
+    _tokenizer(folder)
+    return folder
+
+
+def _model(config, folder: Path, kind: str = "AutoModel") -> None:
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    cls = getattr(transformers, kind)
+    model = (cls.from_config(config) if kind == "AutoModel" else cls(config)).eval()
+    with torch.no_grad():  # as far from zero as trained ones, so that an error cannot hide
+        for name, tensor in model.named_parameters():
+            if tensor.ndim == 1 and "bias" in name:
+                tensor.normal_(0, 0.1)
+    model.save_pretrained(folder)
+
+
+def _tokenizer(folder: Path) -> None:
+    """A word-level tokenizer with RoBERTa's special tokens."""
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    words = ["<s>", "<pad>", "</s>", "<unk>", "glass", "breaking", "a", "dog", "barks", "rain", "on", "the", "roof"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    ).save_pretrained(folder)
+
+
+def _change(file: Path, **values) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+
+
+def sound(seconds: float, rate: int, seed: int = 0) -> np.ndarray:
+    """Noise with a tone whose loudness moves, float32."""
+    t = np.arange(round(seconds * rate)) / rate
+    noise = np.random.default_rng(seed).standard_normal(len(t))
+    return (0.05 * noise + 0.3 * np.sin(2 * np.pi * 440 * t) * np.sin(2 * np.pi * 0.7 * t)).astype(np.float32)
