@@ -80,5 +80,6 @@ def load_state(network: nn.Module, state: dict[str, Any], file: Path, name: str)
 def _array_globals() -> list[Any]:
     """What a pickled NumPy array names, under NumPy 1's module names and NumPy 2's; all of it only builds arrays."""
     rebuild = np.empty(0).__reduce__()[0]
-    kinds = [np.ndarray, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64)), codecs.encode]
+    numbers = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)]
+    kinds = [np.ndarray, np.dtype, *numbers, codecs.encode]
     return [*kinds, (rebuild, "numpy.core.multiarray._reconstruct"), (rebuild, "numpy._core.multiarray._reconstruct")]

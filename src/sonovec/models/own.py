@@ -1,0 +1,224 @@
+"""Bring your own: any network in ONNX, TFLite, TensorFlow's SavedModel or TorchScript, with a card in YAML and no code.
+
+The card is a file ``card.yaml``, or the folder that holds it::
+
+    file: birds.onnx              # beside the card
+    rate: 32000                   # Hz
+    window: 3.0                   # seconds; hop, if the windows should overlap
+    front_end: waveform           # or the fields of a log-mel front end, as in sonovec.features.logmel.LogMel
+    layout: [samples]             # axes of one input: samples, or frames and mels in order; 1 for an axis of one
+    output: embedding             # the tensor that is the vector, inside the network too; "" for its first output
+    dim: 1024                     # its length
+    scores: probabilities         # a tensor of class scores, with
+    tags: labels.txt              # its names: a file with one a line, or a list
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.windows import WindowSpec
+from sonovec.errors import UsageError, WeightsError
+from sonovec.features.logmel import LogMel
+from sonovec.models.card import ModelCard
+from sonovec.models.graph import Graph
+from sonovec.models.model import Model, Rows
+from sonovec.models.weights import sha256_of
+from sonovec.paths import absolute, display
+
+CARD = "card.yaml"
+VERSION = "own-1"
+#: Fields of a card, what each may be, and whether it must be there.
+FIELDS: dict[str, tuple[type | tuple[type, ...], bool]] = {
+    "file": (str, True),
+    "rate": (int, True),
+    "window": ((int, float), True),
+    "hop": ((int, float), False),
+    "front_end": ((str, dict), True),
+    "layout": (list, False),
+    "output": (str, True),
+    "dim": (int, True),
+    "scores": (str, False),
+    "tags": ((str, list), False),
+    "bf16": (bool, False),
+    "name": (str, False),
+    "revision": ((str, int, float), False),
+    "summary": (str, False),
+    "licence": (str, False),
+    "trained_on": (str, False),
+    "reference": (str, False),
+}
+#: What each axis of an input can be called.
+AXES = ("samples", "frames", "mels", 1)
+
+
+def find(name: str, weights: Path | None) -> ModelCard | None:
+    """Card of a network of the user's own, or None if `name` is neither a YAML file nor a folder that holds a card."""
+    file = _card_file(name)
+    if file is None:
+        return None
+    told = _read(file)
+    front_end = told["front_end"]
+    return ModelCard(
+        name=str(file),
+        family="own",
+        revision=str(told.get("revision", "1")),
+        summary=told.get("summary", told.get("name", file.parent.name)),
+        licence=told.get("licence", "not said in the card"),
+        rate=told["rate"],
+        window_seconds=float(told["window"]),
+        hop_seconds=float(told.get("hop", told["window"])),
+        dim=told["dim"],
+        front_end=front_end if isinstance(front_end, str) else _log_mel(file, told).describe(),
+        bf16_cosine=0.9999 if told.get("bf16") else None,
+        trained_on=told.get("trained_on", "not said in the card"),
+        reference=told.get("reference", "not said in the card"),
+        tags=len(_tags(file, told)),
+    )
+
+
+def _card_file(name: str) -> Path | None:
+    path = absolute(Path(name).expanduser())
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise UsageError(f"model {name!r}: no such file; give the card of a network, a YAML file")
+        return path
+    return path / CARD if (path / CARD).is_file() else None
+
+
+@lru_cache(maxsize=32)
+def _read(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{display(file)}: is no YAML ({' '.join(str(error).split())[:120]})") from error
+    if not isinstance(told, dict):
+        raise UsageError(f"{display(file)}: holds no fields; see the documentation of sonovec.models.own")
+    for name, value in told.items():
+        if name not in FIELDS:
+            raise UsageError(f"{display(file)}: unknown field {name!r}; there are: {', '.join(FIELDS)}")
+        if not isinstance(value, FIELDS[name][0]) or (isinstance(value, bool) and FIELDS[name][0] is not bool):
+            raise UsageError(f"{display(file)}: {name}: {value!r} is a {type(value).__name__}, which it cannot be")
+    missing = [name for name, (_, needed) in FIELDS.items() if needed and name not in told]
+    if missing:
+        raise UsageError(f"{display(file)}: lacks {', '.join(missing)}")
+    return told
+
+
+def _log_mel(file: Path, told: Mapping[str, Any]) -> LogMel:
+    known = {field.name for field in fields(LogMel)} - {"rate"}
+    if odd := sorted(set(told["front_end"]) - known):
+        raise UsageError(f"{display(file)}: front_end has no {', '.join(odd)}; it has: {', '.join(sorted(known))}")
+    try:
+        return LogMel(rate=told["rate"], **told["front_end"])
+    except (TypeError, UsageError) as error:
+        raise UsageError(f"{display(file)}: front_end: {error}") from error
+
+
+def _tags(file: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if ("tags" in told) != ("scores" in told):
+        raise UsageError(f"{display(file)}: scores and tags go together: a tensor, and the names of its classes")
+    tags = told.get("tags", ())
+    if isinstance(tags, str):
+        try:
+            tags = (file.parent / tags).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise UsageError(f"{display(file)}: tags: {tags!r} cannot be read ({error.strerror})") from error
+    return tuple(str(tag).strip() for tag in tags if str(tag).strip())
+
+
+def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
+    """Build the model of a card; it has no options. `weights` is another file for the same card."""
+    file = Path(card.name)
+    told = _read(file)
+    network = weights or file.parent / told["file"]
+    if not network.exists():
+        raise WeightsError(f"{display(network)}: no such file; put it there, or change file: in {display(file)}")
+    digest = _digest(network)
+    window = WindowSpec(round(card.window_seconds * card.rate), round(card.hop_seconds * card.rate))
+    tags = _tags(file, told)
+    features, shape = _features(file, told, window.length)
+    outputs = tuple(name for name in (told["output"], told.get("scores")) if name)
+    return Model(
+        card=card,
+        options=options,
+        window=window,
+        dim=card.dim,
+        front_end=f"{card.front_end} as {told.get('layout', ['samples'])}",
+        weights_hash=digest,
+        features=features,
+        graph=Graph(
+            key="-".join((VERSION, digest[:32], *map(str, shape), *map(_safe, outputs))),
+            input_shape=shape,
+            file=network,
+            outputs=outputs,
+            bf16=card.bf16_cosine is not None,
+            rows=1,
+        ),
+        finish=lambda rows, coverage: _finish(rows, card.dim + len(tags), file, outputs),
+        tags=tags,
+    )
+
+
+def _digest(network: Path) -> str:
+    if network.is_file():
+        return sha256_of(network)
+    sums = [sha256_of(path) for path in sorted(network.rglob("*")) if path.is_file()]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def _safe(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def _features(
+    file: Path, told: Mapping[str, Any], length: int
+) -> tuple[Callable[[NDArray[np.float32], NDArray[np.float32]], Rows], tuple[int, ...]]:
+    """What turns samples into inputs, and the shape of one."""
+    spectrogram = isinstance(told["front_end"], dict)
+    if not spectrogram and told["front_end"] != "waveform":
+        raise UsageError(
+            f"{display(file)}: front_end: {told['front_end']!r}; give waveform, or the fields of a log-mel"
+        )
+    layout = told.get("layout", ["frames", "mels"] if spectrogram else ["samples"])
+    expected = ["frames", "mels"] if spectrogram else ["samples"]
+    named = [axis for axis in layout if axis != 1]
+    if sorted(map(str, named)) != sorted(expected):
+        raise UsageError(
+            f"{display(file)}: layout: {layout}; give {' and '.join(expected)} in order, and 1 for an axis of one"
+        )
+    front_end = _log_mel(file, told) if spectrogram else None
+    sizes = {"samples": length, 1: 1}
+    if front_end:
+        sizes |= {"frames": front_end.frames(length), "mels": front_end.n_mels}
+    shape = tuple(sizes[axis] for axis in layout)
+
+    def features(samples: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = front_end(samples) if front_end else samples
+        if named == ["mels", "frames"]:
+            rows = rows.transpose(0, 2, 1)
+        return np.ascontiguousarray(rows).reshape(len(rows), *shape)
+
+    return features, shape
+
+
+def _finish(rows: Rows, expected: int, file: Path, outputs: Sequence[str]) -> NDArray[np.float32]:
+    vectors = np.asarray(rows, np.float32)
+    # Some networks keep axes of one, such as (1, 1, dim).
+    vectors = vectors.reshape(len(vectors), -1)
+    if vectors.shape[1] != expected:
+        raise UsageError(
+            f"{display(file)}: {' and '.join(outputs)} have {vectors.shape[1]} numbers and should have {expected}; "
+            "change dim: or tags:"
+        )
+    return vectors
