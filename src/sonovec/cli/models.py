@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from sonovec.cli.options import json_option
@@ -21,7 +19,7 @@ def models(context: click.Context, as_json: bool) -> None:
 
     cards = registry.cards()
     if as_json:
-        print_json({"default": registry.DEFAULT, "models": [asdict(card) for card in cards]})
+        print_json({"default": registry.DEFAULT, "models": [card.to_json() for card in cards]})
         return
     rows = [
         (
@@ -44,7 +42,7 @@ def show(name: str, as_json: bool) -> None:
     """Show everything that is known of the encoder NAME."""
     from sonovec.models import registry
 
-    card = asdict(registry.card(name))
+    card = registry.card(name).to_json()
     if as_json:
         print_json(card)
     else:

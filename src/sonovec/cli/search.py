@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
-from sonovec.cli.output import print_json, print_table, seconds_text
+from sonovec.cli.output import print_json, print_table, seconds_text, warn
 
 if TYPE_CHECKING:
-    from sonovec.library.search import Hit
+    from sonovec.library.search import Hit, TextSearch
 
 
 @click.command(short_help="What sounds like this?")
-@click.argument("query", type=click.Path())
+@click.argument("query", type=click.Path(), required=False)
+@click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
 @click.option("-n", "--limit", default=10, show_default=True, help="How many hits.")
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
 @json_option
 def search(
-    query: str,
+    query: str | None,
+    text: str | None,
     library: str,
     token: str | None,
     limit: int,
@@ -43,18 +45,39 @@ def search(
     device: str,
     as_json: bool,
 ) -> None:
-    """Find what sounds like QUERY: a file, or the id of a track in the library."""
+    """Find what sounds like QUERY: a file, or the id of a track in the library; or as the words of --text say."""
+    from sonovec.errors import UsageError
     from sonovec.library.library import Library
+    from sonovec.library.search import TextSearch
     from sonovec.paths import display
 
+    if (query is None) == (text is None):
+        raise UsageError(
+            "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
+        )
+    if text is not None and (start or end is not None):
+        raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
     with Library(library, token=token, weights=weights, device=device) as opened:
-        hits = opened.search(query, limit, start=start, end=end, filter=where, level=level)
+        if query is not None:
+            found = TextSearch(opened.search(query, limit, start=start, end=end, filter=where, level=level), "sound")
+        else:
+            found = opened.search_text(str(text), limit, filter=where, level=level)
+    hits = found.hits
+    if found.by == "tags":
+        warn(_told(found))
     if as_json:
-        print_json({"query": display(query), "library": library, "hits": [hit.to_json() for hit in hits]})
+        asked = {"query": display(query)} if query is not None else {"text": text}
+        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown)}
+        print_json({**asked, "library": library, **how, "hits": [hit.to_json() for hit in hits]})
     elif hits:
         print_hits(hits)
     else:
         click.echo("no hits" + (": no track matches the filter" if where else ": the library is empty"))
+
+
+def _told(found: TextSearch) -> str:
+    unknown = f"; not heard anywhere and left out: {', '.join(found.unknown)}" if found.unknown else ""
+    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
 
 
 def print_hits(hits: list[Hit]) -> None:

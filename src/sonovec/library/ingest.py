@@ -17,6 +17,7 @@ from sonovec.audio.scan import Found, Skipped, scan
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
+from sonovec.library import sound_tags
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Counts, Ledger, Outcome
 from sonovec.library.metadata import Metadata
@@ -264,6 +265,8 @@ class Ingest:
             "codec": embedding.codec,
             "silent": bool(embedding.silent.all()),
         }
+        if embedding.tags:
+            own[sound_tags.COLUMN] = sound_tags.write(embedding.top_tags(sound_tags.MOST))
         tags = read_tags(path)
         notes = [str(tags.pop("notes"))] if tags.get("notes") else []
         own["notes"] = "; ".join([*embedding.notes, *notes]) or None

@@ -16,13 +16,14 @@ from sonovec.audio.waveform import Waveform
 from sonovec.embedding.encoder import Encoder, Sound, load
 from sonovec.embedding.passport import Passport
 from sonovec.errors import AudioError, LibraryError, PassportError, UsageError
+from sonovec.library import sound_tags
 from sonovec.library.filters import Compare, Filter, parse
 from sonovec.library.ingest import Ingest, Progress, Report
 from sonovec.library.ledger import Ledger
 from sonovec.library.lock import Lock
-from sonovec.library.metadata import read_metadata
+from sonovec.library.metadata import Metadata, read_metadata
 from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Track
-from sonovec.library.search import Hit, Query, search
+from sonovec.library.search import Hit, Query, TextSearch, search, search_tags
 from sonovec.library.store import Location, Store, open_store, parse_location
 from sonovec.models import registry
 from sonovec.paths import absolute, data_dir, display
@@ -185,6 +186,8 @@ class Library:
             config = self._config_for(encoder)
             if rows is not None:
                 self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
+            if encoder.tags:
+                self._keep_sound_tags(rows)
             ingest = Ingest(
                 self._store,
                 self._ledger,
@@ -196,6 +199,13 @@ class Library:
             )
             options = {"paths": [display(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, options=options)
+
+    def _keep_sound_tags(self, rows: Metadata | None) -> None:
+        if rows is not None and sound_tags.COLUMN in rows.columns:
+            raise UsageError(
+                f"metadata: the column {sound_tags.COLUMN!r} is what the encoder hears; give yours another name"
+            )
+        self._store.add_columns({sound_tags.COLUMN: str})
 
     # -- asking it
 
@@ -241,6 +251,45 @@ class Library:
         store = self._existing_store()
         where = self._parse(filter)
         return search(store, self._query(query, start, end), limit, where, level)
+
+    def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
+        """Find what sounds as the words say, best first.
+
+        With an encoder that knows words (CLAP) by its vectors; with one that scores classes of sound (YAMNet, EfficientAT,
+        PANNs, AST) by the tags that the words name, as they were stored when the tracks were indexed.
+
+        Parameters
+        ----------
+        text : str
+            Such as ``"glass breaking"``.
+        limit, filter, level
+            See `search`; tags belong to whole tracks, so ``level="segment"`` needs an encoder that knows words.
+
+        Returns
+        -------
+        TextSearch
+            Its ``hits``, and how they were found.
+
+        Raises
+        ------
+        UsageError
+            If the library's encoder knows neither words nor tags, or no tag is named.
+        """
+        if not text.strip():
+            raise UsageError("text is empty; give words, such as 'glass breaking'")
+        store = self._existing_store()
+        where = self._parse(filter)
+        if sound_tags.COLUMN in store.columns():
+            if level != "track":
+                raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
+            return search_tags(store, text, limit, where)
+        if not self.encoder.knows_words:
+            raise UsageError(
+                f"{self.location}: its encoder {self._require_config().model!r} knows neither words nor tags; index with "
+                "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
+            )
+        query = self._vector_query(self.encoder.embed_text([text])[0])
+        return TextSearch(search(store, query, limit, where, level), "words")
 
     def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
         if isinstance(query, np.ndarray):

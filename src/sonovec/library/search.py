@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.pooling import pool
 from sonovec.errors import UsageError
+from sonovec.library import sound_tags
 from sonovec.library.filters import Filter
 from sonovec.library.records import Segment, Track, Value
 from sonovec.library.store import Store
@@ -77,12 +78,68 @@ class Hit:
         return {**own, **{name: value for name, value in self.fields.items() if name not in own}}
 
 
+@dataclass(frozen=True)
+class TextSearch:
+    """What a search for words found, and how.
+
+    Attributes
+    ----------
+    hits : list of Hit
+    by : {"words", "tags"}
+        By the vector of the words, or by the tags that they name.
+    tags : tuple of str
+        Those tags.
+    unknown : tuple of str
+        Words that name no tag that was heard, and had no say.
+    """
+
+    hits: list[Hit]
+    by: str
+    tags: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def search_tags(store: Store, text: str, limit: int, where: Filter | None) -> TextSearch:
+    """Rank tracks by the tags that a text names; see `sonovec.Library.search_text`.
+
+    The score of a hit is the mean, over the words, of the best score that a tag with that word has.
+    """
+    _check_limit(limit)
+    heard = {track.id: (track, sound_tags.read(_text(track))) for track in store.tracks(where)}
+    words = sound_tags.named(text, {name for _, tags in heard.values() for name in tags})
+    scored = ((sound_tags.score(tags, words), track) for track, tags in heard.values())
+    best = sorted(((value, track) for value, track in scored if value > 0), key=lambda pair: (-pair[0], pair[1].path))
+    hits = [_tag_hit(track, value) for value, track in best[:limit]]
+    named = tuple(dict.fromkeys(name for names in words.values() for name in names))
+    return TextSearch(hits, "tags", named, _unknown(text, words))
+
+
+def _text(track: Track) -> str | None:
+    value = track.fields.get(sound_tags.COLUMN)
+    return None if value is None else str(value)
+
+
+def _unknown(text: str, words: Mapping[str, list[str]]) -> tuple[str, ...]:
+    known = {*words, *(stem for names in words.values() for name in names for stem in sound_tags.words_of(name))}
+    return tuple(word for stem, word in sound_tags.words_of(text).items() if stem not in known)
+
+
+def _tag_hit(track: Track, score: float) -> Hit:
+    duration = track.fields.get("duration")
+    fields = {name: value for name, value in track.fields.items() if name != "path"}
+    return Hit(track.id, track.path, score, None, None, 0.0, float(duration or 0.0), fields)
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise UsageError(f"limit={limit} finds nothing; give 1 or more")
+
+
 def search(store: Store, query: Query, limit: int, where: Filter | None, level: str) -> list[Hit]:
     """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
-    if limit < 1:
-        raise UsageError(f"limit={limit} finds nothing; give 1 or more")
+    _check_limit(limit)
     ranked = _by_track(store, query, limit, where) if level == "track" else _by_segment(store, query, limit, where)
     tracks = store.get(ranked)
     segments = store.segments(tracks)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,8 @@ class ModelCard:
     scores: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
     tags: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields as plain JSON values."""
+        allowed = {name: {**asdict(option), "allowed": str(option)} for name, option in self.options.items()}
+        return {**asdict(self), "options": allowed}

@@ -154,8 +154,6 @@ def _convert(graph: Graph, folder: Path) -> None:
 
 
 def _of_torch(graph: Graph) -> Any:
-    import openvino
-
     torch = _torch(graph)
     rows = 1 if -1 in graph.input_shape else 2
     lengths = [graph.example_length if length < 0 else length for length in graph.input_shape]
@@ -165,8 +163,22 @@ def _of_torch(graph: Graph) -> Any:
         example = torch.zeros(rows, *lengths, dtype=getattr(torch, graph.input_type))
         # Tracing twice, to compare, is most of the time; the tests compare what comes out.
         traced = torch.jit.trace(graph.torch_module(), example, check_trace=False, strict=False)
-        model = openvino.convert_model(traced, example_input=example)
-    model.reshape([rows if rows == 1 else -1, *graph.input_shape])
+        return _of_torchscript(traced, graph, 1 if rows == 1 else -1)
+
+
+def _of_torchscript(module: Any, graph: Graph, rows: int) -> Any:
+    """What `openvino.convert_model` does, but for its report of each use to OpenVINO's makers."""
+    import openvino
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(module, shared_memory=False)  # has a name, for the frontend does not keep it
+    model = frontend.convert(frontend.load(decoder))
+    for parameter in model.get_parameters():
+        parameter.set_element_type(openvino.Type(np.dtype(graph.input_type)))
+        parameter.set_partial_shape(openvino.PartialShape([rows, *graph.input_shape]))
+    model.validate_nodes_and_infer_types()
     return model
 
 
@@ -186,11 +198,12 @@ def _of_file(graph: Graph) -> Any:
     file = graph.file
     assert file is not None
     try:
-        if file.suffix in (".pt", ".ts"):  # TorchScript does not say what its input is
-            source = _torch(graph).jit.load(file, map_location="cpu")
-            model = openvino.convert_model(source, input=[([-1, *graph.input_shape], np.dtype(graph.input_type).type)])
+        if file.suffix in (".pt", ".ts"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript itself, which people still have
+                model = _of_torchscript(_torch(graph).jit.load(file, map_location="cpu").eval(), graph, -1)
         else:
-            model = openvino.convert_model(file)
+            model = _core().read_model(file)
     except Exception as error:  # OpenVINO raises many kinds for a file that is not what its name says
         raise WeightsError(
             f"{display(file)}: cannot be read as a network ({_first_line(error)}); give a whole file of ONNX, TFLite, "

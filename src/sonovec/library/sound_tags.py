@@ -1,0 +1,113 @@
+"""What an encoder heard in a track, kept as text with it, and a search for words among those tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from sonovec.errors import UsageError
+
+#: The column: ``Dog 0.934; Bark 0.810``, best first, so that people can read it and filters can search it.
+COLUMN = "sound_tags"
+#: Tags that are kept of a track: at most so many, and none below this score.
+MOST, LEAST = 20, 0.01
+
+#: Words that say nothing of a sound.
+STOP_WORDS = frozenset(
+    {"a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "like", "of", "off", "on", "or", "over", "sound"}
+    | {"sounds", "that", "the", "to", "under", "with"}
+)
+#: Endings that words of one meaning differ in, longest first, and what stands in their place.
+ENDINGS = {"ss": "ss", "ies": "y", "ied": "y", "ing": "", "es": "", "ed": "", "s": ""}
+
+
+def write(top_tags: Iterable[tuple[str, float]]) -> str | None:
+    """Tags as text; None if nothing was heard.
+
+    Examples
+    --------
+    >>> write([("Dog", 0.934), ("Bark", 0.81), ("Cat", 0.002)])
+    'Dog 0.934; Bark 0.810'
+    """
+    kept = [f"{name} {score:.3f}" for name, score in list(top_tags)[:MOST] if score >= LEAST]
+    return "; ".join(kept) or None
+
+
+def read(text: str | None) -> dict[str, float]:
+    """The inverse of `write`.
+
+    Examples
+    --------
+    >>> read("Dog 0.93; Rain on surface 0.81")
+    {'Dog': 0.93, 'Rain on surface': 0.81}
+    """
+    pairs = (tag.rpartition(" ") for tag in (text or "").split("; ") if tag)
+    return {name: float(score) for name, _, score in pairs}
+
+
+def stem(word: str) -> str:
+    """A word without its ending, in lower case.
+
+    Examples
+    --------
+    >>> stem("Barks"), stem("breaking"), stem("cries"), stem("bus")
+    ('bark', 'break', 'cry', 'bus')
+    """
+    word = word.lower()
+    for ending, instead in ENDINGS.items():
+        if word.endswith(ending) and len(word) - len(ending) + len(instead) >= 3:
+            return word[: -len(ending)] + instead
+    return word
+
+
+def words_of(text: str) -> dict[str, str]:
+    """The words of a text that say something, by their stems.
+
+    Examples
+    --------
+    >>> words_of("A dog barks")
+    {'dog': 'dog', 'bark': 'barks'}
+    """
+    words = [word for word in re.findall(r"\w+", text.lower()) if word not in STOP_WORDS]
+    return {stem(word): word for word in words}
+
+
+def named(text: str, tags: Iterable[str]) -> dict[str, list[str]]:
+    """Tags that the words of a text name: for each word those that have it, or all of the text if it is one tag's name.
+
+    Raises
+    ------
+    UsageError
+        If no word names a tag; the message has the nearest.
+
+    Examples
+    --------
+    >>> named("a dog barks at the moon", ["Dog", "Bark", "Rain"])
+    {'dog': ['Dog'], 'bark': ['Bark']}
+    """
+    names = sorted(set(tags))
+    whole = [name for name in names if name.lower() == text.strip().lower()]
+    if whole:
+        return {text.strip().lower(): whole}
+    having: dict[str, list[str]] = {}
+    for name in names:
+        for word in words_of(name):
+            having.setdefault(word, []).append(name)
+    found = {word: having[word] for word in words_of(text) if word in having}
+    if not found:
+        near = [n for word in words_of(text) for near in get_close_matches(word, having, n=2) for n in having[near]][:6]
+        heard = f"the nearest that was heard: {', '.join(near)}" if near else f"heard were: {', '.join(names[:12])}"
+        raise UsageError(f"text={text!r} names nothing that was heard in this library; {heard}")
+    return found
+
+
+def score(tags: Mapping[str, float], words: Mapping[str, list[str]]) -> float:
+    """How well tags fit words: for each word its best tag, and their mean.
+
+    Examples
+    --------
+    >>> score({"Dog": 0.9, "Rain": 0.2}, {"dog": ["Dog"], "bark": ["Bark"]})
+    0.45
+    """
+    return sum(max(tags.get(name, 0.0) for name in names) for names in words.values()) / len(words)

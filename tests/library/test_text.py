@@ -1,0 +1,122 @@
+"""Searching for words: by vectors where the encoder knows words, by tags where it scores classes of sound."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sonovec
+from sonovec.cli.main import run
+from sonovec.errors import UsageError
+from sonovec.library import sound_tags
+from tests.models import tiny
+
+NAMES = st.sampled_from(["Dog", "Rain on surface", "Baby cry, infant cry", "Chink, clink", "Car alarm"])
+
+
+@given(st.lists(st.tuples(NAMES, st.floats(0.01, 1)), unique_by=lambda pair: pair[0], max_size=5))
+def test_tags_survive_being_text(pairs):
+    back = sound_tags.read(sound_tags.write(pairs))
+    assert list(back) == [name for name, _ in pairs]
+    assert all(abs(back[name] - score) <= 0.0005 for name, score in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("glass breaking", {"glass": ["Glass"], "break": ["Breaking"]}),
+        ("GLASS", {"glass": ["Glass"]}),
+        ("a baby cries in the night", {"baby": ["Baby cry, infant cry"], "cry": ["Baby cry, infant cry"]}),
+        ("baby cry, infant cry", {"baby cry, infant cry": ["Baby cry, infant cry"]}),
+    ],
+)
+def test_words_name_tags(text, words):
+    assert sound_tags.named(text, ["Glass", "Breaking", "Baby cry, infant cry", "Dog"]) == words
+
+
+def test_words_that_name_nothing_are_told_the_nearest():
+    with pytest.raises(UsageError, match=r"names nothing that was heard.*the nearest that was heard: Glass"):
+        sound_tags.named("glas", ["Glass", "Dog"])
+    with pytest.raises(UsageError, match="heard were: Dog, Glass"):
+        sound_tags.named("qqq", ["Glass", "Dog"])
+
+
+@pytest.fixture(scope="module")
+def heard(shared_data, tmp_path_factory):
+    """A library of three clips of each kind, made with YAMNet."""
+    library = sonovec.Library(
+        tmp_path_factory.mktemp("text") / "library", model="yamnet", weights=shared_data / "weights" / "yamnet.tflite"
+    )
+    folders = sorted(path for path in (shared_data / "esc10").iterdir() if path.is_dir())
+    library.add([clip for folder in folders for clip in sorted(folder.glob("*.ogg"))[:3]])
+    return library
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("a dog barks", "Dog bark"), ("rain", "Rain"), ("engine", "Chainsaw|Helicopter")]
+)
+def test_tags_are_found_by_words(text, kind, heard):
+    found = heard.search_text(text, limit=2)
+    assert found.by == "tags" and found.tags
+    assert all(any(one in hit.path for one in kind.split("|")) for hit in found.hits)
+    assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)
+    assert all(hit.start == 0 and hit.end == hit.fields["duration"] for hit in found.hits)
+
+
+def test_tags_can_be_filtered_by(heard):
+    tracks = heard.tracks("sound_tags contains 'Rain'")
+    assert tracks and all("Rain" in str(track.fields["sound_tags"]) for track in tracks)
+    with pytest.raises(UsageError, match="give level='track'"):
+        heard.search_text("rain", level="segment")
+    with pytest.raises(UsageError, match="text is empty"):
+        heard.search_text(" ")
+
+
+def test_the_command_says_how_it_searched(heard, capsys):
+    place = str(heard.location)
+    assert run(["search", "--text", "a dog barks at the moon", "-l", place, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "ranked by the tags that the words name:" in err and "Bark" in err and "left out: moon" in err
+    told = json.loads(out)
+    assert (told["by"], told["unknown"]) == ("tags", ["moon"]) and "Dog bark" in told["hits"][0]["path"]
+    assert run(["search", "-l", place]) == 2 and "give either a sound or words" in capsys.readouterr().err
+    assert run(["search", "x.wav", "--text", "dog", "-l", place]) == 2
+    assert run(["search", "--text", "dog", "--start", "1", "-l", place]) == 2
+
+
+def test_a_column_of_the_users_own_is_not_overwritten(heard, shared_data, tmp_path):
+    file = tmp_path / "metadata.csv"
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows([["path", "sound_tags"], ["a.wav", "mine"]])
+    with pytest.raises(UsageError, match="column 'sound_tags' is what the encoder hears"):
+        heard.add(shared_data / "esc10" / "001 - Dog bark", metadata=file)
+
+
+def test_an_encoder_that_knows_words_is_asked_by_vector(tmp_path):
+    model = tiny.clap(tmp_path / "clap", fusion=False)
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for seed in range(4):
+        soundfile.write(sounds / f"{seed}.wav", tiny.sound(1.0 + seed, 48000, seed), 48000)
+    library = sonovec.Library(tmp_path / "library", model=str(model))
+    library.add(sounds)
+    found = library.search_text("glass breaking", limit=4)
+    assert found.by == "words" and not found.tags
+    query = library.encoder.embed_text(["glass breaking"])[0]
+    for hit in found.hits:
+        vector = library.encoder.embed(hit.path).vector
+        assert hit.score == pytest.approx(query @ vector / np.linalg.norm(query) / np.linalg.norm(vector), abs=1e-4)
+
+
+def test_a_library_without_words_or_tags_says_what_to_do(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tiny.sound(1.0, 16000), 16000)
+    library = sonovec.Library(tmp_path / "library")
+    library.add(tmp_path / "a.wav")
+    with pytest.raises(UsageError, match="'logmel' knows neither words nor tags; index with one that does"):
+        library.search_text("dog")
