@@ -150,7 +150,7 @@ def stage_times(encoder: Encoder, files: list[str]) -> dict[str, float]:
     for file in files:
         with open_mono(file, encoder.rate) as stream:
             batches += list(frame(stream, encoder.window))
-    model, network = encoder._model, encoder._network
+    model, network = encoder.model, encoder._network
     assert network is not None
     features: list[np.ndarray] = []
     clock("front end (1 core)", lambda: features.extend(model.features(b.samples, b.coverage) for b in batches))

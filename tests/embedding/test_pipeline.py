@@ -78,7 +78,7 @@ def test_rows_of_one_compiled_shape_are_bit_identical(encoder):
 @pytest.mark.parametrize("cores", [1, 2, 5])
 def test_threads_change_nothing(encoder, cores):
     sources = [Source(sound) for sound in sounds([1000, 50_000, 3, 7000, 12_345])]
-    raws = list(run(sources, encoder._model, encoder.window, encoder._network, cores))
+    raws = list(run(sources, encoder.model, encoder.window, encoder._network, cores))
     for raw, sound in zip(raws, sources, strict=True):
         np.testing.assert_allclose(
             np.concatenate(raw.vectors), encoder.embed(sound.sound).windows, rtol=1e-5, atol=1e-6
@@ -150,7 +150,7 @@ def test_a_bug_in_a_thread_comes_out_and_does_not_hang(encoder):
             raise MemoryError("no room")
 
     with pytest.raises(MemoryError):
-        list(run([Source(s) for s in sounds([400] * 40)], encoder._model, encoder.window, Broken()))
+        list(run([Source(s) for s in sounds([400] * 40)], encoder.model, encoder.window, Broken()))
 
 
 def test_streaming_equals_whole(encoder, tmp_path):

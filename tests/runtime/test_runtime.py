@@ -13,8 +13,10 @@ from sonovec.errors import UsageError
 from sonovec.models.graph import Graph
 from sonovec.paths import cache_dir
 from sonovec.runtime import open_network
+from sonovec.runtime.convert import converted
 from sonovec.runtime.network import padded
-from sonovec.runtime.openvino_runtime import OpenVinoNetwork, converted, cpu_has_bf16
+from sonovec.runtime.openvino_core import cpu_has_bf16
+from sonovec.runtime.openvino_runtime import OpenVinoNetwork
 from sonovec.runtime.torch_runtime import TorchNetwork
 
 
@@ -139,7 +141,7 @@ def test_a_cache_that_is_not_whole_is_made_again(damage):
 CONVERT = """
 from torch import nn
 from sonovec.models.graph import Graph
-from sonovec.runtime.openvino_runtime import converted
+from sonovec.runtime.convert import converted
 converted(Graph("test-two-processes", (8,), lambda: nn.Linear(8, 4).eval()))
 """
 

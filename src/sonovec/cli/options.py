@@ -30,7 +30,7 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
     click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the model's own."),
     click.option("--hop", type=float, help="Seconds from one window to the next."),
     click.option("--tail", type=click.Choice(["pad", "drop"]), help="What does not fill a window: padded or dropped."),
-    click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), help="Arithmetic of the network."),
+    click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Arithmetic of the network."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
 )
 

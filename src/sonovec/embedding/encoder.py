@@ -54,8 +54,9 @@ def load(
     tail : {"pad", "drop"}
         Audio that does not fill a window is padded with zeros, or dropped. A sound shorter than one window is always
         padded, so that no sound yields nothing.
-    precision : {"auto", "f32", "bf16"}
-        ``"auto"`` takes bf16 where the processor has it and the model's card allows it.
+    precision : {"auto", "f32", "bf16", "int8"}
+        ``"auto"`` takes bf16 where the processor has it and the model's card allows it; int8 has to be calibrated once, by
+        ``sonovec models quantize`` or `sonovec.embedding.quantization.quantize`.
     device : {"auto", "cpu", "cuda"}
     **options
         The model's own options, such as ``pca=True`` for VGGish; its card lists them.
@@ -105,41 +106,43 @@ class Encoder:
         Sample rate in Hz that the model hears; every sound is resampled to it.
     window : WindowSpec
         Window length, hop and tail policy, in samples at `rate`.
+    model : Model
+        What it is made of.
     """
 
     def __init__(self, model: Model, window: WindowSpec, precision: str = "auto", device: str = "auto") -> None:
         self.window = window
-        self._model = model
+        self.model = model
         self._precision = precision
         self._device = device
 
     @property
     def card(self) -> ModelCard:
         """The model's card."""
-        return self._model.card
+        return self.model.card
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return self._model.dim
+        return self.model.dim
 
     @property
     def rate(self) -> int:
         """Sample rate in Hz that the model hears."""
-        return self._model.card.rate
+        return self.model.card.rate
 
     @property
     def options(self) -> Mapping[str, object]:
         """The model's options, defaults included."""
-        return self._model.options
+        return self.model.options
 
     @cached_property
     def _network(self) -> Network | None:
-        if self._model.graph is None:
+        if self.model.graph is None:
             return None
         from sonovec.runtime import open_network
 
-        return open_network(self._model.graph, self._precision, self._device)
+        return open_network(self.model.graph, self._precision, self._device)
 
     @cached_property
     def passport(self) -> Passport:
@@ -147,9 +150,9 @@ class Encoder:
         return Passport(
             model=self.card.name,
             revision=self.card.revision,
-            options=dict(self._model.options),
-            weights=self._model.weights_hash,
-            front_end=self._model.front_end,
+            options=dict(self.model.options),
+            weights=self.model.weights_hash,
+            front_end=self.model.front_end,
             resampler=RESAMPLER,
             pooling=POOLING,
             rate=self.rate,
@@ -178,7 +181,7 @@ class Encoder:
         AudioError
             If the file cannot be decoded or the range holds no sound.
         """
-        result = next(self._run([_source(sound, start, end)]))
+        result = next(self._run([source_of(sound, start, end)]))
         if isinstance(result, Failure):
             raise result.error
         return result
@@ -193,7 +196,7 @@ class Encoder:
         >>> [result.reason for result in load("logmel").embed_many(["missing.wav"])]
         ['missing.wav: no such file...']
         """
-        return self._run(_source(sound) for sound in sounds)
+        return self._run(source_of(sound) for sound in sounds)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.
@@ -218,35 +221,35 @@ class Encoder:
         Traceback (most recent call last):
         sonovec.errors.UsageError: model 'logmel' knows no words; load one with a text tower, such as ...
         """
-        if self._model.text is None:
+        if self.model.text is None:
             raise UsageError(
                 f"model {self.card.name!r} knows no words; load one with a text tower, such as 'laion/clap-htsat-unfused'"
             )
         if isinstance(texts, str) or not all(isinstance(text, str) and text.strip() for text in texts):
             raise UsageError(f"texts={texts!r}; give a list of texts, such as ['glass breaking']")
-        rows = self._text_network.run([self._model.text.tokens(text) for text in texts]) if texts else []
+        rows = self._text_network.run([self.model.text.tokens(text) for text in texts]) if texts else []
         return np.asarray(rows, np.float32).reshape(-1, self.dim)
 
     @property
     def knows_words(self) -> bool:
         """Whether `embed_text` works: the model has a text tower."""
-        return self._model.text is not None
+        return self.model.text is not None
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Names of the classes that the model scores; empty if it scores none."""
-        return self._model.tags
+        return self.model.tags
 
     @cached_property
     def _text_network(self) -> Network:
         from sonovec.runtime import open_network
 
-        assert self._model.text is not None
-        return open_network(self._model.text.graph, self._precision, self._device)
+        assert self.model.text is not None
+        return open_network(self.model.text.graph, self._precision, self._device)
 
     def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
         passport = self.passport
-        for raw in run(sources, self._model, self.window, self._network):
+        for raw in run(sources, self.model, self.window, self._network):
             yield self._result(raw, passport)
 
     def _result(self, raw: Raw, passport: Passport) -> Embedding | Failure:
@@ -272,11 +275,12 @@ class Encoder:
             notes=raw.notes,
             passport=passport,
             scores=rows[:, self.dim :],
-            tags=self._model.tags,
+            tags=self.model.tags,
         )
 
 
-def _source(sound: Sound, start: float = 0.0, end: float | None = None) -> Source:
+def source_of(sound: Sound, start: float = 0.0, end: float | None = None) -> Source:
+    """What the pipeline reads, for all that can be embedded."""
     if start < 0 or (end is not None and end <= start):
         raise UsageError(f"start={start}, end={end} is no range of seconds; give 0 <= start < end")
     if isinstance(sound, tuple):

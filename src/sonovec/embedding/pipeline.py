@@ -228,7 +228,7 @@ class _Run:
 
     def _decode_one(self, job: _Job) -> None:
         raw, source = job.raw, job.raw.source
-        with _open(source, self._model.card.rate) as stream:
+        with open_source(source, self._model.card.rate) as stream:
             for windows in frame(stream, self._spec):
                 features = self._model.features(windows.samples, windows.coverage)
                 vectors = raw.add(windows, self._model.dim + len(self._model.tags))
@@ -290,7 +290,8 @@ class _Run:
         self._changed.notify_all()
 
 
-def _open(source: Source, rate: int) -> MonoStream:
+def open_source(source: Source, rate: int) -> MonoStream:
+    """The sound of a source, mono at `rate` in Hz."""
     if isinstance(source.sound, Waveform):
         return open_waveform(source.sound, rate, source.start, source.end)
     return open_mono(source.sound, rate, source.start, source.end)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 #: One input of a network.
 Row = NDArray[Any]
 
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 DEVICES = ("auto", "cpu", "cuda")
 
 

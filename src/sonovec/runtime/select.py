@@ -16,7 +16,7 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto") ->
     Parameters
     ----------
     graph : Graph
-    precision : {"auto", "f32", "bf16"}
+    precision : {"auto", "f32", "bf16", "int8"}
         ``"auto"`` takes bf16 where the device has it and the graph allows it, else float32.
     device : {"auto", "cpu", "cuda"}
         ``"auto"`` takes CUDA where there is an NVIDIA driver and a PyTorch that can use it.
@@ -28,10 +28,13 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto") ->
     MissingExtraError
         If PyTorch is needed, to convert a graph for the first time or for CUDA, and not installed.
     """
-    for name, value, known in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
+    # A library asks for the calibration that it was made with: int8 and a hash.
+    for name, value, known in (("precision", precision.split("-")[0], PRECISIONS), ("device", device, DEVICES)):
         if value not in known:
             raise UsageError(f"{name}={value!r} is unknown; give one of: {', '.join(known)}")
-    if device == "cuda" or (device == "auto" and precision != "int8" and graph.torch_module and _cuda_is_usable()):
+    if device == "cuda" or (
+        device == "auto" and not precision.startswith("int8") and graph.torch_module and _cuda_is_usable()
+    ):
         from sonovec.runtime.torch_runtime import TorchNetwork
 
         return TorchNetwork(graph, precision, "cuda")

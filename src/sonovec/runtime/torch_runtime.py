@@ -34,7 +34,7 @@ class TorchNetwork:
         if graph.torch_module is None:
             raise UsageError(f"device={device!r}: {graph.key} is a file that only the CPU can run; give device='cpu'")
         has_bf16 = device != "cuda" or torch.cuda.is_bf16_supported()
-        if precision == "int8" or (precision == "bf16" and not (has_bf16 and graph.bf16)):
+        if precision.startswith("int8") or (precision == "bf16" and not (has_bf16 and graph.bf16)):
             raise UsageError(
                 f"precision={precision!r} is not to be had for this model on {device}; give precision='f32'"
             )

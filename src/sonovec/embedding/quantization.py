@@ -1,0 +1,114 @@
+"""Quantise an encoder to 8 bits on sounds, and measure on other sounds what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.windows import frame
+from sonovec.embedding.encoder import Encoder, Sound, source_of
+from sonovec.embedding.pipeline import open_source
+from sonovec.errors import AudioError, UsageError
+from sonovec.models.model import Rows
+
+#: Windows that calibrate, at most; as many others measure.
+MOST_WINDOWS = 300
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What 8 bits cost, against float32, on windows that did not calibrate them.
+
+    Attributes
+    ----------
+    precision : str
+        Name of the calibration, as it stands in passports.
+    windows : int
+        How many were compared.
+    lowest_cosine, mean_cosine : float
+        Between the two vectors of a window.
+    same_neighbour : float
+        Share of windows whose nearest other window is the same.
+    """
+
+    precision: str
+    windows: int
+    lowest_cosine: float
+    mean_cosine: float
+    same_neighbour: float
+
+
+def quantize(encoder: Encoder, sounds: Iterable[Sound]) -> Loss:
+    """Quantise an encoder's network, and keep it and its loss in the cache: ``load(name, precision="int8")`` takes it.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    sounds : iterable of sounds
+        Some minutes of what it is for. Every other window calibrates, the others measure.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    UsageError
+        If the encoder has no network, or there is too little sound.
+    MissingExtraError
+        If NNCF is not installed.
+    """
+    from sonovec.runtime import open_network
+    from sonovec.runtime.int8 import quantize as quantize_graph
+    from sonovec.runtime.int8 import record_loss
+
+    model = encoder.model
+    if model.graph is None:
+        raise UsageError(f"model {encoder.card.name!r} has no network to quantise; it is fast as it is")
+    rows, coverage = _windows(encoder, sounds)
+    if len(rows) < 8:
+        raise UsageError(f"{len(rows)} windows of sound are too few to quantise by; give some minutes")
+    precision = quantize_graph(model.graph, rows[::2])
+    measured = rows[1::2]
+    exact, eight = (
+        model.finish(open_network(model.graph, name, "cpu").run(measured), coverage[1::2])[:, : encoder.dim]
+        for name in ("f32", precision)
+    )
+    cosines = np.sum(_unit(exact) * _unit(eight), axis=1)
+    same = float(np.mean(_nearest(exact) == _nearest(eight)))
+    loss = Loss(precision, len(measured), float(cosines.min()), float(cosines.mean()), same)
+    record_loss(model.graph, asdict(loss))
+    return loss
+
+
+def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+    """Features of at most twice `MOST_WINDOWS` windows, and how much of each is sound; silent ones are left out."""
+    rows: list[NDArray[np.float32]] = []
+    coverage: list[float] = []
+    for sound in sounds:
+        try:
+            with open_source(source_of(sound), encoder.rate) as stream:
+                for windows in frame(stream, encoder.window):
+                    heard = ~windows.silent
+                    features: Rows = encoder.model.features(windows.samples[heard], windows.coverage[heard])
+                    rows.extend(features)
+                    coverage.extend(windows.coverage[heard])
+                    if len(rows) >= 2 * MOST_WINDOWS:
+                        return rows[: 2 * MOST_WINDOWS], np.array(coverage[: 2 * MOST_WINDOWS], np.float32)
+        except AudioError:  # what cannot be read says nothing of the network
+            continue
+    return rows, np.array(coverage, np.float32)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms == 0, 1, norms), np.float32)
+
+
+def _nearest(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+    similarity = _unit(vectors) @ _unit(vectors).T
+    np.fill_diagonal(similarity, -2)
+    return np.asarray(similarity.argmax(axis=1))

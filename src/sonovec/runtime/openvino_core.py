@@ -1,0 +1,23 @@
+"""The one OpenVINO core of a process, and what its processor can do."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+
+@cache
+def core() -> Any:
+    """OpenVINO's core; opened on first use."""
+    import openvino
+
+    # The first conversion of an array in the bindings can lock up if two threads come to it at once (2026.4).
+    _ = openvino.Tensor(np.zeros(1, np.float32)).data
+    return openvino.Core()
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this processor computes in bf16."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
