@@ -23,6 +23,10 @@ class MissingExtraError(SonovecError):
     """An optional dependency is needed; the message holds the pip line."""
 
 
+class OutOfMemoryError(SonovecError):
+    """A network does not fit into memory; the message says how large it is and what is free."""
+
+
 class PassportError(SonovecError):
     """Vectors of two different passports would be mixed."""
 

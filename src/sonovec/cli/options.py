@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -53,6 +54,8 @@ def encoder_settings(options: Sequence[str], **settings: object) -> dict[str, ob
     --------
     >>> encoder_settings(["pca=true"], hop=None, tail="drop")
     {'tail': 'drop', 'pca': True}
+    >>> encoder_settings(["layer=[0.25, 0.75]", "window=5"])
+    {'layer': [0.25, 0.75], 'window': 5}
     """
     given = {name: value for name, value in settings.items() if value is not None}
     return {**given, **dict(_parse(option) for option in options)}
@@ -61,11 +64,19 @@ def encoder_settings(options: Sequence[str], **settings: object) -> dict[str, ob
 _WORDS: dict[str, object] = {"true": True, "false": False}
 
 
+def _list(text: str) -> list[object]:
+    """A list in JSON, such as the weights of layers."""
+    value = json.loads(text)
+    if not isinstance(value, list):
+        raise ValueError(text)
+    return value
+
+
 def _parse(option: str) -> tuple[str, object]:
     name, equals, text = option.partition("=")
     if not (name and equals and text):
         raise UsageError(f"--option {option!r} is not of the form NAME=VALUE; give, for example, --option pca=true")
-    for read in (lambda t: _WORDS[t.lower()], int, float):
+    for read in (lambda t: _WORDS[t.lower()], int, float, _list):
         try:
             return name, read(text)
         except (KeyError, ValueError):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sonovec.errors import MissingExtraError, WeightsError
+from sonovec.errors import MissingExtraError, OutOfMemoryError, WeightsError
+from sonovec.memory import enough_memory
 from sonovec.paths import display
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ def read_state(file: Path, model: str) -> dict[str, Any]:
             f"{model} needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
         ) from None
     try:
-        with torch.serialization.safe_globals(_array_globals()):
+        with enough_memory(display(file), "read"), torch.serialization.safe_globals(_array_globals()):
             state = torch.load(file, map_location="cpu", weights_only=True)
+    except OutOfMemoryError:
+        raise
     except Exception as error:  # PyTorch raises many kinds for a file that is not its own
         reason = " ".join(str(error).split())[:120]
         raise WeightsError(

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import MissingExtraError, UsageError, WeightsError
+from sonovec.errors import MissingExtraError, OutOfMemoryError, UsageError, WeightsError
+from sonovec.memory import enough_memory
 from sonovec.models.card import ModelCard, Option
 from sonovec.models.weights import sha256_of
 from sonovec.paths import absolute, atomic, cache_dir, display
@@ -214,14 +215,17 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
     transformers.utils.logging.disable_progress_bar()
     files = pretrained.weight_files
     try:
-        network, report = getattr(transformers, kind).from_pretrained(
-            pretrained.folder,
-            local_files_only=True,
-            trust_remote_code=remote_code,
-            attn_implementation="eager",  # the others are slower once they are converted
-            output_loading_info=True,
-            **settings,
-        )
+        with enough_memory(pretrained.name, "load"):
+            network, report = getattr(transformers, kind).from_pretrained(
+                pretrained.folder,
+                local_files_only=True,
+                trust_remote_code=remote_code,
+                attn_implementation="eager",  # the others are slower once they are converted
+                output_loading_info=True,
+                **settings,
+            )
+    except OutOfMemoryError:
+        raise
     except Exception as error:  # transformers raises many kinds for files that are not what they should be
         raise WeightsError(
             f"{display(files[0])}: cannot be loaded ({_first_line(error)}); fetch {pretrained.name} again"

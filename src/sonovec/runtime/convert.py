@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sonovec.errors import MissingExtraError, WeightsError
+from sonovec.memory import enough_memory
 from sonovec.paths import display
 from sonovec.runtime.kept import GRAPH, is_whole, keep, place
 from sonovec.runtime.network import Graph
@@ -21,7 +22,8 @@ def converted(graph: Graph) -> Path:
     """The graph in OpenVINO's format, float32; converted if it is not there yet, or not whole."""
     folder = place(graph.key)
     if not is_whole(folder):
-        keep(_of_file(graph) if graph.file else _of_torch(graph), folder)
+        with enough_memory(graph.key, "convert"):
+            keep(_of_file(graph) if graph.file else _of_torch(graph), folder)
     return folder / GRAPH
 
 

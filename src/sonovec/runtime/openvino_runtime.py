@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
+from sonovec.memory import enough_memory
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
 from sonovec.runtime.network import Graph, Row, available_cores, padded
@@ -39,6 +40,7 @@ class OpenVinoNetwork:
             self._file = converted(graph)
         self.batch_sizes = batch_sizes or (graph.rows,)
         self.streams = available_cores()
+        self._key = graph.key
         self._input_shape = graph.input_shape
         self._requests: dict[int, queue.SimpleQueue[Any]] = {}
         self._compiling = threading.Lock()
@@ -60,7 +62,8 @@ class OpenVinoNetwork:
         """Requests of one compiled shape that nobody uses at the moment."""
         with self._compiling:
             if size not in self._requests:
-                self._requests[size] = self._compile(size)
+                with enough_memory(self._key, "run"):
+                    self._requests[size] = self._compile(size)
             return self._requests[size]
 
     def _compile(self, size: int) -> queue.SimpleQueue[Any]:

@@ -1,0 +1,39 @@
+"""What to say when a network does not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sonovec.errors import OutOfMemoryError
+
+#: How OpenVINO and PyTorch word it.
+WORDINGS = ("bad_alloc", "bad alloc", "can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
+
+
+@contextmanager
+def enough_memory(key: str, task: str) -> Iterator[None]:
+    """Turn a failed allocation within the block into one line that says what to do.
+
+    Raises
+    ------
+    OutOfMemoryError
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise _told(key, task) from error
+    except RuntimeError as error:
+        if not any(wording in str(error).lower() for wording in WORDINGS):
+            raise
+        raise _told(key, task) from error
+
+
+def _told(key: str, task: str) -> OutOfMemoryError:
+    import psutil
+
+    free = psutil.virtual_memory().available / 2**30
+    return OutOfMemoryError(
+        f"{key}: not enough memory to {task} it ({free:.1f} GiB are free on this machine); close other programs, or take a "
+        "smaller model: sonovec models"
+    )
