@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from sonovec.errors import OutOfMemoryError
 
 #: How OpenVINO and PyTorch word it.
-WORDINGS = ("bad_alloc", "bad alloc", "can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
+WORDINGS = (
+    "bad_alloc",
+    "bad alloc",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "out of memory",
+)
 
 
 @contextmanager

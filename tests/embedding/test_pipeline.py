@@ -65,20 +65,20 @@ def test_a_vector_does_not_depend_on_its_batch_mates(encoder, lengths, seed):
 
 def test_rows_of_one_compiled_shape_are_bit_identical(encoder):
     """Two runs over the same long sound use full batches of one shape, whatever stands beside it."""
-    size = max(encoder._network.batch_sizes)
+    size = max(encoder.network.batch_sizes)
     long = sounds([400 * size * 4], seed=1)[0]
     alone = encoder.embed(long).windows
     for others in (sounds([400] * 7), sounds([4000, 100, 30_000])):
         mixed = list(encoder.embed_many([*others, long]))[-1].windows
         np.testing.assert_allclose(mixed, alone, rtol=1e-5, atol=1e-6)
-        reference = encoder._network.run(np.asarray(long.samples.reshape(-1, 400)[:size]))
-        np.testing.assert_array_equal(reference, encoder._network.run(long.samples.reshape(-1, 400)[:size]))
+        reference = encoder.network.run(np.asarray(long.samples.reshape(-1, 400)[:size]))
+        np.testing.assert_array_equal(reference, encoder.network.run(long.samples.reshape(-1, 400)[:size]))
 
 
 @pytest.mark.parametrize("cores", [1, 2, 5])
 def test_threads_change_nothing(encoder, cores):
     sources = [Source(sound) for sound in sounds([1000, 50_000, 3, 7000, 12_345])]
-    raws = list(run(sources, encoder.model, encoder.window, encoder._network, cores))
+    raws = list(run(sources, encoder.model, encoder.window, encoder.network, cores))
     for raw, sound in zip(raws, sources, strict=True):
         np.testing.assert_allclose(
             np.concatenate(raw.vectors), encoder.embed(sound.sound).windows, rtol=1e-5, atol=1e-6
@@ -162,5 +162,5 @@ def test_streaming_equals_whole(encoder, tmp_path):
     whole, _ = soundfile.read(tmp_path / "a.flac", dtype="float32")
     e = encoder.embed(tmp_path / "a.flac")
     windows = whole.reshape(-1, 400)
-    expected = np.concatenate([encoder._network.run(windows[i : i + 8]) for i in range(0, len(windows), 8)])
+    expected = np.concatenate([encoder.network.run(windows[i : i + 8]) for i in range(0, len(windows), 8)])
     np.testing.assert_allclose(e.windows, expected, rtol=1e-4, atol=1e-6)

@@ -127,8 +127,12 @@ import psutil, sonovec
 e = sonovec.load("logmel").embed(sys.argv[1])
 info = psutil.Process().memory_info()
 print(json.dumps({"peak": getattr(info, "peak_wset", 0), "windows": len(e.windows), "end": e.times[-1, 1]}))
-import resource
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+if sys.platform == "linux":  # where ru_maxrss is inherited from the process that started this one
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    print(status["VmHWM"].split()[0])
+else:
+    import resource
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 

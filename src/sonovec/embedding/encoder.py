@@ -137,7 +137,8 @@ class Encoder:
         return self.model.options
 
     @cached_property
-    def _network(self) -> Network | None:
+    def network(self) -> Network | None:
+        """What executes the model's graph; opened on first use. None if it has no graph."""
         if self.model.graph is None:
             return None
         from sonovec.runtime import open_network
@@ -159,7 +160,7 @@ class Encoder:
             window=self.window.length,
             hop=self.window.hop,
             tail=self.window.tail,
-            precision=self._network.precision if self._network else "f32",
+            precision=self.network.precision if self.network else "f32",
         )
 
     def embed(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Embedding:
@@ -247,9 +248,15 @@ class Encoder:
         assert self.model.text is not None
         return open_network(self.model.text.graph, self._precision, self._device)
 
+    def prepare(self) -> None:
+        """Open every network now, and convert it if that was not done yet, so that nothing is left for the first use."""
+        _ = self.passport
+        if self.model.text is not None:
+            _ = self._text_network
+
     def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
         passport = self.passport
-        for raw in run(sources, self.model, self.window, self._network):
+        for raw in run(sources, self.model, self.window, self.network):
             yield self._result(raw, passport)
 
     def _result(self, raw: Raw, passport: Passport) -> Embedding | Failure:

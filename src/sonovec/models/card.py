@@ -11,8 +11,9 @@ from typing import Any
 class WeightFile:
     """A file of weights: where it comes from and how it is checked.
 
-    `sha256` in hexadecimal, or the first digits of it where no more was published; `size` in bytes, None where it was not
-    published; `about` tells people how large it is.
+    `sha256` in hexadecimal, or the first digits of it where no more was published; empty where none was, and then the one
+    that the file had when it was first used is enforced. `size` in bytes, None where it was not published; `about` tells
+    people how large it is.
     """
 
     name: str

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from sonovec.errors import MissingExtraError, UsageError, WeightsError
-from sonovec.models.huggingface import CONFIG, OTHERS, WEIGHTS, _json, pins, record
+from sonovec.models.huggingface import CONFIG, OTHERS, WEIGHTS, Pretrained, pins, read_json, record
 from sonovec.models.weights import sha256_of
 from sonovec.paths import cache_dir, display
 
@@ -24,13 +24,13 @@ def snapshot(name: str) -> tuple[Path, str]:
     A branch moves and a file can be replaced; vectors must not change with them. So the commit that was found first stays,
     and each file's SHA-256, the published one where the hub knows it, is compared at every use.
     """
-    pin = pins() / f"{re.sub(r'[/@]', '--', name)}.json"
+    pin = pin_of(name)
     lock = cache_dir() / "locks" / f"{pin.stem}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         if not pin.exists():
-            record(pin, _fetch(name))
-        pinned = _json(pin)
+            record(pin, {"name": name, **_fetch(name)})
+        pinned = read_json(pin)
         if not all((Path(pinned["folder"]) / file).is_file() for file in pinned["files"]):
             pinned = _fetch_again(name, pinned)
     folder = Path(pinned["folder"])
@@ -56,8 +56,6 @@ def _fetch(name: str) -> dict[str, Any]:
         raise MissingExtraError(f"{name} has to be fetched: pip install 'sonovec[transformers]'") from None
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -73,7 +71,11 @@ def _fetch(name: str) -> dict[str, Any]:
         raise UsageError(f"model {name!r}: no such revision; give a branch, tag or commit after the @") from error
     except RepositoryNotFoundError as error:
         raise UsageError(f"model {name!r} is unknown here and on the hub, or private; see: sonovec models") from error
-    except (OfflineModeIsEnabled, HfHubHTTPError, OSError, RuntimeError) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # offline, refused, broken off, no room: the client raises many kinds, by its version
+        if (kept := _in_the_clients_cache(repository, revision)) is not None:
+            return kept
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(
             f"{name} could not be fetched from the hub ({reason}); on a machine with a network: hf download {repository} "
@@ -82,6 +84,22 @@ def _fetch(name: str) -> dict[str, Any]:
     published = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
     files = {file: published.get(file) or sha256_of(folder / file) for file in wanted if (folder / file).is_file()}
     return {"commit": info.sha, "folder": str(folder), "files": files}
+
+
+def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | None:
+    """A snapshot that the client fetched at another time, for whatever program."""
+    import huggingface_hub
+
+    try:
+        found = huggingface_hub.snapshot_download(repository, revision=revision or None, local_files_only=True)
+    except (OSError, ValueError):
+        return None
+    folder = Path(found)
+    there = [path.name for path in folder.iterdir() if path.is_file()]
+    if CONFIG not in there or not any(layout in there for layout in WEIGHTS):
+        return None
+    wanted = _wanted(repository, there)
+    return {"commit": folder.name, "folder": str(folder), "files": {file: sha256_of(folder / file) for file in wanted}}
 
 
 def _wanted(name: str, there: list[str]) -> list[str]:
@@ -95,16 +113,30 @@ def _wanted(name: str, there: list[str]) -> list[str]:
     return [file for file in there if any(fnmatch(file, pattern) for pattern in patterns)]
 
 
-def remove(name: str) -> list[Path]:
-    """Forget the pin of a hub id, and delete the files that were fetched for it."""
-    pin = pins() / f"{re.sub(r'[/@]', '--', name)}.json"
-    if not pin.exists():
-        return []
-    pinned = _json(pin)
-    gone = [pin]
+def pin_of(name: str) -> Path:
+    """Where the pin of a hub id is, or would be."""
+    return pins() / f"{re.sub(r'[/@]', '--', name)}.json"
+
+
+def pinned_names() -> list[str]:
+    """Hub ids that are pinned here."""
+    return [str(read_json(pin)["name"]) for pin in sorted(pins().glob("*.json"))]
+
+
+def files_of(name: str) -> list[Path]:
+    """The pin of a hub id, and the files that were fetched for it, with what links point to."""
+    pinned = read_json(pin_of(name))
+    files = [pin_of(name)]
     for file in pinned["files"]:
         path = Path(pinned["folder"]) / file
-        gone += [path.resolve(), path] if path.is_symlink() else [path]
-    for path in gone:
-        path.unlink(missing_ok=True)
-    return gone
+        files += [path.resolve(), path] if path.is_symlink() else [path]
+    return files
+
+
+def digest_of(name: str) -> str:
+    """The hash of the weights of a pinned hub id, as graphs are named by it; empty if files are gone."""
+    folder = Path(read_json(pin_of(name))["folder"])
+    try:
+        return Pretrained(name, folder, "", {}, {}).weights_hash
+    except WeightsError:
+        return ""

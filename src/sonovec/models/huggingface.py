@@ -149,11 +149,18 @@ def locate(name: str, weights: Path | None = None) -> Pretrained | None:
 @lru_cache(maxsize=16)
 def _read(name: str, folder: Path, revision: str) -> Pretrained:
     processor = next((folder / file for file in PROCESSORS if (folder / file).is_file()), None)
-    described = _json(processor) if processor else {}
-    return Pretrained(name, folder, revision, _json(folder / CONFIG), described.get("feature_extractor", described))
+    described = read_json(processor) if processor else {}
+    return Pretrained(name, folder, revision, read_json(folder / CONFIG), described.get("feature_extractor", described))
 
 
-def _json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """A file of configuration.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -164,7 +171,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _shards(index: Path) -> list[Path]:
-    return [index.parent / name for name in sorted(set(_json(index).get("weight_map", {}).values()))]
+    return [index.parent / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
 
 
 def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from sonovec.errors import WeightsError
 from sonovec.models.card import WeightFile
-from sonovec.paths import cache_dir, display
+from sonovec.paths import atomic, cache_dir, display
 
 if TYPE_CHECKING:
     import httpx
@@ -69,9 +69,10 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
     target = folder() / file.name
     if target.exists():
         _check(file, target, f"delete it to fetch it again: {display(target)}")
-        return target
-    with _told_on_a_terminal(file.name, progress) as tell:
-        download(file, target, tell)
+    else:
+        with _told_on_a_terminal(file.name, progress) as tell:
+            download(file, target, tell)
+    _hold(file, target)
     return target
 
 
@@ -100,14 +101,41 @@ def _named(file: WeightFile, explicit: Path) -> Path:
 
 
 def _check(file: WeightFile, path: Path, remedy: str) -> None:
+    """Hold a file to its published size and hash; where no hash was published, to the one that it had first."""
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         raise WeightsError(f"{display(path)}: has {size} bytes and should have {file.size}; {remedy}")
     digest = sha256_of(path)
-    if not digest.startswith(file.sha256):
+    if file.sha256 and not digest.startswith(file.sha256):
         raise WeightsError(
             f"{display(path)}: its SHA-256 begins {digest[:16]} and should begin {file.sha256[:16]}; {remedy}"
         )
+
+
+def _hold(file: WeightFile, path: Path) -> None:
+    """Record the hash of a file that none was published for when it is first used, and enforce it from then on."""
+    record = record_of(path)
+    if file.sha256:
+        return
+    digest = sha256_of(path)
+    if not record.exists():
+        with atomic(record) as temporary:
+            temporary.write_text(digest)
+    elif (first := record.read_text().strip()) != digest:
+        raise WeightsError(
+            f"{display(path)}: its SHA-256 begins {digest[:16]} and began {first[:16]} when it was first used; put that file "
+            f"back, or accept this one by deleting {display(record)}"
+        )
+
+
+def record_of(path: Path) -> Path:
+    """Where the hash of a file lies that none was published for."""
+    return path.with_name(path.name + ".sha256")
+
+
+def part_of(path: Path) -> Path:
+    """Where a download of a file lies that is not whole."""
+    return path.with_name(path.name + ".part")
 
 
 def download(file: WeightFile, target: Path, progress: Progress | None = None) -> None:
@@ -127,7 +155,7 @@ def download(file: WeightFile, target: Path, progress: Progress | None = None) -
 def _download(file: WeightFile, target: Path, progress: Progress | None) -> None:
     import httpx
 
-    part = target.with_name(target.name + ".part")
+    part = part_of(target)
     try:
         with httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client:
             for attempt in range(1, ATTEMPTS + 1):
