@@ -163,3 +163,24 @@ def test_two_processes_may_fetch_at_once(server, cache):
     runs = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert [(run.communicate()[1], run.returncode) for run in runs] == [("", 0), ("", 0)]
     assert len(server.requests) == 1 and (cache / "net.pth").read_bytes() == CONTENT
+
+
+def test_where_no_hash_was_published_the_first_one_is_enforced(server, cache):
+    file = described(server, sha256="", size=None)
+    path = weights.resolve(file)
+    assert weights.record_of(path).read_text() == DIGEST
+    assert weights.resolve(file) == path
+    path.write_bytes(b"another file")
+    with pytest.raises(
+        WeightsError, match=f"began {DIGEST[:16]} when it was first used; put that file back, or accept"
+    ):
+        weights.resolve(file)
+    weights.record_of(path).unlink()
+    assert weights.resolve(file) == path
+
+
+def test_a_file_put_there_by_hand_is_recorded_too(server, cache):
+    cache.mkdir(parents=True)
+    (cache / "net.pth").write_bytes(CONTENT)
+    weights.resolve(described(server, sha256=""))
+    assert weights.record_of(cache / "net.pth").read_text() == DIGEST and not server.requests

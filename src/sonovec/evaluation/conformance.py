@@ -35,7 +35,7 @@ Sound = tuple[Samples, int]
 
 #: Lengths in seconds that catch what round ones do not; the first is one sample.
 LENGTHS = (0.0, 0.01, 1.07, 1.98, 4.0)
-LONG_SECONDS, QUICK_SECONDS = 600.0, 60.0
+LONG_SECONDS, QUICK_SECONDS = 600.0, 30.0
 #: Growth of memory from a sound of `QUICK_SECONDS` to one of `LONG_SECONDS`, in MiB.
 MEMORY_GROWTH = 256.0
 #: Cosines that threads, or another compiled shape, may change a vector to.
@@ -117,7 +117,7 @@ def check(load: Load, quick: bool = False) -> list[Result]:
     load : callable
         Gives the encoder, as ``partial(sonovec.load, "yamnet")`` does; it is called with ``precision=`` too.
     quick : bool
-        A minute instead of ten for the long sound, and no measurement of memory.
+        Half a minute instead of ten for the long sound, and no measurement of memory.
 
     Returns
     -------
@@ -222,6 +222,17 @@ def _batches(subject: Subject) -> Iterator[Result]:
     alone = [subject.encoder.embed(sound).windows for sound in sounds]
     yield _same("in company as alone", _all(subject, sounds), alone, None)
     yield _same("in another order", _all(subject, sounds[::-1])[::-1], alone, None)
+
+
+def _windows(subject: Subject) -> Iterator[Result]:
+    """The samples of a window, embedded alone, give its vector: no window knows of those beside it."""
+    window = subject.encoder.window
+    samples, rate = subject.sound(max(4.0, 2.5 * window.length / subject.encoder.rate))
+    e = subject.encoder.embed((samples, rate))
+    full = np.flatnonzero(e.coverage == 1)
+    places = [round(float(e.times[i, 0]) * rate) for i in (full[0], full[-1])]
+    alone = [subject.encoder.embed((samples[at : at + window.length], rate)).windows[0] for at in places]
+    yield _same("a window alone as in its sound", [np.stack(alone)], [e.windows[[full[0], full[-1]]]], None)
 
 
 def _all(subject: Subject, sounds: list[Sound]) -> list[Samples]:
@@ -422,6 +433,6 @@ def _words(subject: Subject) -> Iterator[Result]:
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Result]], ...] = (
-    _card, _shapes, _times, _determinism, _batches, _threads, _lengths, _long, _streaming, _silence, _extremes, _sources,
-    _precision, _tags, _words,
+    _card, _shapes, _times, _determinism, _windows, _batches, _threads, _lengths, _long, _streaming, _silence, _extremes,
+    _sources, _precision, _tags, _words,
 )  # fmt: skip
