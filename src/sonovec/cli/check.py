@@ -14,7 +14,9 @@ from sonovec.cli.output import print_json, print_table
 @click.command(short_help="Check that an encoder keeps every promise.")
 @click.argument("name")
 @add_options(encoder_options[1:])
-@click.option("--quick", is_flag=True, help="Half a minute instead of ten for the long sound, and no measurement of memory.")
+@click.option(
+    "--quick", is_flag=True, help="Half a minute instead of ten for the long sound, and no measurement of memory."
+)
 @json_option
 def check(name: str, options: tuple[str, ...], quick: bool, as_json: bool, **settings: object) -> int:
     """Run a conformance suite over the encoder NAME: a model, a hub id, a folder or a card.yaml.

@@ -123,6 +123,11 @@ def remove(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     chosen = list(names) or storage.all_names()
     sizes = {name: storage.kept(name).size for name in chosen}  # all names are known before the first is deleted
     gone = [(name, len(storage.remove(name).paths), sizes[name]) for name in chosen]
+    if everything:
+        rest = storage.rest()
+        gone.append((rest.name, len(rest.paths), rest.size))
+        for path in rest.paths:
+            storage.delete(path)
     if as_json:
         print_json({"removed": [{"name": name, "files": files, "bytes": size} for name, files, size in gone]})
     else:

@@ -84,6 +84,13 @@ def remove(name: str) -> Kept:
     return found
 
 
+def rest() -> Kept:
+    """Converted networks that belong to no name: of files and folders of the user's own, or of weights that are gone."""
+    named = {path for name in all_names() for path in kept(name).paths}
+    graphs = sorted((cache_dir() / "graphs").glob("*"))
+    return Kept("networks of your own", tuple(path for path in graphs if path not in named))
+
+
 def delete(path: Path) -> None:
     """Delete a file, a link, or a folder with all that is in it."""
     if path.is_dir() and not path.is_symlink():
