@@ -148,3 +148,26 @@ def test_a_download_that_breaks_off_leaves_nothing(hub, use, model, tmp_path):
     assert not files(tmp_path / "cache" / "hub", "*.json") and not files(tmp_path / "cache", "graph.xml")
     hub.cut = 0
     assert use().startswith("OK")
+
+
+REMOVE = """
+import sys
+from sonovec.models import hub, storage
+print(hub.pinned_names(), len(storage.remove(sys.argv[1]).paths) > 0, hub.pinned_names())
+"""
+
+
+@pytest.mark.parametrize("fetched_before", [False, True])
+def test_removing_deletes_what_was_fetched_and_leaves_what_others_fetched(fetched_before, hub, use, model, tmp_path):
+    hub.push(NAME, model)
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    environment["SONOVEC_CACHE"] = str(tmp_path / "cache")
+    if fetched_before:
+        fetch = "import sys, huggingface_hub; huggingface_hub.snapshot_download(sys.argv[1])"
+        subprocess.run([sys.executable, "-c", fetch, NAME], check=True, capture_output=True, env=environment)
+    use()
+    command = [sys.executable, "-c", REMOVE, NAME]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert run.stdout.strip() == f"[{NAME!r}] True []"
+    assert bool(files(tmp_path / "home", "model.safetensors")) == fetched_before
+    assert not files(tmp_path / "cache" / "graphs", "graph.xml")

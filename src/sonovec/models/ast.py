@@ -20,6 +20,7 @@ from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard, Option
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
+from sonovec.models.unpadded import cut
 
 if TYPE_CHECKING:
     from torch import nn
@@ -135,7 +136,7 @@ def spectrograms(
 ) -> NDArray[np.float32]:
     """Spectrograms (n, frames, n_mels); what is no sound is zeros before the normalisation."""
     result = np.zeros((len(samples), frames, front_end.n_mels), np.float32)
-    for out, row in zip(result, hf.cut(samples, coverage, front_end.window_length), strict=True):
+    for out, row in zip(result, cut(samples, coverage, front_end.window_length), strict=True):
         heard = front_end(row[None])[0]
         out[: len(heard)] = heard
     mean, divisor = normalisation

@@ -34,13 +34,14 @@ from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
+from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 #: Code version of the network, for the graph's key.
-VERSION = "byola-1"
+VERSION = "byola-2"
 COMMIT = "3e65c9283498d06915e6dbcff3445307d8d3e930"
 FOLDER = f"https://raw.githubusercontent.com/nttcslab/byol-a/{COMMIT}/pretrained_weights"
 
@@ -142,7 +143,8 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         features=lambda samples, coverage: _spectrograms(front_end, samples, coverage),
         graph=Graph(
             key=f"{VERSION}-{card.dim}-{digest[:32]}",
-            input_shape=(-1,),
+            input_shape=(-1, FRONT_END.n_mels),
+            example_length=1000,
             torch_module=lambda: load_state(network(card.dim), read_state(file, card.name), file, card.name),
             bf16=card.bf16_cosine is not None,
         ),
@@ -153,16 +155,8 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
 def _spectrograms(
     front_end: LogMel, samples: NDArray[np.float32], coverage: NDArray[np.float32]
 ) -> list[NDArray[np.float32]]:
-    """Each window's spectrogram as frame after frame, as long as its sound.
-
-    Flat, since a network of rows of any length is converted with a row of 16,000 numbers: as so many frames, they would be
-    minutes of sound.
-    """
-    lengths = np.rint(coverage.astype(np.float64) * samples.shape[1]).astype(int)
-    return [
-        front_end(_at_least_shortest(row[:length])[None]).reshape(-1)
-        for row, length in zip(samples, lengths, strict=True)
-    ]
+    """Each window's spectrogram (frames, bands), as long as its sound."""
+    return [front_end(_at_least_shortest(row)[None])[0] for row in cut(samples, coverage)]
 
 
 def _at_least_shortest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -171,7 +165,7 @@ def _at_least_shortest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def network(dim: int) -> nn.Module:
-    """The network with random weights: spectrograms (n, frames * bands) to vectors (n, dim)."""
+    """The network with random weights: spectrograms (n, frames, bands) to vectors (n, dim)."""
     from torch import nn
 
     layers: list[nn.Module] = []
@@ -191,7 +185,7 @@ def network(dim: int) -> nn.Module:
             self.fc = nn.Sequential(*dense)
 
         def forward(self, spectrograms: Tensor) -> Tensor:
-            bands_by_time = spectrograms.reshape(len(spectrograms), 1, -1, FRONT_END.n_mels).transpose(2, 3)
+            bands_by_time = spectrograms[:, None].transpose(2, 3)
             # Each frame's numbers are ordered by band, and within a band by channel.
             frames = self.fc(self.features(bands_by_time).permute(0, 3, 2, 1).flatten(2))
             return frames.amax(dim=1) + frames.mean(dim=1)

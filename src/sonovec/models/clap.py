@@ -22,6 +22,7 @@ from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model, Text
+from sonovec.models.unpadded import cut
 
 if TYPE_CHECKING:
     from torch import nn
@@ -120,7 +121,7 @@ def spectrograms(
 ) -> NDArray[np.float32]:
     """Spectrograms (n, views, frames, n_mels); a window that is not full is repeated as `padding` says."""
     length = samples.shape[1]
-    whole = np.stack([_filled(row, length, padding) for row in hf.cut(samples, coverage, 1)])
+    whole = np.stack([_filled(row, length, padding) for row in cut(samples, coverage, 1)])
     return np.repeat(front_end(whole)[:, None], views, axis=1)
 
 

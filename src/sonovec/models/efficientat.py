@@ -27,6 +27,7 @@ from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
+from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         graph=Graph(
             key=f"{VERSION}-{size.name}-{digest[:32]}",
             input_shape=(1, FRONT_END.n_mels, -1),
+            example_length=1000,
             torch_module=lambda: load_state(network(size), read_state(file, card.name), file, card.name),
             bf16=card.bf16_cosine is not None,
         ),
@@ -232,11 +234,8 @@ def spectrograms(samples: NDArray[np.float32], coverage: NDArray[np.float32]) ->
     -------
     list of n arrays, shape (1, n_mels, frames), float32
     """
-    lengths = np.maximum(np.round(coverage.astype(np.float64) * samples.shape[1]).astype(int), SHORTEST)
-    return [
-        np.ascontiguousarray(FRONT_END(row[None, :length]).swapaxes(1, 2))
-        for row, length in zip(samples, lengths, strict=True)
-    ]
+    rows = cut(samples, coverage, SHORTEST)
+    return [np.ascontiguousarray(FRONT_END(row[None]).swapaxes(1, 2)) for row in rows]
 
 
 def network(size: Size) -> nn.Module:

@@ -33,6 +33,7 @@ def snapshot(name: str) -> tuple[Path, str]:
         pinned = read_json(pin)
         if not all((Path(pinned["folder"]) / file).is_file() for file in pinned["files"]):
             pinned = _fetch_again(name, pinned)
+            record(pin, pinned)
     folder = Path(pinned["folder"])
     for file, expected in pinned["files"].items():
         if sha256_of(folder / file) != expected:
@@ -64,6 +65,7 @@ def _fetch(name: str) -> dict[str, Any]:
     try:
         info = huggingface_hub.HfApi().model_info(repository, revision=revision or None, files_metadata=True)
         wanted = _wanted(name, [file.rfilename for file in info.siblings or ()])
+        there = _in_the_clients_cache(repository, str(info.sha))
         folder = Path(huggingface_hub.snapshot_download(repository, revision=info.sha, allow_patterns=wanted))
     except GatedRepoError as error:
         raise WeightsError(f"{name}: its authors ask for consent; give it on its page, then: hf auth login") from error
@@ -83,7 +85,7 @@ def _fetch(name: str) -> dict[str, Any]:
         ) from error
     published = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
     files = {file: published.get(file) or sha256_of(folder / file) for file in wanted if (folder / file).is_file()}
-    return {"commit": info.sha, "folder": str(folder), "files": files}
+    return {"commit": info.sha, "folder": str(folder), "files": files, "fetched": there is None}
 
 
 def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | None:
@@ -99,7 +101,12 @@ def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | No
     if CONFIG not in there or not any(layout in there for layout in WEIGHTS):
         return None
     wanted = _wanted(repository, there)
-    return {"commit": folder.name, "folder": str(folder), "files": {file: sha256_of(folder / file) for file in wanted}}
+    return {
+        "commit": folder.name,
+        "folder": str(folder),
+        "files": {file: sha256_of(folder / file) for file in wanted},
+        "fetched": False,
+    }
 
 
 def _wanted(name: str, there: list[str]) -> list[str]:
@@ -124,10 +131,13 @@ def pinned_names() -> list[str]:
 
 
 def files_of(name: str) -> list[Path]:
-    """The pin of a hub id, and the files that were fetched for it, with what links point to."""
+    """The pin of a hub id, and the files that were fetched for it, with what links point to.
+
+    Files that another program had fetched before are its own.
+    """
     pinned = read_json(pin_of(name))
     files = [pin_of(name)]
-    for file in pinned["files"]:
+    for file in pinned["files"] if pinned["fetched"] else ():
         path = Path(pinned["folder"]) / file
         files += [path.resolve(), path] if path.is_symlink() else [path]
     return files

@@ -343,12 +343,6 @@ def layer_text(layer: object) -> str:
     return "w" + "_".join(f"{weight:g}" for weight in layer) if isinstance(layer, list) else str(layer)
 
 
-def cut(samples: Floats, coverage: Floats, least: int) -> list[Floats]:
-    """Windows (n, length) at their own length: what holds sound, and at least so many samples."""
-    lengths = np.maximum(least, np.round(coverage * samples.shape[1])).astype(int)
-    return [np.pad(row[:n], (0, max(0, n - len(row)))) for row, n in zip(samples, lengths, strict=True)]
-
-
 def pooled(rows: Sequence[Floats] | Floats, pooling: str) -> Floats:
     """Frames of each window (frames, dim) to its vector."""
     return np.stack([POOLINGS[pooling](frames) for frames in rows])

@@ -28,6 +28,7 @@ from sonovec.models.card import ModelCard, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
+from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
 from sonovec.paths import display
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 #: Code version of the networks, for the graph's key.
-VERSION = "panns-1"
+VERSION = "panns-2"
 RECORD = "https://zenodo.org/records/3987831/files"
 WINDOW_SECONDS = 10.0
 TAGS = names()
@@ -141,7 +142,8 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         features=lambda samples, coverage: _spectrograms(kind, samples, coverage),
         graph=Graph(
             key=f"{VERSION}-{card.name.removeprefix('panns-')}-{digest[:32]}",
-            input_shape=(-1,),
+            input_shape=(-1, FRONT_END.n_mels),
+            example_length=10 * LEAST_FRAMES,
             torch_module=lambda: _load(kind, file, card.name),
             bf16=card.bf16_cosine is not None,
         ),
@@ -151,13 +153,8 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
 
 
 def _spectrograms(kind: Kind, samples: NDArray[np.float32], coverage: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Each window's spectrogram as frame after frame, as long as its sound.
-
-    Flat, since a network of rows of any length is converted with a row of 16,000 numbers: as so many frames, they would be
-    minutes of sound.
-    """
-    lengths = np.maximum(np.rint(coverage.astype(np.float64) * samples.shape[1]).astype(int), kind.shortest)
-    return [kind.front_end(row[None, :length]).reshape(-1) for row, length in zip(samples, lengths, strict=True)]
+    """Each window's spectrogram (frames, bands), as long as its sound."""
+    return [kind.front_end(row[None])[0] for row in cut(samples, coverage, kind.shortest)]
 
 
 def _load(kind: Kind, file: Path, name: str) -> nn.Module:
@@ -182,7 +179,7 @@ def _check_front_end(state: Mapping[str, Any], kind: Kind, file: Path, name: str
 
 
 def _network(width: int, parts: Mapping[str, nn.Module]) -> nn.Module:
-    """What all the networks share: spectrograms (n, frames * bands) to vectors (n, width) and scores (n, 527)."""
+    """What all the networks share: spectrograms (n, frames, bands) to vectors (n, width) and scores (n, 527)."""
     from torch import nn
 
     class Network(nn.Module):
@@ -197,7 +194,7 @@ def _network(width: int, parts: Mapping[str, nn.Module]) -> nn.Module:
             self.fc_audioset = nn.Linear(width, len(TAGS))
 
         def forward(self, spectrograms: Tensor) -> tuple[Tensor, Tensor]:
-            maps = spectrograms.reshape(len(spectrograms), 1, -1, FRONT_END.n_mels)
+            maps = spectrograms[:, None]
             maps = self.bn0(maps.transpose(1, 3)).transpose(1, 3)
             for name in parts:
                 maps = getattr(self, name)(maps)

@@ -22,6 +22,7 @@ from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
+from sonovec.models.unpadded import cut
 
 if TYPE_CHECKING:
     from torch import nn
@@ -172,5 +173,5 @@ def unpadded(
     -------
     list of n arrays, each of its own length
     """
-    rows = hf.cut(samples, coverage, least)
+    rows = cut(samples, coverage, least)
     return [(row - row.mean()) / np.sqrt(row.var() + 1e-7) if normalised else row for row in rows]

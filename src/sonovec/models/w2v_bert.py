@@ -15,6 +15,7 @@ from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
+from sonovec.models.unpadded import cut
 
 VERSION = "w2v-bert-1"
 TYPES = ("wav2vec2-bert",)
@@ -99,7 +100,7 @@ def stacked(
     A frame that is left over is dropped: its mate would be padding, which the reference masks.
     """
     rows = []
-    for row in hf.cut(samples, coverage, least):
+    for row in cut(samples, coverage, least):
         frames = front_end(np.float32(INT16) * row[None])[0]
         frames = (frames - frames.mean(axis=0)) / np.sqrt(frames.var(axis=0, ddof=1) + np.float32(1e-7))
         n = len(frames) // stride
