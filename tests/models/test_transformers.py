@@ -106,6 +106,38 @@ def test_mert_is_loaded_without_its_own_code(folders, tmp_path):
         sonovec.load(str(plain))
 
 
+REMOTE = """
+from pathlib import Path
+from transformers import HubertConfig, HubertModel
+
+Path({marker!r}).write_text("ran")
+
+
+class OwnConfig(HubertConfig):
+    model_type = "mert_model"
+
+
+class OwnModel(HubertModel):
+    config_class = OwnConfig
+"""
+
+
+def test_code_that_comes_with_a_model_runs_only_on_demand(folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder, marker = tmp_path / "own", tmp_path / "marker"
+    shutil.copytree(folders("mert", tiny.mert), folder)
+    (folder / "modeling_own.py").write_text(REMOTE.format(marker=str(marker)))
+    tiny._change(
+        folder / "config.json", auto_map={"AutoConfig": "modeling_own.OwnConfig", "AutoModel": "modeling_own.OwnModel"}
+    )
+    samples = (tiny.sound(0.5, 24000), 24000)
+    plain = sonovec.load(str(folder), precision="f32").embed(samples).vector
+    assert not marker.exists()
+    own = sonovec.load(str(folder), precision="f32", remote_code=True, layer=-1).embed(samples).vector
+    assert marker.read_text() == "ran"
+    np.testing.assert_allclose(own, plain, atol=1e-5)
+
+
 def test_w2v_bert_equals_the_reference(folders):
     folder = folders("w2v-bert", tiny.w2v_bert)
     encoder = sonovec.load(str(folder), precision="f32")

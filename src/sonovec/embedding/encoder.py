@@ -46,7 +46,9 @@ def load(
     Parameters
     ----------
     name : str
-        A model that ``sonovec models`` lists, such as ``"logmel"`` or ``"vggish"``.
+        A model that ``sonovec models`` lists, such as ``"logmel"`` or ``"yamnet"``; a hub id, such as
+        ``"facebook/wav2vec2-base-960h"``, with ``@`` and a revision if it should not be the newest; a folder in Hugging
+        Face's layout; or a network of one's own, by its ``card.yaml`` or the folder that holds it.
     weights : path, optional
         A file, or the folder that holds the model's files; without it the cache and then a download serve.
     hop : float, optional
