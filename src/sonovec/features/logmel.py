@@ -264,3 +264,20 @@ def mel_bank(front: LogMel) -> Array:
 VGGISH = LogMel(
     rate=16000, window_length=400, hop_length=160, fft_length=512, n_mels=64, f_min=125.0, f_max=7500.0, log_offset=0.01
 )
+
+#: Kaldi's filter bank, with its usual numbers (https://kaldi-asr.org/doc/feat.html).
+KALDI = LogMel(
+    rate=16000,
+    window_length=400,
+    hop_length=160,
+    fft_length=512,
+    n_mels=80,
+    f_min=20.0,
+    f_max=8000.0,
+    power=2,
+    log_offset=float(np.finfo(np.float32).eps),
+    window="povey",
+    floor="max",
+    pre_emphasis=0.97,
+    kaldi_frames=True,
+)

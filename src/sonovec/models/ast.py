@@ -7,6 +7,7 @@ two class tokens, which is what its classifier sees; a checkpoint that has the c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.logmel import KALDI, LogMel
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard, Option
 from sonovec.models.graph import Graph
@@ -78,22 +79,9 @@ def _tags(pretrained: hf.Pretrained) -> tuple[str, ...]:
 
 
 def _front_end(pretrained: hf.Pretrained) -> LogMel:
-    rate = int(pretrained.processor.get("sampling_rate", 16000))
-    return LogMel(
-        rate=rate,
-        window_length=400,
-        hop_length=160,
-        fft_length=512,
-        n_mels=int(pretrained.processor.get("num_mel_bins", pretrained.config.get("num_mel_bins", 128))),
-        f_min=20.0,
-        f_max=rate / 2,
-        power=2,
-        floor="max",
-        log_offset=1.192092955078125e-07,
-        window="hann_symmetric",
-        kaldi_frames=True,
-        pre_emphasis=0.97,
-    )
+    rate = int(pretrained.processor.get("sampling_rate", KALDI.rate))
+    n_mels = int(pretrained.processor.get("num_mel_bins", pretrained.config.get("num_mel_bins", 128)))
+    return replace(KALDI, rate=rate, f_max=rate / 2, n_mels=n_mels, window="hann_symmetric")
 
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:

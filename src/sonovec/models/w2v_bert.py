@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.logmel import KALDI, LogMel
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.graph import Graph
@@ -44,22 +45,9 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
 
 
 def _front_end(pretrained: hf.Pretrained) -> LogMel:
-    rate = int(pretrained.processor.get("sampling_rate", 16000))
-    return LogMel(
-        rate=rate,
-        window_length=400,
-        hop_length=160,
-        fft_length=512,
-        n_mels=int(pretrained.processor.get("num_mel_bins", pretrained.processor.get("feature_size", 80))),
-        f_min=20.0,
-        f_max=rate / 2,
-        power=2,
-        floor="max",
-        log_offset=1.192092955078125e-07,
-        window="povey",
-        kaldi_frames=True,
-        pre_emphasis=0.97,
-    )
+    rate = int(pretrained.processor.get("sampling_rate", KALDI.rate))
+    n_mels = int(pretrained.processor.get("num_mel_bins", pretrained.processor.get("feature_size", 80)))
+    return replace(KALDI, rate=rate, f_max=rate / 2, n_mels=n_mels)
 
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:

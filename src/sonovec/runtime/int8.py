@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +46,30 @@ def quantize(graph: Graph, rows: Sequence[Row]) -> str:
     except ImportError:
         raise MissingExtraError("int8 needs NNCF once, to quantise: pip install 'sonovec[int8]'") from None
     model = core().read_model(converted(graph))
-    calibrated = nncf.quantize(
-        model,
-        nncf.Dataset(list(rows), lambda row: row[None]),
-        subset_size=len(rows),
-        preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=_front_end(model)),
-        # Known by their attention; they need other bounds than convolutions.
-        model_type=nncf.ModelType.TRANSFORMER if _has_attention(model) else None,
-    )
+    with _bars_on_the_terminal():
+        calibrated = nncf.quantize(
+            model,
+            nncf.Dataset(list(rows), lambda row: row[None]),
+            subset_size=len(rows),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=_front_end(model)),
+            # Known by their attention; they need other bounds than convolutions.
+            model_type=nncf.ModelType.TRANSFORMER if _has_attention(model) else None,
+        )
     precision = f"{INT8}-{_hash(rows)}"
     keep(calibrated, _folder(graph), {"precision": precision, "rows": len(rows)}, anew=True)
     return precision
+
+
+@contextmanager
+def _bars_on_the_terminal() -> Iterator[None]:
+    """NNCF draws its progress on the output stream, where results belong."""
+    if sys.stderr.isatty():
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            yield
 
 
 def _front_end(model: Any) -> list[str]:
