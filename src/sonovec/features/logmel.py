@@ -156,6 +156,11 @@ class LogMel:
             n_samples += self.window_length // 2 * 2 if n_samples > self._mirrored else 0
         return max(0, 1 + (n_samples - self.window_length) // self.hop_length)
 
+    @property
+    def silence(self) -> float:
+        """What a band of digital silence is in a spectrogram."""
+        return float(self._logarithm(np.zeros(1, np.float32))[0])
+
     def describe(self) -> str:
         """A stable line of text for the passport: the implementation's version and every field.
 

@@ -1,0 +1,111 @@
+"""``sonovec-1``: the built-in encoder, which comes with the package and needs no download.
+
+A residual convolutional network over a log-mel spectrogram, taught by EfficientAT mn04 and YAMNet; ``training/`` beside the
+package's source has the whole recipe, and docs/sonovec-1.md the model card.
+
+It gives a vector every 0.25 s. That of a window is their mean, and so is that of a clip, however long; digital silence is
+left out of it, so that padding and pauses change nothing. The scores are those of AudioSet's 527 classes, from the same
+pass. Vectors are compared by cosine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.windows import WindowSpec
+from sonovec.features.logmel import LogMel
+from sonovec.models.audioset import names
+from sonovec.models.card import ModelCard
+from sonovec.models.graph import Graph
+from sonovec.models.model import Model
+from sonovec.models.weights import sha256_of
+
+NAME = "sonovec-1"
+#: The network with its weights in float16; what it computes with is float32 or bf16.
+FILE = Path(__file__).with_name(f"{NAME}.onnx")
+FRONT_END = LogMel(
+    rate=32000,
+    window_length=1024,
+    hop_length=500,
+    fft_length=1024,
+    n_mels=64,
+    f_min=40.0,
+    f_max=15000.0,
+    power=2,
+    log_offset=1e-5,
+    shift=-4.0,
+    scale=4.0,
+    centre="zeros",
+)
+WINDOW = WindowSpec(length=64000, hop=64000)
+#: Frames of one window.
+FRAMES = WINDOW.length // FRONT_END.hop_length
+DIM = 512
+TAGS = names()
+
+CARDS = (
+    ModelCard(
+        name=NAME,
+        family="sonovec",
+        revision="1",
+        summary="the built-in encoder: no download, 527 tags",
+        licence="MIT",
+        rate=FRONT_END.rate,
+        window_seconds=WINDOW.length / FRONT_END.rate,
+        hop_seconds=WINDOW.hop / FRONT_END.rate,
+        dim=DIM,
+        front_end=FRONT_END.describe(),
+        bf16_cosine=None,
+        trained_on="11 hours of openly licensed sounds, speech and instruments, mixed; taught by EfficientAT mn04 and YAMNet",
+        reference="docs/sonovec-1.md",
+        tags=len(TAGS),
+    ),
+)
+
+
+def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
+    """Build the model; it has no options, and its weights come with the package."""
+    digest = sha256_of(FILE)
+    return Model(
+        card=card,
+        options=options,
+        window=WINDOW,
+        dim=DIM,
+        front_end=card.front_end,
+        weights_hash=digest,
+        features=spectrograms,
+        graph=Graph(
+            key=f"{NAME}-{digest[:32]}",
+            input_shape=(FRAMES, FRONT_END.n_mels),
+            file=FILE,
+            bf16=card.bf16_cosine is not None,
+        ),
+        finish=finish,
+        tags=TAGS,
+    )
+
+
+def spectrograms(samples: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The spectrogram of each window; padding is digital silence, which the network leaves out.
+
+    Parameters
+    ----------
+    samples : array, shape (n, length), float32
+    coverage : array, shape (n,)
+
+    Returns
+    -------
+    array, shape (n, 128, 64), float32
+    """
+    return FRONT_END(samples)[:, :FRAMES]
+
+
+def finish(rows: object, coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors and scores; what the network averaged over a whole window becomes the average over what is covered."""
+    given = np.array(rows, np.float32)
+    given[:, :DIM] /= coverage[:, None]
+    return given

@@ -1,0 +1,76 @@
+"""Settings of a run, read from YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings.
+
+    Attributes
+    ----------
+    seed : int
+    shards : int
+        Of 512 mixes each.
+    first_shards : int
+        That have to be there before the training begins.
+    replay : float
+        How often a mix is heard, on average, while shards are still made.
+    steps, warmup : int
+        Of the optimiser.
+    batch : int
+        Mixes of 6 s.
+    together : int
+        Shards that are shuffled together.
+    rate, decay : float
+        Highest learning rate, which falls to nothing along a cosine; weight decay.
+    linear_rate : float
+        Share of the learning rate for linear layers, offsets and normalisations.
+    average : float
+        Of the weights' moving average, which is what is shipped.
+    report, check : int
+        Steps between lines of the log, and between looks at the held-out recordings.
+    clips, held_out : int
+        Recordings to use at most; 0 is all of them.
+    agreement : float
+        Weight of the self-supervised part: two views of a mix must agree.
+    loss : mapping of str to float
+        Weights of the other parts.
+    """
+
+    seed: int = 1
+    shards: int = 200
+    first_shards: int = 12
+    replay: float = 4.0
+    steps: int = 8000
+    warmup: int = 200
+    batch: int = 48
+    together: int = 6
+    rate: float = 2e-3
+    decay: float = 0.02
+    linear_rate: float = 0.5
+    average: float = 0.998
+    report: int = 20
+    check: int = 500
+    clips: int = 0
+    held_out: int = 1500
+    agreement: float = 0.0
+    loss: dict[str, float] = field(
+        default_factory=lambda: {
+            "steps": 2.0, "clip": 2.0, "yamnet": 0.7, "relations": 10.0, "hidden": 1.0, "logits": 1.0, "scores": 0.5
+        }
+    )
+
+    @staticmethod
+    def read(file: Path) -> Config:
+        """Read a file; an unknown setting is an error."""
+        import yaml
+
+        told = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        known = {each.name for each in fields(Config)}
+        if odd := sorted(set(told) - known):
+            raise SystemExit(f"{file}: unknown settings {', '.join(odd)}; there are: {', '.join(sorted(known))}")
+        return Config(**told)
