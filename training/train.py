@@ -33,7 +33,7 @@ class Training:
         self.config, self.work, self.device = config, work, device
         corpus = open_corpus(data, work, config.clips)
         self.student = Student(Encoder()).to(device, memory_format=torch.channels_last)
-        self.targets = _targets(data, work).to(device)
+        self.targets = _targets(data, work, config.shards).to(device)
         with torch.no_grad():
             self.student.encoder.logits.bias.copy_(self.targets.logits_mean)
         self.averaged = copy.deepcopy(self.student)
@@ -137,9 +137,9 @@ class Training:
         print(json.dumps(line), flush=True)
 
 
-def _targets(data: Path, work: Path) -> Targets:
+def _targets(data: Path, work: Path, shards: int) -> Targets:
     """Targets, normalised by the first shards."""
-    first = Lessons.join([_waited(shard_file(work, number)) for number in range(2)])
+    first = Lessons.join([_waited(shard_file(work, number)) for number in range(min(2, shards))])
     tensors = (torch.from_numpy(array).float() for array in (first.steps, first.yamnet))
     return Targets(mn04(data / MN04), *tensors).requires_grad_(False).eval()
 

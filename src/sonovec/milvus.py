@@ -64,7 +64,7 @@ class AudioEmbeddingFunction(BaseEmbeddingFunction):
 
     def __init__(
         self,
-        model: str = "logmel",
+        model: str = "default",
         *,
         normalize: bool = True,
         queries: Literal["sound", "text"] = "sound",

@@ -72,7 +72,7 @@ class AudioEmbedder(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        model: str = "logmel",
+        model: str = "default",
         *,
         weights: str | os.PathLike[str] | None = None,
         hop: float | None = None,

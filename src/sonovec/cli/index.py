@@ -55,10 +55,13 @@ def index(
     with made:
         report = add_with_progress(made, paths, metadata=metadata, prune=prune)
         tracks = len(made)
+        advice = made.advice if model is None else None
     if as_json:
         print_json(report_json(report, library, tracks))
     else:
         print_report(report, library, tracks)
+    if advice:
+        warn(advice)
     return 1 if report.failures else 0
 
 

@@ -32,7 +32,7 @@ Sound = str | os.PathLike[str] | Waveform | tuple[NDArray[np.floating], int]
 
 
 def load(
-    name: str = registry.DEFAULT,
+    name: str = registry.ALIAS,
     *,
     weights: str | os.PathLike[str] | None = None,
     hop: float | None = None,
@@ -46,7 +46,7 @@ def load(
     Parameters
     ----------
     name : str
-        A model that ``sonovec models`` lists, such as ``"logmel"`` or ``"yamnet"``; a hub id, such as
+        ``"default"``, the built-in encoder; a model that ``sonovec models`` lists, such as ``"yamnet"``; a hub id, such as
         ``"facebook/wav2vec2-base-960h"``, with ``@`` and a revision if it should not be the newest; a folder in Hugging
         Face's layout; or a network of one's own, by its ``card.yaml`` or the folder that holds it.
     weights : path, optional
@@ -77,13 +77,15 @@ def load(
     Examples
     --------
     >>> import numpy as np
-    >>> encoder = load("logmel")
-    >>> noise = np.random.default_rng(0).standard_normal(32000).astype(np.float32) / 10
+    >>> encoder = load("default")
+    >>> noise = np.random.default_rng(0).standard_normal(160_000).astype(np.float32) / 10
     >>> e = encoder.embed((noise, 16000))
-    >>> e.windows.shape == (2, encoder.dim)
-    True
+    >>> e.vector.shape, e.windows.shape
+    ((512,), (5, 512))
     >>> e.times.tolist()
-    [[0.0, 1.0], [1.0, 2.0]]
+    [[0.0, 2.0], [2.0, 4.0], [4.0, 6.0], [6.0, 8.0], [8.0, 10.0]]
+    >>> e.top_tags()[0][0]
+    '...noise'
     """
     model = registry.build(name, options, None if weights is None else Path(weights))
     window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))

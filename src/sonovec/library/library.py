@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -357,16 +358,29 @@ class Library:
         if isinstance(self._model, Encoder):
             encoder = self._model
         elif config is None:
-            encoder = load(self._model or registry.DEFAULT, weights=self._weights, **self._options)  # type: ignore[arg-type]
+            encoder = load(self._model or registry.ALIAS, weights=self._weights, **self._options)  # type: ignore[arg-type]
         else:
             encoder = self._stored_encoder(config)
         if config is not None:
             self._check_passport(encoder, config)
         return encoder
 
+    @property
+    def advice(self) -> str | None:
+        """What to run to move on, for a library that was made with what once was the default encoder; None for others."""
+        config = self._store.config()
+        if config is None or config.model not in registry.FORMER_DEFAULTS:
+            return None
+        runs = [run.options.get("paths") for run in self._ledger.runs()]
+        paths = sorted({path for paths in runs for path in paths or ()})
+        return (
+            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on to "
+            f"{registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
+        )
+
     def _stored_encoder(self, config: LibraryConfig) -> Encoder:
         passport = Passport.from_json(config.passport)
-        if self._model not in (None, config.model):
+        if self._model is not None and registry.resolve(str(self._model)) != config.model:
             self._refuse([("model", config.model, self._model)])
         settings: dict[str, object] = {
             "hop": passport.hop / passport.rate,

@@ -18,8 +18,10 @@ from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
 
-#: What an encoder is when nobody says which.
-DEFAULT = "logmel"
+#: What an encoder is when nobody says which, and the name that stands for it.
+DEFAULT, ALIAS = "sonovec-1", "default"
+#: What it was before. Libraries that were made with it keep it.
+FORMER_DEFAULTS = ("logmel",)
 #: A third party's package names its family module under this entry point group.
 GROUP = "sonovec.models"
 
@@ -43,6 +45,17 @@ class OpenFamily(Family, Protocol):
 def cards() -> list[ModelCard]:
     """Cards of all models, by name."""
     return [card for _, (_, card) in sorted(_known().models.items())]
+
+
+def resolve(name: str) -> str:
+    """The name of a model; ``"default"`` stands for one.
+
+    Examples
+    --------
+    >>> resolve("default"), resolve("yamnet")
+    ('sonovec-1', 'yamnet')
+    """
+    return DEFAULT if name == ALIAS else name
 
 
 def card(name: str, weights: Path | None = None) -> ModelCard:
@@ -88,13 +101,13 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
         If weights are missing and cannot be fetched, or are not the right ones.
     """
     family, found = _find(name, weights)
-    if weights is not None and name in _known().models and not found.weights:
+    if weights is not None and resolve(name) in _known().models and not found.weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
     return family.build(found, _settle(found, options), weights)
 
 
 def _find(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:
-    known = _known()
+    name, known = resolve(name), _known()
     if name in known.models:
         return known.models[name]
     for family in known.open_families:
