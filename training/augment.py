@@ -46,7 +46,9 @@ class Augment:
         return low + (high - low) * torch.rand(n, 1, 1, device=self._white.device)
 
     def _gains(self, n: int) -> Tensor:
-        level = torch.where(self._some(n, GAIN), self._uniform(n, *GAIN_RANGE), torch.zeros((), device=self._white.device))
+        level = torch.where(
+            self._some(n, GAIN), self._uniform(n, *GAIN_RANGE), torch.zeros((), device=self._white.device)
+        )
         points = EQUALISER_DEVIATION * torch.randn(n, 1, 6, device=self._white.device)
         curve = torch.nn.functional.interpolate(points, size=FRONT_END.n_mels, mode="linear", align_corners=True)
         return 10 ** ((level + torch.where(self._some(n, EQUALISER), curve, torch.zeros_like(curve))) / 10)
@@ -59,7 +61,9 @@ class Augment:
         return grains * colour * level * 10 ** (-self._uniform(n, *NOISE_RANGE) / 10)
 
     def _bands(self, n: int) -> Tensor:
-        low = torch.where(self._some(n, 0.5), self._uniform(n, 20, 400), torch.tensor(TELEPHONE[0], device=self._white.device))
+        low = torch.where(
+            self._some(n, 0.5), self._uniform(n, 20, 400), torch.tensor(TELEPHONE[0], device=self._white.device)
+        )
         high = torch.exp(self._uniform(n, 7.4, 9.4))
         telephone = self._some(n, 0.5)
         low = torch.where(telephone, torch.tensor(TELEPHONE[0], device=self._white.device), low)

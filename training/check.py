@@ -31,7 +31,9 @@ class HeldOut:
     def teachers(self, targets: Targets) -> dict[str, float]:
         """The same figures for the teachers' own features: what there is to reach."""
         wanted = mean_of_steps(targets.normal("steps", self._batch.steps), self._batch.weights)
-        both = torch.cat([functional.normalize(wanted), functional.normalize(targets.normal("yamnet", self._batch.yamnet))], 1)
+        both = torch.cat(
+            [functional.normalize(wanted), functional.normalize(targets.normal("yamnet", self._batch.yamnet))], 1
+        )
         return {
             **{f"mn04 {name}": value for name, value in self._told_apart(wanted).items()},
             **{f"both {name}": value for name, value in self._told_apart(both).items()},

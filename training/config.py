@@ -60,7 +60,13 @@ class Config:
     agreement: float = 0.0
     loss: dict[str, float] = field(
         default_factory=lambda: {
-            "steps": 2.0, "clip": 2.0, "yamnet": 0.7, "relations": 10.0, "hidden": 1.0, "logits": 1.0, "scores": 0.5
+            "steps": 2.0,
+            "clip": 2.0,
+            "yamnet": 0.7,
+            "relations": 10.0,
+            "hidden": 1.0,
+            "logits": 1.0,
+            "scores": 0.5,
         }
     )
 

@@ -85,7 +85,9 @@ def _decode(folder: Path, listing: Path, array: Path, most: int | None) -> None:
     rows = rows[:: max(1, len(rows) // most)] if most else rows
     clips, position = [], 0
     with array.open("wb") as out, ThreadPoolExecutor() as pool:
-        for row, samples in zip(rows, pool.map(lambda row: load(folder / row["path"], RATE).samples, rows), strict=True):
+        for row, samples in zip(
+            rows, pool.map(lambda row: load(folder / row["path"], RATE).samples, rows), strict=True
+        ):
             integers = np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
             out.write(integers.tobytes())
             clips.append(Clip(row["path"], row["set"], position, len(integers), held_out(group(row))))

@@ -84,14 +84,18 @@ def loss(
     wanted_yamnet = targets.normal("yamnet", batch.yamnet)
     hidden, wanted_hidden = targets.normal("hidden", hidden), targets.normal("hidden", wanted_hidden)
     parts = {
-        "steps": (functional.smooth_l1_loss(student.to_mn04(vectors), wanted, reduction="none").mean(2) * batch.weights).sum()
+        "steps": (
+            functional.smooth_l1_loss(student.to_mn04(vectors), wanted, reduction="none").mean(2) * batch.weights
+        ).sum()
         / batch.weights.sum(),
         "clip": (1 - functional.cosine_similarity(mn04, wanted_clip)).mean(),
         "yamnet": (1 - functional.cosine_similarity(yamnet, wanted_yamnet)).mean(),
         # Only mn04 says what is near to what: YAMNet's features tell held-out kinds of sound apart much worse.
         "relations": relations(clip, wanted_clip, wanted_hidden[:n]),
         "hidden": functional.smooth_l1_loss(hidden, wanted_hidden),
-        "logits": functional.smooth_l1_loss(logits / targets.logits_deviation, wanted_logits / targets.logits_deviation),
+        "logits": functional.smooth_l1_loss(
+            logits / targets.logits_deviation, wanted_logits / targets.logits_deviation
+        ),
         "scores": CLASSES / 10 * functional.binary_cross_entropy_with_logits(logits, wanted_logits.sigmoid()),
     }
     return sum((share[name] * part for name, part in parts.items()), torch.zeros(())), parts
@@ -115,5 +119,3 @@ def relations(vectors: Tensor, *teachers: Tensor) -> Tensor:
 def _cosines(vectors: Tensor) -> Tensor:
     unit = functional.normalize(vectors, dim=1)
     return unit @ unit.T
-
-

@@ -51,7 +51,9 @@ class Lessons:
     @staticmethod
     def join(parts: list[Lessons]) -> Lessons:
         """Several as one."""
-        return Lessons(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("mel", "steps", "yamnet")))
+        return Lessons(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("mel", "steps", "yamnet"))
+        )
 
 
 def shard_file(work: Path, number: int) -> Path:

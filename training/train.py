@@ -63,7 +63,9 @@ class Training:
             if self.step % config.report == 0:
                 now = time.monotonic()
                 self.seconds, began = self.seconds + now - began, now
-                self._log({"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate(), "loss": _rounded(sums)})
+                self._log(
+                    {"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate(), "loss": _rounded(sums)}
+                )
                 sums = {}
             if self.step % config.check == 0 or self.step == config.steps:
                 self._log({"step": self.step, "held_out": _rounded(self.held_out.check(self.averaged, self.targets))})

@@ -374,8 +374,8 @@ class Library:
         runs = [run.options.get("paths") for run in self._ledger.runs()]
         paths = sorted({path for paths in runs for path in paths or ()})
         return (
-            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on to "
-            f"{registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
+            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
+            f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
         )
 
     def _stored_encoder(self, config: LibraryConfig) -> Encoder:
