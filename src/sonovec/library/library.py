@@ -371,8 +371,8 @@ class Library:
         config = self._store.config()
         if config is None or config.model not in registry.FORMER_DEFAULTS:
             return None
-        runs = [run.options.get("paths") for run in self._ledger.runs()]
-        paths = sorted({path for paths in runs for path in paths or ()})
+        told = [run.options.get("paths") for run in self._ledger.runs()]
+        paths = sorted({str(path) for paths in told if isinstance(paths, list) for path in paths})
         return (
             f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
             f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
