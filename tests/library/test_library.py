@@ -341,9 +341,9 @@ def test_a_metadata_file_updates_tracks_that_are_there(sounds, library, tmp_path
 
 def test_another_encoder_is_refused_with_the_field_and_the_way_out(sounds, library):
     library.add(sounds)
-    with pytest.raises(PassportError, match="model is 'logmel' there and 'vggish' here.*sonovec index PATH -l NEW"):
+    with pytest.raises(PassportError, match="model is 'sonovec-1' there and 'vggish' here.*sonovec index PATH -l NEW"):
         sonovec.Library(library.location.address, model="vggish").add(sounds)
-    with pytest.raises(PassportError, match="hop is 16000 there and 8000 here"):
+    with pytest.raises(PassportError, match="hop is 64000 there and 16000 here"):
         sonovec.Library(library.location.address, hop=0.5).add(sounds)
     with pytest.raises(PassportError, match="segment_seconds is 10.0 there and 3.0 here"):
         sonovec.Library(library.location.address, segment_seconds=3.0).add(sounds)
@@ -352,7 +352,7 @@ def test_another_encoder_is_refused_with_the_field_and_the_way_out(sounds, libra
 def test_a_library_keeps_the_settings_it_was_made_with(sounds, tmp_path):
     sonovec.Library(tmp_path / "l", hop=0.5, tail="drop", segment_seconds=2.0).add(sounds)
     reopened = sonovec.Library(tmp_path / "l")
-    assert reopened.encoder.window.hop == 8000 and reopened.encoder.window.tail == "drop"
+    assert reopened.encoder.window.hop == 16000 and reopened.encoder.window.tail == "drop"
     assert reopened.add(sounds).counts.unchanged == 6
 
 
@@ -409,3 +409,25 @@ def test_esc10_clips_find_their_kind_more_often_than_not(shared_data, library):
         if hit.path != str(clip)
     ]
     assert np.mean(same) > 0.5
+
+
+# -- what was the default once
+
+
+def test_a_library_of_the_former_default_keeps_it_and_says_how_to_move_on(sounds, tmp_path):
+    sonovec.Library(tmp_path / "old", model="logmel").add(sounds)
+    old = sonovec.Library(tmp_path / "old")
+    assert old.add(sounds).counts.unchanged == 6
+    assert old.encoder.card.name == "logmel"
+    assert old.search(sounds / "0.wav", limit=1)
+    assert f"sonovec index {sounds} -l NEW" in old.advice
+    with pytest.raises(PassportError, match="model is 'logmel' there and 'default' here"):
+        sonovec.Library(tmp_path / "old", model="default").add(sounds)
+
+
+def test_a_new_library_takes_the_built_in_encoder(sounds, tmp_path):
+    with sonovec.Library(tmp_path / "new") as library:
+        library.add(sounds)
+        assert library.encoder.card.name == "sonovec-1"
+        assert library.advice is None
+    assert sonovec.Library(tmp_path / "new", model="default").add(sounds).counts.unchanged == 6
