@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.errors import AudioError, UsageError
 from sonovec.evaluation import metrics
+from sonovec.evaluation.dataset import fold
 from sonovec.evaluation.metrics import Score
 from sonovec.paths import display
 
@@ -214,7 +214,7 @@ class _Classes:
     def of(cls, root: Path, paths: Sequence[Path], folds: str | None) -> _Classes:
         parts = [path.relative_to(root).parts for path in paths]
         labels = [display(part[0]) if len(part) > 1 else "" for part in parts]
-        found = None if folds is None else [_fold(folds, path) for path in paths]
+        found = None if folds is None else [fold(folds, path) for path in paths]
         return cls(labels, found, _why_unlabelled(labels))
 
 
@@ -228,18 +228,6 @@ def _why_unlabelled(labels: Sequence[str]) -> str:
     if len(enough) < 2:
         return f"{len(enough)} of {len(set(labels))} sub-folders have two sounds or more, and two are needed"
     return ""
-
-
-def _fold(pattern: str, path: Path) -> str:
-    try:
-        match = re.search(pattern, path.name)
-    except re.error as error:
-        raise UsageError(f"folds={pattern!r} is no regular expression ({error}); give one such as '^(.+)_'") from None
-    if match is None:
-        raise UsageError(
-            f"folds={pattern!r} finds nothing in {display(path.name)!r}; give one that fits every file name"
-        )
-    return match.group(1 if match.re.groups else 0) or ""
 
 
 def _found(root: Path) -> tuple[list[Path], dict[Path, str]]:

@@ -12,7 +12,7 @@ sound has the same outcome it has no width, which is too good to be true.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
@@ -82,7 +82,14 @@ def require(module: str) -> None:
         raise MissingExtraError(f"comparing encoders needs {name}: pip install 'sonovec[evaluate]'") from None
 
 
-def probe(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = None, seed: int = 0) -> Score:
+def probe(
+    vectors: ArrayLike,
+    labels: Sequence[Any],
+    folds: ArrayLike | None = None,
+    seed: int = 0,
+    *,
+    queries: ArrayLike | None = None,
+) -> Score:
     """Accuracy of a linear classifier on sounds that it was not trained on.
 
     For each fold, a logistic regression (multinomial, L2 with C = 1, scikit-learn's lbfgs) is trained on the vectors of all
@@ -99,6 +106,8 @@ def probe(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = N
         it, `stratified_folds`.
     seed : int
         Of the folds and the bootstrap.
+    queries : array, shape (n, dim), optional
+        What is predicted in place of `vectors`, which are still what is trained on: the same sounds with noise, say.
 
     Returns
     -------
@@ -118,24 +127,77 @@ def probe(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = N
     >>> probe(vectors, ["dog", "dog", "dog", "cat", "cat", "cat"]).value
     1.0
     """
+    return probes(vectors, labels, {"": vectors if queries is None else queries}, folds, seed)[""].score
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a probe said of each sound that was counted.
+
+    Attributes
+    ----------
+    score : Score
+    labels, predicted : tuple of str
+        The class of each sound that was counted, and what was predicted.
+    """
+
+    score: Score
+    labels: tuple[str, ...]
+    predicted: tuple[str, ...]
+
+
+def probes(
+    vectors: ArrayLike,
+    labels: Sequence[Any],
+    queries: Mapping[str, ArrayLike],
+    folds: ArrayLike | None = None,
+    seed: int = 0,
+) -> dict[str, Probed]:
+    """`probe` for several kinds of queries at once, with the predictions; each fold is trained once.
+
+    Examples
+    --------
+    >>> vectors = [[0, 1], [0, 2], [0, 3], [5, 1], [5, 2], [5, 3]]
+    >>> probed = probes(vectors, ["dog"] * 3 + ["cat"] * 3, {"clean": vectors, "mute": [[5, 0]] * 6})
+    >>> probed["clean"].score.value, probed["mute"].predicted
+    (1.0, ('cat', 'cat', 'cat', 'cat', 'cat', 'cat'))
+    """
     require("sklearn")
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
     split = _split(_vectors(vectors), labels, folds, seed)
-    right = np.empty(len(split.codes))
+    asked = {name: _like(each, vectors)[split.rows] for name, each in queries.items()}
+    predicted = {name: np.empty(len(split.codes), np.int64) for name in asked}
     # Its many small products take twenty times as long where threads wait for each other.
     with threadpool_limits(1):
         for train, test in split.parts():
             scaler = StandardScaler().fit(split.vectors[train])
             classifier = LogisticRegression(C=PROBE_C, max_iter=5000)
             classifier.fit(scaler.transform(split.vectors[train]), split.codes[train])
-            right[test] = classifier.predict(scaler.transform(split.vectors[test])) == split.codes[test]
-    return _score(right, seed, split.left_out)
+            for name, each in asked.items():
+                predicted[name][test] = classifier.predict(scaler.transform(each[test]))
+    names = [str(name) for name in split.names]
+    return {
+        name: Probed(
+            _score((codes == split.codes).astype(np.float64), seed, split.left_out),
+            tuple(names[code] for code in split.codes),
+            tuple(names[code] for code in codes),
+        )
+        for name, codes in predicted.items()
+    }
 
 
-def knn(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = None, k: int = 5, seed: int = 0) -> Score:
+def knn(
+    vectors: ArrayLike,
+    labels: Sequence[Any],
+    folds: ArrayLike | None = None,
+    k: int = 5,
+    seed: int = 0,
+    *,
+    queries: ArrayLike | None = None,
+) -> Score:
     """Accuracy of a vote of the `k` nearest sounds of other folds.
 
     Every neighbour has one vote. If classes have equally many, the one with the larger sum of cosines wins, then the one
@@ -143,7 +205,7 @@ def knn(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = Non
 
     Parameters
     ----------
-    vectors, labels, folds, seed
+    vectors, labels, folds, seed, queries
         As for `probe`.
     k : int
         Neighbours that vote; all of the other folds where there are fewer.
@@ -168,10 +230,11 @@ def knn(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = Non
         raise UsageError(f"k={k} neighbours cannot vote; give 1 or more, such as k=5")
     split = _split(_vectors(vectors), labels, folds, seed)
     units = _units(split.vectors)
+    asked = units if queries is None else _units(_like(queries, vectors)[split.rows])
     right = np.empty(len(units))
     for train, test in split.parts():
         for rows in _blocks(test, len(train)):
-            steps = _closeness(units[rows], units[train])
+            steps = _closeness(asked[rows], units[train])
             nearest = _first(_keys(steps), k) % len(train)
             votes = np.zeros((len(rows), len(split.names)), np.int64)
             # A vote outweighs any sum of cosines, so one number holds both; no vote at all is zero.
@@ -181,7 +244,9 @@ def knn(vectors: ArrayLike, labels: Sequence[Any], folds: ArrayLike | None = Non
     return _score(right, seed, split.left_out)
 
 
-def retrieval(vectors: ArrayLike, labels: Sequence[Any], seed: int = 0) -> tuple[Score, Score]:
+def retrieval(
+    vectors: ArrayLike, labels: Sequence[Any], seed: int = 0, *, queries: ArrayLike | None = None
+) -> tuple[Score, Score]:
     """How far up sounds of the same class come when each sound is the query: mAP and P@10.
 
     Every sound ranks all others, itself left out, by cosine. Its average precision is the mean, over the others of its
@@ -191,7 +256,7 @@ def retrieval(vectors: ArrayLike, labels: Sequence[Any], seed: int = 0) -> tuple
 
     Parameters
     ----------
-    vectors, labels, seed
+    vectors, labels, seed, queries
         As for `probe`.
 
     Returns
@@ -213,21 +278,22 @@ def retrieval(vectors: ArrayLike, labels: Sequence[Any], seed: int = 0) -> tuple
     array = _vectors(vectors)
     names, codes = _coded(labels, len(array))
     counts = np.bincount(codes)
-    queries = np.flatnonzero(counts[codes] > 1)
-    if len(queries) == 0:
+    counted = np.flatnonzero(counts[codes] > 1)
+    if len(counted) == 0:
         raise UsageError(f"{len(array)} sounds, and no two of one class; give labels that occur at least twice")
     units = _units(array)
+    asked = units if queries is None else _units(_like(queries, vectors))
     precision, at_first = np.empty(len(array)), np.empty(len(array))
     ranks = np.arange(1, len(array))
-    for rows in _blocks(queries, len(array)):
-        keys = _keys_of_others(units, rows)
+    for rows in _blocks(counted, len(array)):
+        keys = _keys_of_others(units, rows, asked)
         keys.sort(axis=1)
         relevant = codes[keys[:, :-1] % len(array)] == codes[rows, None]
         hits = relevant.cumsum(axis=1)
         precision[rows] = (hits / ranks * relevant).sum(axis=1) / (counts[codes[rows]] - 1)
         at_first[rows] = relevant[:, :FIRST].mean(axis=1)
     left_out = tuple(names[counts == 1])
-    return _score(precision[queries], seed, left_out), _score(at_first[queries], seed, left_out)
+    return _score(precision[counted], seed, left_out), _score(at_first[counted], seed, left_out)
 
 
 def agreement(a: ArrayLike, b: ArrayLike, k: int = 10) -> float:
@@ -377,8 +443,9 @@ def _score(outcomes: NDArray[np.float64], seed: int, left_out: tuple[str, ...]) 
 
 @dataclass(frozen=True)
 class _Split:
-    """The sounds that a cross-validation counts: vectors, classes as indices of `names`, folds."""
+    """The sounds that a cross-validation counts: their rows, vectors, classes as indices of `names`, folds."""
 
+    rows: NDArray[np.int64]
     vectors: NDArray[np.float64]
     codes: NDArray[np.int64]
     folds: NDArray[np.int64]
@@ -405,7 +472,7 @@ def _split(vectors: NDArray[np.float64], labels: Sequence[Any], folds: ArrayLike
             f"{counted.sum()} of {len(names)} classes have sounds in two folds; give at least two classes of two sounds each"
         )
     rows = np.flatnonzero(counted[codes])
-    return _Split(vectors[rows], codes[rows], fold_codes[rows], names, tuple(names[~counted]))
+    return _Split(rows, vectors[rows], codes[rows], fold_codes[rows], names, tuple(names[~counted]))
 
 
 def _coded(labels: Sequence[Any], n: int) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
@@ -422,6 +489,14 @@ def _vectors(vectors: ArrayLike) -> NDArray[np.float64]:
         raise UsageError(
             f"vectors of shape {array.shape}; give finite numbers in an array of shape (sounds, dimensions)"
         )
+    return array
+
+
+def _like(queries: ArrayLike, vectors: ArrayLike) -> NDArray[np.float64]:
+    """Queries as an array; one for each vector."""
+    array = _vectors(queries)
+    if array.shape != np.shape(vectors):
+        raise UsageError(f"queries of shape {array.shape} for vectors of shape {np.shape(vectors)}; give one for each")
     return array
 
 
@@ -447,9 +522,11 @@ def _keys(steps: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.arange(n) - steps * n)
 
 
-def _keys_of_others(units: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Keys of all vectors as neighbours of those in `rows`; each row's own comes last."""
-    keys = _keys(_closeness(units[rows], units))
+def _keys_of_others(
+    units: NDArray[np.float64], rows: NDArray[np.int64], asked: NDArray[np.float64] | None = None
+) -> NDArray[np.int64]:
+    """Keys of all vectors as neighbours of those in `rows`, or of what is asked in their place; each row's own comes last."""
+    keys = _keys(_closeness((units if asked is None else asked)[rows], units))
     keys[np.arange(len(rows)), rows] = np.iinfo(np.int64).max
     return keys
 

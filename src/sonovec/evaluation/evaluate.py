@@ -1,0 +1,293 @@
+"""How good an encoder is on labelled sounds, and how much of that it keeps when the sounds are harmed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.stream import load as load_audio
+from sonovec.audio.waveform import Waveform
+from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.encoder import Encoder
+from sonovec.errors import SonovecError, UsageError
+from sonovec.evaluation import metrics
+from sonovec.evaluation.dataset import Dataset
+from sonovec.evaluation.metrics import Score
+from sonovec.evaluation.perturb import PERTURBATIONS, Perturbation
+from sonovec.paths import display
+
+#: Neighbours that vote.
+K = 5
+#: Pairs of classes that are most often taken for each other: how many are told.
+CONFUSIONS = 10
+
+Floats = NDArray[np.float32]
+#: Called with what is being done, sounds done, and sounds in all.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is left at one level of a perturbation.
+
+    Attributes
+    ----------
+    kind, unit : str
+    level : float
+    cosine : Score
+        Of a harmed sound's vector with its own clean one.
+    probe, knn, p10 : Score
+        As of clean sounds, when the harmed sound is what is asked for among clean ones.
+    """
+
+    kind: str
+    unit: str
+    level: float
+    cosine: Score
+    probe: Score
+    knn: Score
+    p10: Score
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; see `evaluate`.
+
+    Attributes
+    ----------
+    dataset : str
+    folds : str
+        Where the folds come from.
+    classes : mapping of str to int
+    model : str
+    passport : mapping
+    dim : int
+    probe, knn, mean_average_precision, p10 : Score
+    by_class : mapping of str to float
+        Share of each class that the probe names rightly.
+    confusions : tuple of (str, str, int)
+        A class, what the probe took it for, and how often; most frequent first.
+    robustness : tuple of Point
+    audio_seconds, seconds : float
+        Clean sound, and how long embedding it took.
+    failures : tuple of (str, str)
+        Files that were left out, and why.
+    """
+
+    dataset: str
+    folds: str
+    classes: Mapping[str, int]
+    model: str
+    passport: Mapping[str, object]
+    dim: int
+    probe: Score
+    knn: Score
+    mean_average_precision: Score
+    p10: Score
+    by_class: Mapping[str, float]
+    confusions: tuple[tuple[str, str, int], ...]
+    robustness: tuple[Point, ...]
+    audio_seconds: float
+    seconds: float
+    failures: tuple[tuple[str, str], ...]
+
+    @property
+    def sounds(self) -> int:
+        """How many were evaluated."""
+        return sum(self.classes.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain JSON values."""
+        return {
+            **asdict(self),
+            "sounds": self.sounds,
+            "times_real_time": self.audio_seconds / self.seconds,
+            "confusions": [{"class": a, "taken_for": b, "sounds": n} for a, b, n in self.confusions],
+            "failures": [{"path": path, "reason": reason} for path, reason in self.failures],
+        }
+
+
+def evaluate(
+    dataset: Dataset,
+    encoder: Encoder,
+    *,
+    perturbations: Sequence[str] = tuple(PERTURBATIONS),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure an encoder on labelled sounds.
+
+    A linear probe and the vote of the 5 nearest, both cross-validated over the dataset's folds; retrieval mAP and P@10 (see
+    `metrics` for each); then the same of harmed sounds as queries against clean ones.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    encoder : Encoder
+    perturbations : sequence of str
+        Names in `perturb.PERTURBATIONS`.
+    seed : int
+        Of the perturbations, the bootstrap, and the folds where the dataset has none.
+    progress : callable, optional
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    UsageError
+        If a perturbation is unknown, or too few sounds can be read.
+    MissingExtraError
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, sonovec
+    >>> from sonovec import demo
+    >>> from sonovec.evaluation.dataset import read
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = demo.write(folder, per_kind=2)
+    >>> result = evaluate(read(folder), sonovec.load("logmel"), perturbations=["gain"])
+    >>> result.sounds, [point.level for point in result.robustness]
+    (28, [6.0, -6.0, -20.0, -40.0])
+    """
+    kinds = _chosen(perturbations)
+    metrics.require("sklearn")
+    encoder.prepare()
+    began = time.perf_counter()
+    clean = _embed(encoder, dataset.paths, list(dataset.paths), "clean", progress)
+    seconds = time.perf_counter() - began
+    failures = {path: result.reason for path, result in clean.items() if isinstance(result, Failure)}
+    harmed: dict[tuple[str, float], dict[Path, Embedding | Failure]] = {}
+    readable = [path for path in dataset.paths if path not in failures]
+    for kind in kinds:
+        for level in kind.levels:
+            sounds = _harmed(readable, kind, level, seed)
+            told = f"{kind.name} {level:g} {kind.unit}"
+            harmed[kind.name, level] = results = _embed(encoder, readable, sounds, told, progress)
+            failures |= {
+                path: f"{told}: {result.reason}" for path, result in results.items() if isinstance(result, Failure)
+            }
+    kept = dataset.only([path for path in readable if path not in failures])
+    if len(kept.paths) < 3:
+        raise UsageError(
+            f"{display(dataset.source)}: {len(kept.paths)} of {len(dataset.paths)} sounds could be read; give at least 3"
+        )
+    vectors = _stacked(clean, kept.paths)
+    queries = {key: _stacked(results, kept.paths) for key, results in harmed.items()}
+    return _measured(dataset, kept, encoder, clean, vectors, queries, seconds, failures, seed)
+
+
+def _chosen(names: Sequence[str]) -> list[Perturbation]:
+    unknown = [name for name in names if name not in PERTURBATIONS]
+    if unknown:
+        raise UsageError(f"perturbation {unknown[0]!r} is unknown; there are: {', '.join(PERTURBATIONS)}")
+    return [PERTURBATIONS[name] for name in dict.fromkeys(names)]
+
+
+def _embed(
+    encoder: Encoder, paths: Sequence[Path], sounds: Any, told: str, progress: Progress | None
+) -> dict[Path, Embedding | Failure]:
+    results = {}
+    for done, (path, result) in enumerate(zip(paths, encoder.embed_many(sounds), strict=True), start=1):
+        results[path] = result
+        if progress:
+            progress(told, done, len(paths))
+    return results
+
+
+def _harmed(paths: Sequence[Path], kind: Perturbation, level: float, seed: int) -> Iterator[Path | Waveform]:
+    """Harmed sounds, one at a time; a file that cannot be read any more is handed on, to fail where others do."""
+    for number, path in enumerate(paths):
+        try:
+            sound = load_audio(path)
+        except SonovecError:
+            yield path
+            continue
+        rng = np.random.default_rng([seed, number])
+        yield Waveform(kind.apply(sound.samples, sound.rate, level, rng), sound.rate)
+
+
+def _stacked(results: Mapping[Path, Embedding | Failure], paths: Sequence[Path]) -> Floats:
+    found = [results[path] for path in paths]
+    return np.stack([result.vector for result in found if isinstance(result, Embedding)])
+
+
+def _measured(
+    dataset: Dataset,
+    kept: Dataset,
+    encoder: Encoder,
+    clean: Mapping[Path, Embedding | Failure],
+    vectors: Floats,
+    queries: Mapping[tuple[str, float], Floats],
+    seconds: float,
+    failures: Mapping[Path, str],
+    seed: int,
+) -> Evaluation:
+    names = {key: f"{key[0]} {key[1]}" for key in queries}
+    asked = {"": vectors, **{names[key]: query for key, query in queries.items()}}
+    probed = metrics.probes(vectors, kept.labels, asked, kept.folds, seed)
+    average, first = metrics.retrieval(vectors, kept.labels, seed)
+    points = []
+    for key, query in queries.items():
+        kind, level = key
+        points.append(
+            Point(
+                kind,
+                PERTURBATIONS[kind].unit,
+                level,
+                cosine=_mean(_cosines(vectors, query), seed),
+                probe=probed[names[key]].score,
+                knn=metrics.knn(vectors, kept.labels, kept.folds, K, seed, queries=query),
+                p10=metrics.retrieval(vectors, kept.labels, seed, queries=query)[1],
+            )
+        )
+    durations = [result.duration for result in clean.values() if isinstance(result, Embedding)]
+    return Evaluation(
+        dataset=display(dataset.source),
+        folds="given" if kept.folds else f"{metrics.FOLDS}, dealt evenly (seed {seed})",
+        classes=kept.classes,
+        model=encoder.card.name,
+        passport=encoder.passport.to_json(),
+        dim=encoder.dim,
+        probe=probed[""].score,
+        knn=metrics.knn(vectors, kept.labels, kept.folds, K, seed),
+        mean_average_precision=average,
+        p10=first,
+        by_class=_by_class(probed[""]),
+        confusions=_confusions(probed[""]),
+        robustness=tuple(points),
+        audio_seconds=sum(durations),
+        seconds=seconds,
+        failures=(*dataset.unreadable, *((display(path), reason) for path, reason in failures.items())),
+    )
+
+
+def _cosines(a: Floats, b: Floats) -> NDArray[np.float64]:
+    products = np.einsum("nd,nd->n", a, b, dtype=np.float64)
+    lengths = np.linalg.norm(a.astype(np.float64), axis=1) * np.linalg.norm(b.astype(np.float64), axis=1)
+    return np.asarray(products / np.where(lengths == 0, 1, lengths))
+
+
+def _mean(values: NDArray[np.float64], seed: int) -> Score:
+    return Score(float(values.mean()), *metrics.interval(values, seed), len(values))
+
+
+def _by_class(probed: metrics.Probed) -> dict[str, float]:
+    told = Counter(probed.labels)
+    right = Counter(label for label, said in zip(probed.labels, probed.predicted, strict=True) if label == said)
+    return {label: right[label] / count for label, count in sorted(told.items())}
+
+
+def _confusions(probed: metrics.Probed) -> tuple[tuple[str, str, int], ...]:
+    wrong = Counter(pair for pair in zip(probed.labels, probed.predicted, strict=True) if pair[0] != pair[1])
+    ordered = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((label, said, count) for (label, said), count in ordered[:CONFUSIONS])
