@@ -126,6 +126,8 @@ def test_conditions_on_null_are_false_and_not_turns_them_round():
         "year in (1)",
         "year not in (1)",
         "title contains 'x'",
+        "title has 'x'",
+        "title not has 'x'",
         "title not contains 'x'",
     ):
         assert not parse(text, COLUMNS).matches(row)

@@ -15,6 +15,7 @@ import sonovec
 from sonovec.cli.main import run
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
+from sonovec.library.filters import quote
 from tests.models import tiny
 
 NAMES = st.sampled_from(["Dog", "Rain on surface", "Baby cry, infant cry", "Chink, clink", "Car alarm"])
@@ -78,6 +79,35 @@ def test_tags_can_be_filtered_by(heard):
         heard.search_text(" ")
 
 
+def test_a_filter_asks_for_one_tag_and_no_other_that_begins_or_ends_like_it(heard):
+    """ "Rain" is no "Rain on surface", and "Rattle" no "Rattle (instrument)"."""
+    told = {track.id: sound_tags.read(track.fields["sound_tags"]) for track in heard.tracks()}
+    for name in {name for tags in told.values() for name in tags}:
+        found = {track.id for track in heard.tracks(f"sound_tags has {quote(name)}")}
+        assert found == {id for id, tags in told.items() if name in tags}
+    both = heard.tracks("sound_tags has 'Rain' and not sound_tags has 'Rain on surface'")
+    assert all("Rain" in told[track.id] and "Rain on surface" not in told[track.id] for track in both)
+
+
+def test_out_of_the_box_words_find_sounds(shared_data, tmp_path, capsys):
+    """No model is named, nothing is fetched."""
+    clips = [
+        str(clip) for kind in ("001*", "002*", "004*") for clip in sorted((shared_data / "esc10").glob(f"{kind}/*"))[:4]
+    ]
+    place = str(tmp_path / "library")
+    assert run(["index", *clips, "-l", place, "--json"]) == 0
+    capsys.readouterr()
+    for words, kind in (("a dog barks", "Dog bark"), ("rain", "Rain"), ("a baby cries", "Baby cry")):
+        assert run(["search", "--text", words, "-l", place, "-n", "2", "--json"]) == 0
+        hits = json.loads(capsys.readouterr().out)["hits"]
+        assert all(kind in hit["path"] for hit in hits), (words, hits)
+        assert all(hit["tags"] for hit in hits)
+    assert run(["search", clips[0], "-l", place, "--filter", "sound_tags has 'Dog'"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].endswith("tags")
+    assert "Dog" in out
+
+
 def test_the_command_says_how_it_searched(heard, capsys):
     place = str(heard.location)
     assert run(["search", "--text", "a dog barks at the moon", "-l", place, "--json"]) == 0
@@ -116,7 +146,7 @@ def test_an_encoder_that_knows_words_is_asked_by_vector(tmp_path):
 
 def test_a_library_without_words_or_tags_says_what_to_do(tmp_path):
     soundfile.write(tmp_path / "a.wav", tiny.sound(1.0, 16000), 16000)
-    library = sonovec.Library(tmp_path / "library")
+    library = sonovec.Library(tmp_path / "library", model="logmel")
     library.add(tmp_path / "a.wav")
     with pytest.raises(UsageError, match="'logmel' knows neither words nor tags; index with one that does"):
         library.search_text("dog")

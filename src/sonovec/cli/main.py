@@ -8,7 +8,7 @@ import sys
 import click
 
 from sonovec import __version__
-from sonovec.cli import demo, doctor, embed, evaluate, index, models, search
+from sonovec.cli import demo, doctor, embed, evaluate, index, models, search, tag
 from sonovec.errors import SonovecError
 
 OK, SOME_FAILED, USAGE = 0, 1, 2
@@ -23,7 +23,16 @@ def cli() -> None:
     """Sound in, vectors out, answers from the vectors."""
 
 
-for command in (demo.demo, embed.embed, index.index, search.search, evaluate.evaluate, models.models, doctor.doctor):
+for command in (
+    demo.demo,
+    embed.embed,
+    tag.tag,
+    index.index,
+    search.search,
+    evaluate.evaluate,
+    models.models,
+    doctor.doctor,
+):
     cli.add_command(command)
 
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
 
 
+#: Tags of a hit that are shown.
+TAGS = 3
+
+
 @click.command(short_help="What sounds like this?")
 @click.argument("query", type=click.Path(), required=False)
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
@@ -62,9 +66,12 @@ def search(
             found = TextSearch(opened.search(query, limit, start=start, end=end, filter=where, level=level), "sound")
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level)
+        advice = opened.advice
     hits = found.hits
     if found.by == "tags":
         warn(_told(found))
+    if advice:
+        warn(advice)
     if as_json:
         asked = {"query": display(query)} if query is not None else {"text": text}
         how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown)}
@@ -81,9 +88,13 @@ def _told(found: TextSearch) -> str:
 
 
 def print_hits(hits: list[Hit]) -> None:
-    """Print hits for people: score, file, and which seconds match which."""
-    rows = [
-        (hit.score, hit.path, seconds_text(hit.query_start, hit.query_end), seconds_text(hit.start, hit.end))
-        for hit in hits
-    ]
-    print_table(["score", "path", "these seconds", "match these"], rows)
+    """Print hits for people: score, file, which seconds match which, and what is heard there, if that is known."""
+    columns: dict[str, list[object]] = {
+        "score": [hit.score for hit in hits],
+        "path": [hit.path for hit in hits],
+        "these seconds": [seconds_text(hit.query_start, hit.query_end) for hit in hits],
+        "match these": [seconds_text(hit.start, hit.end) for hit in hits],
+        "tags": [", ".join(list(hit.tags)[:TAGS]) for hit in hits],
+    }
+    shown = {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}
+    print_table(list(shown), list(zip(*shown.values(), strict=True)))

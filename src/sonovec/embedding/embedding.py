@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.embedding.events import Event, events
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds
 from sonovec.errors import SonovecError
@@ -81,6 +82,10 @@ class Embedding:
             return []
         clip = pool(self.scores, self.coverage)
         return [(self.tags[i], float(clip[i])) for i in np.argsort(-clip, kind="stable")[:limit]]
+
+    def events(self, threshold: float = 0.2) -> list[Event]:
+        """Stretches in which a class scores `threshold` or more; see `sonovec.embedding.events.events`."""
+        return events(self.times, self.scores, self.tags, threshold)
 
     def parts(self, seconds: float) -> list[Part]:
         """Consecutive windows pooled into parts of about `seconds` each, never less than one window.

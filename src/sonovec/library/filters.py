@@ -1,8 +1,8 @@
 """A small expression language over the fields of a track: ``year >= 1990 and genre in ('rock', 'folk')``.
 
 Conditions are ``field = value`` (or ``==``), ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``field in (a, b)``,
-``field contains 'text'``, ``field startswith 'text'`` and ``field is null``; ``not`` may stand before ``in``,
-``contains``, ``startswith``, ``null`` and any condition; ``and``, ``or`` and parentheses join them, ``and`` first.
+``field contains 'text'``, ``field startswith 'text'``, ``sound_tags has 'Dog'`` (one of its tags is just that) and
+``field is null``; ``not`` may stand before ``in``, ``contains``, ``startswith``, ``has``, ``null`` and any condition; ``and``, ``or`` and parentheses join them, ``and`` first.
 Text is quoted with ``'`` or ``"``; within it a backslash starts ``\\\\ \\' \\" \\n \\r \\t \\uXXXX``. Upper and lower case
 differ in text and in fields, not in words.
 
@@ -145,6 +145,24 @@ class Or(Filter):
 
     def _holds(self, row: Mapping[str, Value]) -> bool:
         return any(part.matches(row) for part in self.parts)
+
+
+def has(field: str, name: str) -> Filter:
+    """Whether a list such as ``Dog 0.934; Bark 0.810``, best first, has an item of just that name.
+
+    Examples
+    --------
+    >>> has("sound_tags", "Rain").matches({"sound_tags": "Rain on surface 0.8; Rain 0.4"})
+    True
+    >>> has("sound_tags", "Rain").matches({"sound_tags": "Rain on surface 0.8"})
+    False
+    """
+    begins = tuple(StartsWith(field, f"{name} {digit}.") for digit in "01")
+    return Or((*begins, *(Contains(field, f"; {name} {digit}.") for digit in "01")))
+
+
+#: Conditions that are a word between a field and a text.
+_WORDS: Mapping[str, Callable[[str, str], Filter]] = {"contains": Contains, "startswith": StartsWith, "has": has}
 
 
 def parse(text: str, columns: Mapping[str, type]) -> Filter:
@@ -318,7 +336,7 @@ class _Parser:
             return Not(IsNull(field)) if negative else IsNull(field)
         if self._accept("not"):
             return self._present(field, self._word_condition(field, token))
-        if self.token.word in ("in", "contains", "startswith"):
+        if self.token.word in ("in", *_WORDS):
             return self._word_condition(field, token)
         return self._comparison(field, token)
 
@@ -340,9 +358,9 @@ class _Parser:
     def _word_condition(self, field: str, start: _Token) -> Filter:
         if self._accept("in"):
             return self._in(field)
-        make = {"contains": Contains, "startswith": StartsWith}.get(self.token.word)
+        make = _WORDS.get(self.token.word)
         if make is None:
-            self._fail("after not comes in, contains or startswith; or write not (...) around the whole condition")
+            self._fail("after not comes in, contains, startswith or has; or write not (...) around the whole condition")
         word = self._take().word
         if self.columns[field] is not str:
             self._fail(

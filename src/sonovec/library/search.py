@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,10 +73,16 @@ class Hit:
     end: float
     fields: Mapping[str, Value]
 
-    def to_json(self) -> dict[str, Value]:
+    @property
+    def tags(self) -> dict[str, float]:
+        """What was heard in the track, with the scores, best first; empty if its encoder scores no classes."""
+        return sound_tags.read(_told(self.fields))
+
+    def to_json(self) -> dict[str, Any]:
         """All of it as one flat object of JSON values."""
         own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
-        return {**own, **{name: value for name, value in self.fields.items() if name not in own}}
+        tags = [{"tag": tag, "score": score} for tag, score in self.tags.items()]
+        return {**own, "tags": tags, **{name: value for name, value in self.fields.items() if name not in own}}
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ def search_tags(store: Store, text: str, limit: int, where: Filter | None) -> Te
     The score of a hit is the mean, over the words, of the best score that a tag with that word has.
     """
     _check_limit(limit)
-    heard = {track.id: (track, sound_tags.read(_text(track))) for track in store.tracks(where)}
+    heard = {track.id: (track, sound_tags.read(_told(track.fields))) for track in store.tracks(where)}
     words = sound_tags.named(text, {name for _, tags in heard.values() for name in tags})
     scored = ((sound_tags.score(tags, words), track) for track, tags in heard.values())
     best = sorted(((value, track) for value, track in scored if value > 0), key=lambda pair: (-pair[0], pair[1].path))
@@ -114,8 +121,8 @@ def search_tags(store: Store, text: str, limit: int, where: Filter | None) -> Te
     return TextSearch(hits, "tags", named, _unknown(text, words))
 
 
-def _text(track: Track) -> str | None:
-    value = track.fields.get(sound_tags.COLUMN)
+def _told(fields: Mapping[str, Value]) -> str | None:
+    value = fields.get(sound_tags.COLUMN)
     return None if value is None else str(value)
 
 
