@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from sonovec.cli.main import run
+from sonovec.embedding.encoder import load
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +68,45 @@ def test_a_broken_file_is_named_and_the_others_go_on(tmp_path: Path, capsys: pyt
         (["--model", "logmel"], "'logmel' scores no tags; leave --model out"),
         (["--threshold", "2"], "--threshold 2.0 is no score"),
         (["--top", "0"], "--top 0 tells nothing"),
+        (["--windows"], "--windows is told in JSON; add --json"),
+        (["--start", "3", "--end", "2"], "--start 3.0 --end 2.0 is no range of seconds; give 0 <= start < end"),
+        (["--csv", "."], ".: cannot be written"),
     ],
 )
 def test_usage(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(800), 8000)
     assert run(["tag", str(tmp_path / "a.wav"), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_part_of_each_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hiss = np.random.default_rng(0).standard_normal(5 * 16000) / 10
+    soundfile.write(tmp_path / "long.wav", hiss, 16000)
+    soundfile.write(tmp_path / "short.wav", hiss[:16000], 16000)
+    part = ["--start", "1.5", "--end", "4", "--threshold", "0.1"]
+    assert run(["tag", str(tmp_path), *part, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [Path(failure["path"]).name for failure in told["failures"]] == ["short.wav"]
+    (sound,) = told["sounds"]
+    assert (min(e["start"] for e in sound["events"]), max(e["end"] for e in sound["events"])) == (1.5, 4)
+    assert run(["tag", str(tmp_path / "long.wav"), *part, "--threshold", "1"]) == 0
+    assert "nothing reaches the threshold" in capsys.readouterr().out
+
+
+def test_events_of_yamnet_are_those_of_its_windows(shared_data: Path, clips: list[str], tmp_path: Path) -> None:
+    """Its windows overlap, and the last is cut short where the sound ends."""
+    weights = shared_data / "weights" / "yamnet.tflite"
+    table = tmp_path / "e.csv"
+    assert run(["tag", *clips, "--model", "yamnet", "--weights", str(weights), "--csv", str(table)]) == 0
+    encoder = load("yamnet", weights=weights)
+    expected = [
+        (clip, str(event.start), str(event.end), event.tag, str(event.score))
+        for clip in clips
+        for event in encoder.embed(clip).events()
+    ]
+    with table.open(newline="", encoding="utf-8") as file:
+        assert [tuple(row.values()) for row in csv.DictReader(file)] == expected
+    assert max(float(end) for _, _, end, _, _ in expected) == pytest.approx(5.0, abs=0.002)
 
 
 def test_labels_are_of_one_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,18 +7,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonovec.embedding.events import events
+from sonovec.embedding.embedding import Embedding
+from sonovec.embedding.encoder import load
+from sonovec.embedding.events import Event, events
 from sonovec.errors import UsageError
+from tests.embedding.test_passport import PASSPORT
 
 TAGS = ("Dog", "Rain", "Speech")
 
 
+def sound(times, scores, tags=TAGS):
+    n = len(times)
+    empty = np.zeros((n, 2), np.float32)
+    return Embedding(
+        path=None,
+        windows=empty,
+        times=np.asarray(times, np.float64).reshape(n, 2),
+        coverage=np.ones(n, np.float32),
+        silent=np.zeros(n, np.bool_),
+        rate=16000,
+        channels=1,
+        codec="",
+        duration=0.0,
+        notes=(),
+        passport=PASSPORT,
+        scores=np.asarray(scores, np.float32).reshape(n, len(tags)),
+        tags=tags,
+    )
+
+
 @st.composite
 def scored(draw):
-    """Windows that follow, overlap or leave gaps, and scores of three classes."""
+    """Windows that follow, overlap or leave gaps, the last cut short by the sound's end, and scores of three classes."""
     n = draw(st.integers(1, 12))
-    hop, length = draw(st.sampled_from([(1.0, 1.0), (0.5, 2.0), (2.0, 1.0)]))
-    times = np.array([[i * hop, i * hop + length] for i in range(n)])
+    hop, length = draw(st.sampled_from([(1.0, 1.0), (0.5, 2.0), (2.0, 1.0), (0.1, 0.3), (0.48, 0.975)]))
+    begin = draw(st.sampled_from([0.0, 0.7]))
+    times = begin + np.array([[i * hop, i * hop + length] for i in range(n)])
+    times[:, 1] = np.minimum(times[:, 1], times[-1, 0] + draw(st.floats(0.01, 1)) * length)
     scores = draw(
         st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]), min_size=3, max_size=3), min_size=n, max_size=n)
     )
@@ -28,7 +53,8 @@ def scored(draw):
 @given(scored())
 def test_events_hold_the_windows_that_score_and_nothing_else(given_):
     times, scores, threshold = given_
-    found = events(times, scores, TAGS, threshold)
+    found = events(sound(times, scores), threshold)
+    assert found == sound(times, scores).events(threshold)
     for row, column in np.argwhere(scores >= threshold):
         holding = [e for e in found if e.tag == TAGS[column] and e.start <= times[row, 0] and times[row, 1] <= e.end]
         assert len(holding) == 1
@@ -51,8 +77,28 @@ def test_events_hold_the_windows_that_score_and_nothing_else(given_):
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_that_is_no_score(threshold):
     with pytest.raises(UsageError, match="is no score; give one from 0 to 1"):
-        events(np.zeros((0, 2)), np.zeros((0, 3), np.float32), TAGS, threshold)
+        events(sound([[0, 1]], [[0, 0, 0]]), threshold)
 
 
 def test_a_model_without_tags_hears_nothing():
-    assert events(np.array([[0.0, 1.0]]), np.zeros((1, 0), np.float32), (), 0.0) == []
+    assert events(sound([[0.0, 1.0]], [[]], ()), 0.0) == []
+
+
+def test_a_gap_parts_and_a_shared_end_joins():
+    heard = sound([[0, 1], [1, 2], [2.5, 3]], [[0.5, 0, 0.2], [0.3, 0, 0], [0.4, 0, 0.9]])
+    assert events(heard, 0.3) == [
+        Event(0, 2, "Dog", pytest.approx(0.5)),
+        Event(2.5, 3, "Speech", pytest.approx(0.9)),
+        Event(2.5, 3, "Dog", pytest.approx(0.4)),
+    ]
+
+
+@pytest.mark.parametrize("hop", [None, 0.7, 3.0])
+def test_events_of_a_real_encoder_end_where_the_sound_does(hop):
+    """Of seconds 1 to 5.3: what every window reaches is one event without gaps, and with them one for each window."""
+    hiss = np.random.default_rng(1).standard_normal(6 * 16000).astype(np.float32) / 8
+    heard = load("default", hop=hop).embed((hiss, 16000), 1.0, 5.3)
+    found = [(event.start, event.end) for event in heard.events(0.0) if event.tag == heard.tags[0]]
+    gaps = heard.times[1:, 0] > heard.times[:-1, 1]
+    assert gaps.all() if hop == 3.0 else not gaps.any()
+    assert found == ([tuple(row) for row in heard.times.tolist()] if hop == 3.0 else [(1.0, pytest.approx(5.3))])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
+from sonovec.library import sound_tags
 from sonovec.library.filters import (
     MAX_CONDITIONS,
     And,
@@ -27,7 +28,7 @@ from sonovec.library.filters import (
 from sonovec.library.records import LibraryConfig, Track
 from sonovec.library.store import open_store
 
-COLUMNS = {"title": str, "genre": str, "year": int, "tempo": float, "silent": bool}
+COLUMNS = {"title": str, "genre": str, "year": int, "tempo": float, "silent": bool, "sound_tags": str}
 PRESENT = Not(IsNull("year"))
 
 
@@ -71,7 +72,7 @@ def test_expressions_are_read(text, expected):
         ("", "it is empty; write for example year >= 1990"),
         (
             "yaer = 1990",
-            "character 1: no field 'yaer', did you mean 'year'? The fields are genre, silent, tempo, title,",
+            "character 1: no field 'yaer', did you mean 'year'? The fields are genre, silent, sound_tags, tempo, title,",
         ),
         ("year > 1 and zzz = 1", "character 14: no field 'zzz'. The fields are"),
         ("year = '1990'", "year is a whole number, '1990' is not; write 1990"),
@@ -84,6 +85,10 @@ def test_expressions_are_read(text, expected):
         ("silent in (true)", "write silent = true"),
         ("year = null", "write year is null"),
         ("year != null", "write year is not null"),
+        ("title has 'Dog'", "has asks for one of sound_tags; write title contains 'text'"),
+        ("year has 'Dog'", "has is for text; compare with =, < or >"),
+        ("tags has 'Dog'", "no field 'tags', did you mean 'sound_tags'?"),
+        ("sound_tags has Dog", "write 'Dog'"),
         ("year contains '19'", "contains is for text; compare with =, < or >"),
         ("title", "a comparison is expected after title; write title = 'text'"),
         ("1990 = year", "a field is expected before '1990'; the field comes first"),
@@ -126,8 +131,8 @@ def test_conditions_on_null_are_false_and_not_turns_them_round():
         "year in (1)",
         "year not in (1)",
         "title contains 'x'",
-        "title has 'x'",
-        "title not has 'x'",
+        "sound_tags has 'x'",
+        "sound_tags not has 'x'",
         "title not contains 'x'",
     ):
         assert not parse(text, COLUMNS).matches(row)
@@ -176,7 +181,7 @@ def emptied(any_location):
     """A store that each example fills anew."""
     with open_store(any_location) as store:
         store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
-        store.add_columns({"tempo": float})
+        store.add_columns({"tempo": float, "sound_tags": str})
         yield store
 
 
@@ -190,11 +195,42 @@ def fill(store, rows):
 def test_stores_agree_with_the_language(emptied, rows, filters):
     emptied.delete([track.id for track in emptied.tracks()])
     fill(emptied, rows)
-    stored = {track.id: {name: track.fields[name] for name in COLUMNS} for track in emptied.tracks()}
+    stored = {track.id: {name: track.fields[name] for name in VALUES} for track in emptied.tracks()}
     assert stored == {f"{n:04}": row for n, row in enumerate(rows)}
     for condition in filters:
         expected = [id for id, row in stored.items() if condition.matches(row)]
         assert [track.id for track in emptied.tracks(condition)] == expected, condition
+
+
+# Names that begin, end or hold one another, and what stores or the list itself could stumble over.
+HEARD = [
+    "Rain",
+    "Rain on surface",
+    "Acid Rain",
+    "Raindrop",
+    "rain",
+    "Rain 0",
+    "50%_",
+    'it\'s "a" \\\\',
+    "Rain; Dog",
+    "é🎵",
+]
+SCORE = st.floats(0.01, 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(st.lists(st.tuples(st.sampled_from(HEARD), SCORE), unique_by=lambda tag: tag[0]), max_size=8))
+def test_every_store_finds_one_tag_and_none_that_is_like_it(emptied, rows):
+    emptied.delete([track.id for track in emptied.tracks()])
+    fill(emptied, [{"sound_tags": sound_tags.write(row)} for row in rows])
+    columns = emptied.columns()
+    for name in HEARD:
+        condition = parse(f"sound_tags has {quote(name)}", columns)
+        expected = [f"{n:04}" for n, row in enumerate(rows) if name in dict(row)]
+        assert [track.id for track in emptied.tracks(condition)] == expected, name
+        opposite = parse(f"sound_tags not has {quote(name)}", columns)
+        others = [f"{n:04}" for n, row in enumerate(rows) if row and name not in dict(row)]
+        assert [track.id for track in emptied.tracks(opposite)] == others, name
 
 
 def test_long_filters_reach_every_store(emptied):

@@ -28,6 +28,11 @@ def test_tags_survive_being_text(pairs):
     assert all(abs(back[name] - score) <= 0.00051 for name, score in pairs)
 
 
+def test_a_name_with_a_semicolon_stays_one_tag():
+    """A network of one's own may have any names."""
+    assert sound_tags.read(sound_tags.write([("Dog; Cat", 0.5), ("Rain", 0.25)])) == {"Dog, Cat": 0.5, "Rain": 0.25}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -87,6 +92,28 @@ def test_a_filter_asks_for_one_tag_and_no_other_that_begins_or_ends_like_it(hear
         assert found == {id for id, tags in told.items() if name in tags}
     both = heard.tracks("sound_tags has 'Rain' and not sound_tags has 'Rain on surface'")
     assert all("Rain" in told[track.id] and "Rain on surface" not in told[track.id] for track in both)
+
+
+def test_hits_of_the_command_name_what_was_heard(heard, capsys):
+    place, dog = str(heard.location), heard.tracks("path contains 'Dog bark'")[0].path
+    asked = ["search", dog, "-l", place, "-n", "3", "--filter", "sound_tags has 'Dog'"]
+    assert run([*asked, "--json"]) == 0
+    for hit in json.loads(capsys.readouterr().out)["hits"]:
+        assert {each["tag"]: each["score"] for each in hit["tags"]} == sound_tags.read(hit["sound_tags"])
+        assert "Dog" in [each["tag"] for each in hit["tags"]]
+    assert run(asked) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split("\t")[-1] == "tags" and rows
+    assert all(len(row.split("\t")[-1].split("; ")) == 3 for row in rows)
+
+
+def test_a_column_of_the_users_own_may_be_called_tags(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tiny.sound(3.0, 16000), 16000)
+    (tmp_path / "own.csv").write_text("path,tags\na.wav,mine\n", encoding="utf-8")
+    library = sonovec.Library(tmp_path / "library")
+    library.add(tmp_path / "a.wav", metadata=tmp_path / "own.csv")
+    (hit,) = library.search(tmp_path / "a.wav", filter="tags = 'mine'")
+    assert hit.tags and hit.to_json()["tags"] == "mine"
 
 
 def test_out_of_the_box_words_find_sounds(shared_data, tmp_path, capsys):

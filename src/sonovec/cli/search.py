@@ -94,7 +94,7 @@ def print_hits(hits: list[Hit]) -> None:
         "path": [hit.path for hit in hits],
         "these seconds": [seconds_text(hit.query_start, hit.query_end) for hit in hits],
         "match these": [seconds_text(hit.start, hit.end) for hit in hits],
-        "tags": [", ".join(list(hit.tags)[:TAGS]) for hit in hits],
+        "tags": ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
     }
     shown = {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}
     print_table(list(shown), list(zip(*shown.values(), strict=True)))

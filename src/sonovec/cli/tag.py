@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, print_table, progress_bar, seconds_text, warn, warn_of
+from sonovec.cli.output import print_json, print_table, progress_bar, seconds_text, warn_of
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding
+    from sonovec.embedding.embedding import Embedding, Failure
+    from sonovec.embedding.encoder import Encoder
 
 COLUMNS = ("path", "start", "end", "tag", "score")
 
@@ -32,6 +34,8 @@ COLUMNS = ("path", "start", "end", "tag", "score")
     help="The same of one sound, as labels for Audacity.",
 )
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
+@click.option("--start", type=float, default=0.0, help="Only a part of each sound: from this second,")
+@click.option("--end", type=float, help="to this one.")
 @add_options(encoder_options)
 @json_option
 def tag(
@@ -41,6 +45,8 @@ def tag(
     table: Path | None,
     labels: Path | None,
     windows: bool,
+    start: float,
+    end: float | None,
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
@@ -51,56 +57,83 @@ def tag(
 
     FILE may be a folder, which is searched for audio. The names are AudioSet's, and the scores the model's own.
     """
-    from sonovec.audio.scan import Found, scan
-    from sonovec.embedding.embedding import Failure
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models import registry
-    from sonovec.paths import display
 
-    _check(top, threshold)
+    _check(top, threshold, start, end)
+    if windows and not as_json:
+        raise UsageError("--windows is told in JSON; add --json")
     encoder = load(model or registry.ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     if not encoder.tags:
         raise UsageError(f"model {encoder.card.name!r} scores no tags; leave --model out, or give one such as yamnet")
+    found, failures = _look_up(paths)
+    if labels and len(found) > 1:
+        raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
+    heard: list[dict[str, Any]] = []
+    # Nothing is printed while the bar is there: it takes what goes to the output stream to its own, a terminal.
+    with progress_bar("tagging") as update:
+        for done, result in enumerate(_embed(encoder, found, start, end), start=1):
+            if update:
+                update(done, len(found), "")
+            if isinstance(result, tuple):
+                failures.append(result)
+            else:
+                heard.append(_told(result, top, threshold, windows))
+    _report({"model": encoder.card.name, "threshold": threshold, "sounds": heard, "failures": failures}, as_json)
+    if table:
+        _write_csv(table, heard)
+    if labels and heard:
+        _write_labels(labels, heard[0])
+    return 1 if failures else 0
+
+
+def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Files that hold sound, and those that cannot, with the reason."""
+    from sonovec.audio.scan import Found, scan
+    from sonovec.errors import UsageError
+    from sonovec.paths import display
+
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
     failures = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
     if not found and not failures:
         raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
-    if labels and len(found) != 1:
-        raise UsageError(f"--labels {display(labels)}: {len(found)} sounds; give one, or --csv for many")
-    heard: list[dict[str, Any]] = []
-    with progress_bar("tagging") as update:
-        for done, result in enumerate(encoder.embed_many(found), start=1):
-            if update:
-                update(done, len(found), "")
-            if isinstance(result, Failure):
-                failures.append((display(result.path or ""), result.reason))
-                continue
-            heard.append(_told(result, top, threshold, windows))
-            if not as_json:
-                _print(heard[-1], blank=len(heard) > 1)
-            for note in result.notes:
-                warn_of(heard[-1]["path"], note)
-    if table:
-        _write_csv(table, heard)
-    if labels and heard:
-        _write_labels(labels, heard[0])
-    for path, reason in failures:
-        warn_of(path, reason)
-    if as_json:
-        failed = [{"path": path, "reason": reason} for path, reason in failures]
-        print_json({"model": encoder.card.name, "threshold": threshold, "sounds": heard, "failures": failed})
-    return 1 if failures else 0
+    return found, failures
 
 
-def _check(top: int, threshold: float) -> None:
+def _embed(
+    encoder: Encoder, files: Sequence[Path], start: float, end: float | None
+) -> Iterator[Embedding | tuple[str, str]]:
+    """Whole sounds on all cores, parts one by one; a path and the reason in place of what cannot be embedded."""
+    from sonovec.embedding.embedding import Failure
+    from sonovec.paths import display
+
+    whole = start == 0 and end is None
+    results = encoder.embed_many(files) if whole else (_part(encoder, file, start, end) for file in files)
+    for result in results:
+        yield (display(result.path or ""), result.reason) if isinstance(result, Failure) else result
+
+
+def _part(encoder: Encoder, file: Path, start: float, end: float | None) -> Embedding | Failure:
+    from sonovec.embedding.embedding import Failure
+    from sonovec.errors import AudioError, UsageError
+
+    try:
+        return encoder.embed(file, start, end)
+    except (AudioError, UsageError) as error:  # the latter where this sound ends before `start`
+        return Failure(file, error)
+
+
+def _check(top: int, threshold: float, start: float, end: float | None) -> None:
     from sonovec.errors import UsageError
 
     if top < 1:
         raise UsageError(f"--top {top} tells nothing; give 1 or more")
     if not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold} is no score; give one from 0 to 1")
+    if start < 0 or (end is not None and end <= start):
+        raise UsageError(f"--start {start} --end {end} is no range of seconds; give 0 <= start < end")
 
 
 def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:
@@ -114,6 +147,7 @@ def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[s
             {"start": event.start, "end": event.end, "tag": event.tag, "score": event.score}
             for event in sound.events(threshold)
         ],
+        "notes": list(sound.notes),
     }
     if windows:
         told["windows"] = [
@@ -128,22 +162,32 @@ def _best(sound: Embedding, row: int, top: int) -> list[dict[str, Any]]:
     return [{"tag": name, "score": score} for score, name in best]
 
 
-def _print(told: dict[str, Any], blank: bool) -> None:
-    if blank:
-        click.echo()
+def _report(told: dict[str, Any], as_json: bool) -> None:
+    """Print what was heard; notes and failures become lines on the error stream."""
+    for sound in told["sounds"]:
+        if not as_json:
+            _print(sound)
+        for note in sound["notes"]:
+            warn_of(sound["path"], note)
+    for path, reason in told["failures"]:
+        warn_of(path, reason)
+    if as_json:
+        print_json({**told, "failures": [{"path": path, "reason": reason} for path, reason in told["failures"]]})
+
+
+def _print(told: dict[str, Any]) -> None:
     click.echo(f"{told['path']} ({told['duration']:.1f} s)")
-    click.echo("  " + ", ".join(f"{each['tag']} {each['score']:.2f}" for each in told["tags"]))
+    click.echo("  " + "; ".join(f"{each['tag']} {each['score']:.2f}" for each in told["tags"]))
     rows = [(seconds_text(each["start"], each["end"]), each["tag"], each["score"]) for each in told["events"]]
     if rows:
         print_table(["seconds", "tag", "score"], rows)
     else:
-        warn(f"{told['path']}: nothing reaches the threshold at any time; try a lower --threshold")
+        click.echo("  nothing reaches the threshold at any time; try a lower --threshold")
+    click.echo()
 
 
 def _write_csv(target: Path, heard: Sequence[dict[str, Any]]) -> None:
-    from sonovec.paths import atomic
-
-    with atomic(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with _writing(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for sound in heard:
@@ -151,8 +195,18 @@ def _write_csv(target: Path, heard: Sequence[dict[str, Any]]) -> None:
 
 
 def _write_labels(target: Path, sound: dict[str, Any]) -> None:
-    from sonovec.paths import atomic
-
     lines = [f"{each['start']:.6f}\t{each['end']:.6f}\t{each['tag']}\n" for each in sound["events"]]
-    with atomic(target) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+    with _writing(target) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    from sonovec.errors import UsageError
+    from sonovec.paths import atomic, display
+
+    try:
+        with atomic(target) as temporary:
+            yield temporary
+    except OSError as error:
+        raise UsageError(f"{display(target)}: cannot be written ({error.strerror}); give another place") from error

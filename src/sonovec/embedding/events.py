@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
+
+if TYPE_CHECKING:
+    from sonovec.embedding.embedding import Embedding
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,21 @@ class Event:
     score: float
 
 
-def events(
-    times: NDArray[np.float64], scores: NDArray[np.float32], tags: Sequence[str], threshold: float = 0.2
-) -> list[Event]:
+def events(embedding: Embedding, threshold: float = 0.2) -> list[Event]:
     """Join the windows in which a class scores `threshold` or more, where they touch or overlap.
 
     Parameters
     ----------
-    times : array, shape (n, 2)
-        Start and end of each window in seconds, by start.
-    scores : array, shape (n, n_tags)
-    tags : sequence of str
+    embedding : Embedding
+        Its `times` (n_windows, 2), `scores` (n_windows, n_tags) and `tags` are read.
     threshold : float
         From 0 to 1.
 
     Returns
     -------
     list of Event
-        By start, then by score, best first. Events of one class neither overlap nor touch.
+        By start, then by score, best first; empty if the model scores no classes. Times are those of the windows. Events
+        of one class neither overlap nor touch.
 
     Raises
     ------
@@ -56,27 +56,31 @@ def events(
 
     Examples
     --------
-    >>> times = np.array([[0, 2], [2, 4], [4, 6]])
-    >>> scores = np.array([[0.5, 0.1], [0.75, 0.1], [0.0, 0.25]], np.float32)
-    >>> events(times, scores, ["Dog", "Rain"])
-    [Event(start=0.0, end=4.0, tag='Dog', score=0.75), Event(start=4.0, end=6.0, tag='Rain', score=0.25)]
+    >>> import sonovec
+    >>> hiss = np.random.default_rng(0).standard_normal(160_000).astype(np.float32) / 10
+    >>> heard = events(sonovec.load("default").embed((hiss, 16000)), threshold=0.1)
+    >>> heard[0].start, heard[0].end, heard[0].tag
+    (0.0, 10.0, '...noise')
     """
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold={threshold} is no score; give one from 0 to 1, such as threshold=0.2")
+    times, scores = embedding.times, embedding.scores
+    reached = scores >= threshold
     found = [
         event
-        for column in np.flatnonzero((scores >= threshold).any(axis=0)).tolist()
-        for event in _of_one(times, scores[:, column], tags[column], threshold)
+        for column in np.flatnonzero(reached.any(axis=0)).tolist()
+        for event in _of_one(times[reached[:, column]], scores[reached[:, column], column], embedding.tags[column])
     ]
     return sorted(found, key=lambda event: (event.start, -event.score, event.tag))
 
 
-def _of_one(times: NDArray[np.float64], scores: NDArray[np.float32], tag: str, threshold: float) -> list[Event]:
+def _of_one(times: NDArray[np.float64], scores: NDArray[np.float32], tag: str) -> list[Event]:
+    """Events of one class, from those of its windows that count."""
     joined: list[Event] = []
-    for row in np.flatnonzero(scores >= threshold):
-        start, end, score = float(times[row, 0]), float(times[row, 1]), float(scores[row])
+    for (start, end), score in zip(times.tolist(), scores.tolist(), strict=True):
         if joined and start <= joined[-1].end:
-            last = joined.pop()
-            start, end, score = last.start, max(end, last.end), max(score, last.score)
-        joined.append(Event(start, end, tag, score))
+            last = joined[-1]
+            joined[-1] = Event(last.start, max(end, last.end), tag, max(score, last.score))
+        else:
+            joined.append(Event(start, end, tag, score))
     return joined

@@ -1,13 +1,14 @@
 """A small expression language over the fields of a track: ``year >= 1990 and genre in ('rock', 'folk')``.
 
 Conditions are ``field = value`` (or ``==``), ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``field in (a, b)``,
-``field contains 'text'``, ``field startswith 'text'``, ``sound_tags has 'Dog'`` (one of its tags is just that) and
-``field is null``; ``not`` may stand before ``in``, ``contains``, ``startswith``, ``has``, ``null`` and any condition; ``and``, ``or`` and parentheses join them, ``and`` first.
+``field contains 'text'``, ``field startswith 'text'``, ``sound_tags has 'Dog'`` (one of the tags is just that) and
+``field is null``; ``not`` may stand before ``in``, ``contains``, ``startswith``, ``has``, ``null`` and any condition;
+``and``, ``or`` and parentheses join them, ``and`` first.
 Text is quoted with ``'`` or ``"``; within it a backslash starts ``\\\\ \\' \\" \\n \\r \\t \\uXXXX``. Upper and lower case
 differ in text and in fields, not in words.
 
 There are two truth values. Every condition on a null field is false, the negative ones (``!=``, ``not in``,
-``not contains``, ``not startswith``) included, except ``is null``; ``not (...)`` turns true into false and false into
+``not contains``, ``not startswith``, ``not has``) included, except ``is null``; ``not (...)`` turns true into false and false into
 true, so ``not (year = 1990)`` holds where `year` is null and ``year != 1990`` does not.
 """
 
@@ -23,6 +24,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, NoReturn
 
 from sonovec.errors import UsageError
+from sonovec.library import sound_tags
 from sonovec.library.records import Value
 
 Scalar = bool | int | float | str
@@ -150,6 +152,9 @@ class Or(Filter):
 def has(field: str, name: str) -> Filter:
     """Whether a list such as ``Dog 0.934; Bark 0.810``, best first, has an item of just that name.
 
+    Put together from what every store compiles. An item begins the text or follows a semicolon, and its name ends where
+    the score begins; so a class that is itself called ``Rain 0.5`` would pass for ``Rain``, and none of AudioSet's is.
+
     Examples
     --------
     >>> has("sound_tags", "Rain").matches({"sound_tags": "Rain on surface 0.8; Rain 0.4"})
@@ -157,8 +162,8 @@ def has(field: str, name: str) -> Filter:
     >>> has("sound_tags", "Rain").matches({"sound_tags": "Rain on surface 0.8"})
     False
     """
-    begins = tuple(StartsWith(field, f"{name} {digit}.") for digit in "01")
-    return Or((*begins, *(Contains(field, f"; {name} {digit}.") for digit in "01")))
+    items = [f"{sound_tags.plain(name)} {digit}." for digit in "01"]
+    return Or((*(StartsWith(field, item) for item in items), *(Contains(field, f"; {item}") for item in items)))
 
 
 #: Conditions that are a word between a field and a text.
@@ -366,6 +371,8 @@ class _Parser:
             self._fail(
                 f"{field} is {_TYPE_NAMES[self.columns[field]]}, {word} is for text; compare with =, < or >", start
             )
+        if word == "has" and field != sound_tags.COLUMN:
+            self._fail(f"has asks for one of {sound_tags.COLUMN}; write {field} contains {self._sample(field)}", start)
         return make(field, str(self._value(field)))
 
     def _in(self, field: str) -> Filter:

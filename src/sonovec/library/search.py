@@ -80,6 +80,7 @@ class Hit:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as one flat object of JSON values."""
+        # A column `tags` of the user's own, which metadata often has, keeps its name; `sound_tags` tells the rest then.
         own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
         tags = [{"tag": tag, "score": score} for tag, score in self.tags.items()]
         return {**own, "tags": tags, **{name: value for name, value in self.fields.items() if name not in own}}

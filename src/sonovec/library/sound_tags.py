@@ -22,6 +22,17 @@ STOP_WORDS = frozenset(
 ENDINGS = {"ss": "ss", "ies": "y", "ied": "y", "ing": "", "es": "", "ed": "", "s": ""}
 
 
+def plain(name: str) -> str:
+    """A name as it is written: a semicolon parts tags, so that none may be within one.
+
+    Examples
+    --------
+    >>> plain("Music; other")
+    'Music, other'
+    """
+    return name.replace(";", ",")
+
+
 def write(top_tags: Iterable[tuple[str, float]]) -> str | None:
     """Tags as text; None if nothing was heard.
 
@@ -30,7 +41,7 @@ def write(top_tags: Iterable[tuple[str, float]]) -> str | None:
     >>> write([("Dog", 0.934), ("Bark", 0.81), ("Cat", 0.002)])
     'Dog 0.934; Bark 0.810'
     """
-    kept = [f"{name} {score:.3f}" for name, score in list(top_tags)[:MOST] if score >= LEAST]
+    kept = [f"{plain(name)} {score:.3f}" for name, score in list(top_tags)[:MOST] if score >= LEAST]
     return "; ".join(kept) or None
 
 
