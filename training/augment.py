@@ -12,16 +12,17 @@ from sonovec.features.logmel import mel_bank
 from sonovec.models.builtin import FRONT_END
 
 #: How often each is done.
-GAIN, EQUALISER, BAND, NOISE, MASKS = 0.8, 0.3, 0.25, 0.35, 0.5
+GAIN, EQUALISER, BAND, NOISE = 0.8, 0.3, 0.25, 0.35
 #: Ranges: decibels of gain, of an equaliser's deviation, signal over noise.
 GAIN_RANGE, EQUALISER_DEVIATION, NOISE_RANGE = (-35.0, 8.0), 5.0, (0.0, 30.0)
 TELEPHONE = (300.0, 3400.0)
 
 
 class Augment:
-    """Random changes of spectrograms (n, frames, n_mels)."""
+    """Random changes of spectrograms (n, frames, n_mels); `gaps` is how often there are gaps in time and frequency."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, gaps: float = 0.5) -> None:
+        self._gaps = gaps
         bank = torch.tensor(mel_bank(FRONT_END), dtype=torch.float32, device=device)
         hertz = torch.linspace(0, FRONT_END.rate / 2, len(bank), device=device)
         self._hertz = (bank * hertz[:, None]).sum(0) / bank.sum(0).clamp(min=1e-9)
@@ -37,7 +38,7 @@ class Augment:
         power = torch.where(self._some(n, NOISE), power + self._noise(power), power)
         power = torch.where(self._some(n, BAND), power * self._bands(n), power)
         changed = (torch.log(power + FRONT_END.log_offset) - FRONT_END.shift) / FRONT_END.scale
-        return torch.where(self._some(n, MASKS), self._masked(changed), changed)
+        return torch.where(self._some(n, self._gaps), self._masked(changed), changed)
 
     def _some(self, n: int, share: float) -> Tensor:
         return torch.rand(n, 1, 1, device=self._white.device) < share

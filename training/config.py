@@ -35,8 +35,10 @@ class Config:
         Steps between lines of the log, and between looks at the held-out recordings.
     clips, held_out : int
         Recordings to use at most; 0 is all of them.
+    gaps : float
+        Share of the mixes that have gaps where the student hears them: it has to tell what was there.
     agreement : float
-        Weight of the self-supervised part: two views of a mix must agree.
+        Weight of a further self-supervised part: two views of a mix must agree.
     loss : mapping of str to float
         Weights of the other parts.
     """
@@ -57,6 +59,7 @@ class Config:
     check: int = 500
     clips: int = 0
     held_out: int = 1500
+    gaps: float = 0.5
     agreement: float = 0.0
     loss: dict[str, float] = field(
         default_factory=lambda: {

@@ -39,7 +39,7 @@ class Training:
         self.averaged = copy.deepcopy(self.student)
         self.optimiser = torch.optim.AdamW(self._groups(), lr=config.rate, weight_decay=config.decay)
         self.held_out = HeldOut(held_out(data, work, corpus, config.held_out), corpus, device)
-        self.augment = Augment(device)
+        self.augment = Augment(device, config.gaps)
         self.step, self.seconds = 0, 0.0
         self._resume()
 

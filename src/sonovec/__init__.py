@@ -4,8 +4,8 @@ Examples
 --------
 >>> import numpy as np
 >>> import sonovec
->>> encoder = sonovec.load("logmel")
->>> sonovec.load("logmel").embed((np.zeros(16000, np.float32), 16000)).silent.tolist()
+>>> encoder = sonovec.load("default")
+>>> encoder.embed((np.zeros(16000, np.float32), 16000)).silent.tolist()
 [True]
 """
 
