@@ -1,9 +1,13 @@
-"""What the student hears and the teachers do not: another level, noise, a narrow band, gaps. It has to tell them away.
+"""What the student hears and the teachers do not: a room, another level, noise, a narrow band, loss of what is quiet, gaps.
+
+It has to tell them away.
 
 All of it is done to log-mel spectrograms, and so costs next to nothing and is different each time a mix is heard.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -12,10 +16,14 @@ from sonovec.features.logmel import mel_bank
 from sonovec.models.builtin import FRONT_END
 
 #: How often each is done.
-GAIN, EQUALISER, BAND, NOISE = 0.8, 0.3, 0.25, 0.35
+ROOM, GAIN, EQUALISER, BAND, NOISE, LOSS = 0.2, 0.8, 0.3, 0.25, 0.35, 0.15
 #: Ranges: decibels of gain, of an equaliser's deviation, signal over noise.
 GAIN_RANGE, EQUALISER_DEVIATION, NOISE_RANGE = (-35.0, 8.0), 5.0, (0.0, 30.0)
 TELEPHONE = (300.0, 3400.0)
+#: Seconds in which a room's sound falls by 60 dB, and its decibels over the direct sound.
+DECAY_RANGE, WET_RANGE = (0.1, 1.5), (-10.0, 3.0)
+#: How far below the loudest band of a moment a coder drops others, in decibels.
+LOSS_RANGE = (12.0, 40.0)
 
 
 class Augment:
@@ -32,44 +40,66 @@ class Augment:
 
     def __call__(self, spectrograms: Tensor) -> Tensor:
         """Changed spectrograms; the given ones stay as they are."""
-        n = len(spectrograms)
         power = torch.exp(spectrograms * FRONT_END.scale + FRONT_END.shift) - FRONT_END.log_offset
-        power = power.clamp(min=0) * self._gains(n)
-        power = torch.where(self._some(n, NOISE), power + self._noise(power), power)
-        power = torch.where(self._some(n, BAND), power * self._bands(n), power)
+        power = self._some(ROOM, self._in_room, power.clamp(min=0)) * self._gains(len(power))
+        power = self._some(NOISE, self._noisy, power)
+        power = self._some(BAND, self._narrow, power)
+        power = self._some(LOSS, self._coded, power)
         changed = (torch.log(power + FRONT_END.log_offset) - FRONT_END.shift) / FRONT_END.scale
-        return torch.where(self._some(n, self._gaps), self._masked(changed), changed)
+        return self._some(self._gaps, self._masked, changed)
 
-    def _some(self, n: int, share: float) -> Tensor:
+    def _some(self, share: float, change: Callable[[Tensor], Tensor], spectrograms: Tensor) -> Tensor:
+        rows = self._chosen(len(spectrograms), share).flatten()
+        changed = spectrograms.clone()
+        if rows.any():
+            changed[rows] = change(spectrograms[rows])
+        return changed
+
+    def _chosen(self, n: int, share: float) -> Tensor:
         return torch.rand(n, 1, 1, device=self._white.device) < share
 
     def _uniform(self, n: int, low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, 1, 1, device=self._white.device)
 
+    def _in_room(self, power: Tensor) -> Tensor:
+        """Energy that dies away after each moment, all of a mix at its own speed."""
+        n, frames, _ = power.shape
+        low, high = DECAY_RANGE
+        seconds = low * (high / low) ** torch.rand(n, 1, 1, device=power.device)
+        time = torch.arange(1, frames, device=power.device).reshape(1, -1, 1) * FRONT_END.hop_length / FRONT_END.rate
+        tail = 10 ** (-6 * time / seconds)
+        tail = tail / tail.sum(1, keepdim=True) * 10 ** (self._uniform(n, *WET_RANGE) / 10)
+        response = torch.cat([torch.ones_like(seconds), tail], 1)
+        # In double precision, for what is rounded off a loud moment would be heard in a silent one.
+        size = 2 * frames
+        spectra = torch.fft.rfft(power.double(), size, dim=1) * torch.fft.rfft(response.double(), size, dim=1)
+        return torch.fft.irfft(spectra, size, dim=1)[:, :frames].clamp(min=0).float()
+
+    def _coded(self, power: Tensor) -> Tensor:
+        """Without what a coder at a low rate leaves out."""
+        least = power.amax(2, keepdim=True) * 10 ** (-self._uniform(len(power), *LOSS_RANGE) / 10)
+        return torch.where(power < least, torch.zeros_like(power), power)
+
     def _gains(self, n: int) -> Tensor:
-        level = torch.where(
-            self._some(n, GAIN), self._uniform(n, *GAIN_RANGE), torch.zeros((), device=self._white.device)
-        )
+        level = self._uniform(n, *GAIN_RANGE) * self._chosen(n, GAIN)
         points = EQUALISER_DEVIATION * torch.randn(n, 1, 6, device=self._white.device)
         curve = torch.nn.functional.interpolate(points, size=FRONT_END.n_mels, mode="linear", align_corners=True)
-        return 10 ** ((level + torch.where(self._some(n, EQUALISER), curve, torch.zeros_like(curve))) / 10)
+        return 10 ** ((level + curve * self._chosen(n, EQUALISER)) / 10)
 
-    def _noise(self, power: Tensor) -> Tensor:
+    def _noisy(self, power: Tensor) -> Tensor:
         n = len(power)
         colour = self._white * (self._hertz / 1000) ** -self._uniform(n, -0.3, 1.8)
         grains = torch._standard_gamma(self._bins.expand_as(power)) / self._bins
         level = power.mean((1, 2), keepdim=True) / colour.mean(2, keepdim=True)
-        return grains * colour * level * 10 ** (-self._uniform(n, *NOISE_RANGE) / 10)
+        return power + grains * colour * level * 10 ** (-self._uniform(n, *NOISE_RANGE) / 10)
 
-    def _bands(self, n: int) -> Tensor:
-        low = torch.where(
-            self._some(n, 0.5), self._uniform(n, 20, 400), torch.tensor(TELEPHONE[0], device=self._white.device)
-        )
-        high = torch.exp(self._uniform(n, 7.4, 9.4))
-        telephone = self._some(n, 0.5)
-        low = torch.where(telephone, torch.tensor(TELEPHONE[0], device=self._white.device), low)
-        high = torch.where(telephone, self._uniform(n, TELEPHONE[1], 4000), high)
-        return ((self._hertz >= low) & (self._hertz <= high)).float()
+    def _narrow(self, power: Tensor) -> Tensor:
+        """A telephone's band, or another."""
+        n = len(power)
+        telephone = self._chosen(n, 0.5)
+        low = torch.where(telephone, TELEPHONE[0], self._uniform(n, 20, 400))
+        high = torch.where(telephone, self._uniform(n, TELEPHONE[1], 4000), torch.exp(self._uniform(n, 7.4, 9.4)))
+        return power * ((self._hertz >= low) & (self._hertz <= high))
 
     def _masked(self, spectrograms: Tensor) -> Tensor:
         n, frames, mels = spectrograms.shape

@@ -19,16 +19,18 @@ class Config:
         That have to be there before the training begins.
     replay : float
         How often a mix is heard, on average, while shards are still made.
-    steps, warmup : int
-        Of the optimiser.
+    steps, warmup, cooldown : int
+        Of the optimisers: all of them, and those in which the learning rates rise at the beginning and fall at the end.
     batch : int
         Mixes of 6 s.
     together : int
         Shards that are shuffled together.
-    rate, decay : float
-        Highest learning rate, which falls to nothing along a cosine; weight decay.
-    linear_rate : float
-        Share of the learning rate for linear layers, offsets and normalisations.
+    start : str
+        The run whose encoder this one begins with; by default random weights.
+    rate : float
+        Highest learning rate of Muon, for the convolutions.
+    linear_rate, decay : float
+        Highest learning rate of AdamW, for everything else, and its weight decay.
     average : float
         Of the weights' moving average, which is what is shipped.
     report, check : int
@@ -49,11 +51,13 @@ class Config:
     replay: float = 4.0
     steps: int = 8000
     warmup: int = 200
+    cooldown: int = 2400
     batch: int = 48
     together: int = 6
-    rate: float = 2e-3
+    start: str = ""
+    rate: float = 0.02
+    linear_rate: float = 1e-3
     decay: float = 0.02
-    linear_rate: float = 0.5
     average: float = 0.998
     report: int = 20
     check: int = 500
@@ -66,7 +70,7 @@ class Config:
             "steps": 2.0,
             "clip": 2.0,
             "yamnet": 0.7,
-            "relations": 10.0,
+            "relations": 20.0,
             "hidden": 1.0,
             "logits": 1.0,
             "scores": 0.5,

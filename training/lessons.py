@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sonovec.models.builtin import FRAMES, FRONT_END
-from training.mixes import SHARD, Lessons, shard_file
+from training.mixes import SHARD, Lessons, shard_file, wait
 from training.network import STEP, weights_of_steps
 from training.teachers import STEP as TEACHER_STEP
 
@@ -86,7 +86,9 @@ class Lecture:
         skip = from_step % self.per_round
         while True:
             rng = np.random.default_rng([self._seed, 1, round_])
-            lessons = Lessons.join([self._read(int(number)) for number in self._draw(round_)])
+            lessons = Lessons.join(
+                [wait(shard_file(self._work, self._seed, int(number))) for number in self._draw(round_)]
+            )
             order = rng.permutation(len(lessons.mel))
             spare = lessons.mel.shape[1] - LENGTH
             for first in range(0, self.per_round * self._size, self._size):
@@ -103,11 +105,3 @@ class Lecture:
         chosen = np.lexsort((rng.random(there), self._heard[:there]))[: self._together]
         self._heard[chosen] += 1
         return chosen
-
-    def _read(self, number: int) -> Lessons:
-        import time
-
-        file = shard_file(self._work, number)
-        while not file.exists():
-            time.sleep(0.5)
-        return Lessons.read(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,14 +57,21 @@ class Lessons:
         )
 
 
-def shard_file(work: Path, number: int) -> Path:
+def shard_file(work: Path, seed: int, number: int) -> Path:
     """Where a shard lies."""
-    return work / "mixes" / f"{number:05d}.npz"
+    return work / "mixes" / str(seed) / f"{number:05d}.npz"
+
+
+def wait(file: Path) -> Lessons:
+    """Read a shard as soon as it is there."""
+    while not file.exists():
+        time.sleep(0.5)
+    return Lessons.read(file)
 
 
 def start_workers(data: Path, work: Path, seed: int, shards: int, workers: int) -> list[multiprocessing.Process]:
     """Begin to make the shards that are not there yet, in order, by processes of low priority that end with this one."""
-    (work / "mixes").mkdir(parents=True, exist_ok=True)
+    shard_file(work, seed, 0).parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=_work, args=(data, work, seed, range(first, shards, workers)), daemon=True)
@@ -78,15 +86,18 @@ def _work(data: Path, work: Path, seed: int, numbers: range) -> None:
     from training.teachers import Teachers
 
     if hasattr(os, "nice"):
-        os.nice(5)
-    missing = [number for number in numbers if not shard_file(work, number).exists()]
+        os.nice(15)
+    missing = [number for number in numbers if not shard_file(work, seed, number).exists()]
     if not missing:
         return
     mixer, teachers = Mixer(open_corpus(data, work)), Teachers(data, LENGTH)
     for number in missing:
-        rng = np.random.default_rng([seed, number])
-        parts = [_taught(teachers, np.stack([mixer.mix(rng) for _ in range(BLOCK)])) for _ in range(SHARD // BLOCK)]
-        Lessons.join(parts).write(shard_file(work, number))
+        rng, parts = np.random.default_rng([seed, number]), []
+        while len(parts) < SHARD // BLOCK:
+            if not (parent := multiprocessing.parent_process()) or not parent.is_alive():
+                return  # killed, it could not end this process itself
+            parts.append(_taught(teachers, np.stack([mixer.mix(rng) for _ in range(BLOCK)])))
+        Lessons.join(parts).write(shard_file(work, seed, number))
 
 
 def held_out(data: Path, work: Path, corpus: Corpus, most: int) -> Lessons:

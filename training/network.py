@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from sonovec.models.builtin import FRAMES, FRONT_END
 
-#: Channels of the four stages, each of which halves frequency and time, and their residual blocks.
-CHANNELS, BLOCKS = (32, 64, 128, 256), (1, 1, 2, 2)
+#: Channels of the four stages, each of which halves frequency and time, and their residual blocks; the first stage is a
+#: lone convolution, since a block of it would take a fifth of all operations.
+CHANNELS, BLOCKS = (32, 64, 128, 256), (0, 1, 2, 2)
 FEATURES, DIM, HIDDEN, CLASSES = 448, 512, 512, 527
 #: Frames of one step: what the stages halve time to.
 STEP = 2 ** len(CHANNELS)

@@ -18,7 +18,8 @@ from training.corpus import RATE
 MN04, YAMNET = "weights/mn04_as_mAP_432.pt", "weights/yamnet.tflite"
 #: Seconds from one of mn04's steps to the next.
 STEP = 0.32
-YAMNET_HOP = 0.96
+#: Every other of YAMNet's windows is heard, for it takes most of the time.
+YAMNET_HOP = 1.92
 
 
 @dataclass(frozen=True)

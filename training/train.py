@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -20,24 +19,31 @@ from training.config import Config
 from training.corpus import open_corpus
 from training.lessons import Batch, Lecture
 from training.loss import Student, Targets, loss, steps_of
-from training.mixes import Lessons, held_out, shard_file
+from training.mixes import Lessons, held_out, shard_file, wait
+from training.muon import Muon
 from training.network import Encoder, mean_of_steps
+from training.start import begin, exported
 from training.teachers import MN04, mn04
+
+#: What a checkpoint holds, beside numbers.
+PARTS = ("student", "averaged", "muon", "adam")
 
 
 class Training:
-    """A run: what is trained, and how far it is."""
+    """A run: what is trained, and how far it is. Mixes lie in `work`, and what is its own in `folder`."""
 
-    def __init__(self, config: Config, data: Path, work: Path, device: torch.device) -> None:
+    def __init__(self, config: Config, data: Path, work: Path, folder: Path, device: torch.device) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.work, self.device = config, work, device
+        self.config, self.work, self.folder, self.device = config, work, folder, device
         corpus = open_corpus(data, work, config.clips)
         self.student = Student(Encoder()).to(device, memory_format=torch.channels_last)
-        self.targets = _targets(data, work, config.shards).to(device)
-        with torch.no_grad():
-            self.student.encoder.logits.bias.copy_(self.targets.logits_mean)
+        first = Lessons.join([wait(shard_file(work, config.seed, number)) for number in range(min(2, config.shards))])
+        self.targets = _targets(data, first).to(device)
+        begin(self.student, self.targets, first, exported(work, config.start) if config.start else None)
         self.averaged = copy.deepcopy(self.student)
-        self.optimiser = torch.optim.AdamW(self._groups(), lr=config.rate, weight_decay=config.decay)
+        convolutions = [each for each in self.student.parameters() if each.ndim == 4]
+        self.muon = Muon(convolutions, config.rate)
+        self.adam = torch.optim.AdamW(self._groups(), config.linear_rate, weight_decay=config.decay)
         self.held_out = HeldOut(held_out(data, work, corpus, config.held_out), corpus, device)
         self.augment = Augment(device, config.gaps)
         self.step, self.seconds = 0, 0.0
@@ -64,7 +70,12 @@ class Training:
                 now = time.monotonic()
                 self.seconds, began = self.seconds + now - began, now
                 self._log(
-                    {"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate(), "loss": _rounded(sums)}
+                    {
+                        "step": self.step,
+                        "seconds": round(self.seconds, 1),
+                        "rate": round(share(self.config, self.step), 4),
+                        "loss": _rounded(sums),
+                    }
                 )
                 sums = {}
             if self.step % config.check == 0 or self.step == config.steps:
@@ -72,17 +83,19 @@ class Training:
                 self._save()
 
     def _learn(self, batch: Batch) -> dict[str, Tensor]:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._rate() * group["share"]
+        for optimiser, rate in ((self.muon, self.config.rate), (self.adam, self.config.linear_rate)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share(self.config, self.step)
         heard = self.augment(batch.mel)
         total, parts = loss(self.student, self.targets, heard, batch, self.config.loss)
         if self.config.agreement:
             parts["agreement"] = self._agreement(heard, batch)
             total = total + self.config.agreement * parts["agreement"]
-        self.optimiser.zero_grad()
+        self.student.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
-        self.optimiser.step()
+        self.muon.step()
+        self.adam.step()
         self._average()
         return {name: part.detach() for name, part in parts.items()}
 
@@ -100,56 +113,47 @@ class Training:
             if mean.is_floating_point():
                 mean.lerp_(now, 1 - keep)
 
-    def _rate(self) -> float:
-        risen = min(1.0, (self.step + 1) / self.config.warmup)
-        return self.config.rate * risen * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / self.config.steps)))
-
     def _groups(self) -> list[dict[str, Any]]:
-        """Convolutions learn faster than the linear layers, whose scale no normalisation undoes; only weights decay."""
-        convolutions = [each for each in self.student.parameters() if each.ndim == 4]
+        """What is no convolution; only matrices decay."""
         matrices = [each for each in self.student.parameters() if each.ndim == 2]
         rest = [each for each in self.student.parameters() if each.ndim < 2]
-        linear = self.config.linear_rate
-        return [
-            {"params": convolutions, "share": 1.0},
-            {"params": matrices, "share": linear},
-            {"params": rest, "share": linear, "weight_decay": 0.0},
-        ]
+        return [{"params": matrices}, {"params": rest, "weight_decay": 0.0}]
 
     # -- on disk
 
     def _save(self) -> None:
-        partial = self.work / "checkpoint.partial"
-        state = {name: getattr(self, name).state_dict() for name in ("student", "averaged", "optimiser")}
+        partial = self.folder / "checkpoint.partial"
+        state = {name: getattr(self, name).state_dict() for name in PARTS}
         torch.save({**state, "step": self.step, "seconds": self.seconds, "random": torch.get_rng_state()}, partial)
-        partial.replace(self.work / "checkpoint.pt")
+        partial.replace(self.folder / "checkpoint.pt")
 
     def _resume(self) -> None:
-        file = self.work / "checkpoint.pt"
+        file = self.folder / "checkpoint.pt"
         if file.exists():
             state = torch.load(file, map_location=self.device, weights_only=True)
-            for name in ("student", "averaged", "optimiser"):
+            for name in PARTS:
                 getattr(self, name).load_state_dict(state[name])
             self.step, self.seconds = state["step"], state["seconds"]
             torch.set_rng_state(state["random"].cpu())
 
     def _log(self, line: dict[str, Any]) -> None:
-        with (self.work / "log.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
 
-def _targets(data: Path, work: Path, shards: int) -> Targets:
+def share(config: Config, step: int) -> float:
+    """Of the highest learning rates: even, but for a rise at the beginning and a fall to nothing at the end.
+
+    So a run can be made longer even after its fall has begun, by going on from a checkpoint before it.
+    """
+    return min(1.0, (step + 1) / config.warmup, (config.steps - step) / config.cooldown)
+
+
+def _targets(data: Path, first: Lessons) -> Targets:
     """Targets, normalised by the first shards."""
-    first = Lessons.join([_waited(shard_file(work, number)) for number in range(min(2, shards))])
     tensors = (torch.from_numpy(array).float() for array in (first.steps, first.yamnet))
     return Targets(mn04(data / MN04), *tensors).requires_grad_(False).eval()
-
-
-def _waited(file: Path) -> Lessons:
-    while not file.exists():
-        time.sleep(0.5)
-    return Lessons.read(file)
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:
