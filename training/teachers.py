@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import sonovec
 from sonovec.models import efficientat
-from sonovec.runtime.openvino_core import core
+from sonovec.runtime.openvino_core import core, openvino
 from training.corpus import RATE
 
 MN04, YAMNET = "weights/mn04_as_mAP_432.pt", "weights/yamnet.tflite"
@@ -62,7 +62,6 @@ class Teachers:
 
 def _mn04_steps(file: Path, length: int) -> Any:
     """mn04 up to its last convolution, compiled for mixes of one length."""
-    import openvino
     import torch
 
     whole = mn04(file)
@@ -76,7 +75,7 @@ def _mn04_steps(file: Path, length: int) -> Any:
             return self.features(spectrogram).mean(2).transpose(1, 2)
 
     shape = (1, 1, efficientat.FRONT_END.n_mels, efficientat.FRONT_END.frames(length))
-    model = openvino.convert_model(Steps().eval(), example_input=torch.zeros(shape))
+    model = openvino().convert_model(Steps().eval(), example_input=torch.zeros(shape))
     model.reshape(list(shape))
     return core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"})
 

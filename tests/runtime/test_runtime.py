@@ -162,3 +162,12 @@ def test_padding_keeps_every_row_once(n):
     pieces = padded(rows, (1, 16))
     np.testing.assert_array_equal(np.concatenate([piece[:count] for piece, count in pieces]), rows)
     assert all(len(piece) in (1, 16) for piece, _ in pieces)
+
+
+def test_openvino_reports_nothing_to_its_makers():
+    """Importing it by itself forks a process that does."""
+    code = (
+        "import os, sys; os.fork = lambda: sys.exit('forked'); "
+        "from sonovec.runtime.openvino_core import core; core(); assert not sys.modules['openvino_telemetry']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

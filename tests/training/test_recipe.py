@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.models.builtin import FRAMES, FRONT_END
+from sonovec.runtime.openvino_core import core
 from training.augment import Augment
 from training.config import Config
 from training.corpus import Clip, Corpus, group, held_out
@@ -230,7 +231,6 @@ def test_a_run_begins_where_an_exported_encoder_stands(tmp_path: Path) -> None:
 
 
 def test_the_exported_network_is_the_trained_one(tmp_path: Path) -> None:
-    import openvino
 
     torch.manual_seed(0)
     encoder = Encoder().eval()
@@ -238,7 +238,7 @@ def test_the_exported_network_is_the_trained_one(tmp_path: Path) -> None:
     with torch.no_grad():
         wanted = Windows(encoder)(sound).numpy()
     export(encoder, tmp_path / "encoder.onnx")
-    run = openvino.Core().compile_model(str(tmp_path / "encoder.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    run = core().compile_model(str(tmp_path / "encoder.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     np.testing.assert_allclose(run(sound.numpy())[0], wanted, atol=2e-3)
     assert (tmp_path / "encoder.onnx").stat().st_size <= 8_000_000
 

@@ -63,11 +63,10 @@ def _machine() -> Iterator[Finding]:
 
 
 def _runtime() -> Iterator[Finding]:
-    import openvino
+    from sonovec.runtime.openvino_core import core
 
-    core = openvino.Core()
-    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    name = core.get_property("CPU", "FULL_DEVICE_NAME")
+    capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    name = core().get_property("CPU", "FULL_DEVICE_NAME")
     precision = "bf16 and f32" if "BF16" in capabilities else "f32"
     yield Finding("networks", "ok", f"OpenVINO {version('openvino')} on {name}: {precision}")
 

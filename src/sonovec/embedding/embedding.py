@@ -76,11 +76,12 @@ class Embedding:
     def top_tags(self, limit: int = 5) -> list[tuple[str, float]]:
         """The classes that score highest over the whole sound: (name, score), best first; empty if the model has none.
 
-        The score of the whole is the mean of the windows, weighted by coverage.
+        The score of the whole is the mean of the windows, weighted by coverage; silent ones are left out if others sound.
         """
         if not self.tags:
             return []
-        clip = pool(self.scores, self.coverage)
+        heard = self.silent if self.silent.all() else ~self.silent
+        clip = pool(self.scores[heard], self.coverage[heard])
         return [(self.tags[i], float(clip[i])) for i in np.argsort(-clip, kind="stable")[:limit]]
 
     def events(self, threshold: float = 0.2) -> list[Event]:

@@ -15,7 +15,7 @@ from sonovec.memory import enough_memory
 from sonovec.paths import display
 from sonovec.runtime.kept import GRAPH, is_whole, keep, place
 from sonovec.runtime.network import Graph
-from sonovec.runtime.openvino_core import core
+from sonovec.runtime.openvino_core import core, openvino
 
 
 def converted(graph: Graph) -> Path:
@@ -42,16 +42,15 @@ def _of_torch(graph: Graph) -> Any:
 
 def _of_torchscript(module: Any, graph: Graph, rows: int) -> Any:
     """What `openvino.convert_model` does, but for its report of each use to OpenVINO's makers."""
-    import openvino
-    from openvino.frontend import FrontEndManager
+    ov = openvino()
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    frontend = FrontEndManager().load_by_framework("pytorch")
+    frontend = ov.frontend.FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(module, shared_memory=False)  # has a name, for the frontend does not keep it
     model = frontend.convert(frontend.load(decoder))
     for parameter in model.get_parameters():
-        parameter.set_element_type(openvino.Type(np.dtype(graph.input_type)))
-        parameter.set_partial_shape(openvino.PartialShape([rows, *graph.input_shape]))
+        parameter.set_element_type(ov.Type(np.dtype(graph.input_type)))
+        parameter.set_partial_shape(ov.PartialShape([rows, *graph.input_shape]))
     model.validate_nodes_and_infer_types()
     return model
 
@@ -67,8 +66,6 @@ def _torch(graph: Graph) -> Any:
 
 
 def _of_file(graph: Graph) -> Any:
-    import openvino
-
     file = graph.file
     assert file is not None
     try:
@@ -86,7 +83,7 @@ def _of_file(graph: Graph) -> Any:
     parameter = model.inputs[0]
     if len(model.inputs) != 1:
         raise WeightsError(f"{display(file)}: has {len(model.inputs)} inputs; give a network with one")
-    model = openvino.Model(_outputs(model, graph, file), [parameter.get_node()], "graph")
+    model = openvino().Model(_outputs(model, graph, file), [parameter.get_node()], "graph")
     _unpack(model)
     shape = [graph.rows if graph.rows == 1 else -1, *graph.input_shape]
     try:
@@ -113,8 +110,6 @@ def _unpack(model: Any) -> None:
     OpenVINO 2026.4 packs them by several threads at once, and now and then wrongly: a quarter of the times that YAMNet was
     compiled for two threads, it gave other numbers.
     """
-    from openvino import opset13
-
     unpacked: set[str] = set()
     for node in model.get_ordered_ops():
         inputs = [node.input_value(i).get_node() for i in range(node.get_input_size())]
@@ -123,7 +118,7 @@ def _unpack(model: Any) -> None:
         first, *others = [source.get_data() for source in inputs]
         if first.dtype in (np.int8, np.uint8) or inputs[0].get_friendly_name() in unpacked:
             value = UNPACKING[node.get_type_name()](first.astype(np.float32), *others)
-            constant = opset13.constant(np.asarray(value, np.float32))
+            constant = openvino().opset13.constant(np.asarray(value, np.float32))
             unpacked.add(constant.get_friendly_name())
             node.output(0).replace(constant.output(0))
 

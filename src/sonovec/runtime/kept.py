@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sonovec.paths import cache_dir
+from sonovec.runtime.openvino_core import openvino
 
 GRAPH = "graph.xml"
 ABOUT = "about.json"
@@ -52,13 +53,11 @@ def keep(model: Any, folder: Path, told: Mapping[str, object] | None = None, *, 
     anew : bool
         Replace one that is there and whole.
     """
-    import openvino
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as scratch:
         made = Path(scratch, "graph")
         made.mkdir()
-        openvino.save_model(model, made / GRAPH, compress_to_fp16=False)
+        openvino().save_model(model, made / GRAPH, compress_to_fp16=False)
         if told is not None:
             (made / ABOUT).write_text(json.dumps(told))
         sums = {file.name: _sum(file) for file in made.iterdir()}

@@ -1,7 +1,8 @@
-"""The one OpenVINO core of a process, and what its processor can do."""
+"""OpenVINO itself, the one core of a process, and what its processor can do."""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -9,13 +10,24 @@ import numpy as np
 
 
 @cache
-def core() -> Any:
-    """OpenVINO's core; opened on first use."""
+def openvino() -> Any:
+    """The module `openvino`, imported without its report to its makers.
+
+    Merely importing it (2026.4) forks a process that sends a report by `openvino_telemetry`. It does without that package
+    where it cannot be imported, which is what None in its place says.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
+    return openvino
+
+
+@cache
+def core() -> Any:
+    """OpenVINO's core; opened on first use."""
     # The first conversion of an array in the bindings can lock up if two threads come to it at once (2026.4).
-    _ = openvino.Tensor(np.zeros(1, np.float32)).data
-    return openvino.Core()
+    _ = openvino().Tensor(np.zeros(1, np.float32)).data
+    return openvino().Core()
 
 
 def cpu_has_bf16() -> bool:
