@@ -69,7 +69,17 @@ def draw(result: Comparison, target: Path) -> None:
         If Matplotlib is not installed.
     """
     check_target(target)
-    figure = make_figure(result)
+    save(make_figure(result), target)
+
+
+def save(figure: Figure, target: Path) -> None:
+    """Write a figure to a PNG file.
+
+    Raises
+    ------
+    UsageError
+        If `target` cannot be written.
+    """
     try:
         with atomic(target) as temporary:
             figure.savefig(temporary, format="png", dpi=DPI)

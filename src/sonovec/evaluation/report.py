@@ -11,7 +11,7 @@ from sonovec.errors import UsageError
 from sonovec.evaluation.evaluate import Evaluation, Point
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS
-from sonovec.evaluation.picture import ACCENT, DPI, INK, PALE, check_target
+from sonovec.evaluation.picture import ACCENT, DPI, INK, PALE, check_target, save
 from sonovec.paths import atomic, display
 
 if TYPE_CHECKING:
@@ -119,12 +119,7 @@ def draw(result: Evaluation, target: Path) -> None:
         If Matplotlib is not installed.
     """
     check_target(target)
-    figure = make_figure(result)
-    try:
-        with atomic(target) as temporary:
-            figure.savefig(temporary, format="png", dpi=DPI)
-    except OSError as error:
-        raise UsageError(f"cannot write {display(target)}: {error.strerror or error}") from error
+    save(make_figure(result), target)
 
 
 def make_figure(result: Evaluation) -> Figure:
