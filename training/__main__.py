@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import time
 from pathlib import Path
 
 
@@ -42,7 +41,6 @@ def run(file: Path, data: Path, work: Path, device: str, workers: int) -> Path:
     from training.start import exported
     from training.train import Training
 
-    began = time.monotonic()
     config, target = Config.read(file), exported(work, file.stem)
     target.parent.mkdir(parents=True, exist_ok=True)
     open_corpus(data, work, config.clips)
@@ -53,7 +51,7 @@ def run(file: Path, data: Path, work: Path, device: str, workers: int) -> Path:
         maker.terminate()
     export(training.averaged.encoder, target)
     draw(target.with_name("log.jsonl"), target.with_name("curves.png"))
-    print(f"{file.stem}: {(time.monotonic() - began) / 60:.1f} minutes on {device}, {config.steps} steps")
+    print(f"{file.stem}: {config.steps} steps in {training.seconds / 60:.1f} minutes on {device}")
     return target
 
 
