@@ -84,7 +84,7 @@ def load_model(model_file_path: str = "") -> HearModel:
     --------
     >>> model = load_model()
     >>> model.sample_rate, model.scene_embedding_size, model.timestamp_embedding_size
-    (16000, 192, 192)
+    (44100, 512, 512)
     >>> load_model("logmel?hop=0.5").encoder.window.hop
     8000
     """
@@ -135,9 +135,9 @@ def get_timestamp_embeddings(audio: torch.Tensor, model: HearModel) -> tuple[tor
 
     Examples
     --------
-    >>> embeddings, timestamps = get_timestamp_embeddings(torch.zeros(2, 1600), load_model())
+    >>> embeddings, timestamps = get_timestamp_embeddings(torch.zeros(2, 4410), load_model())
     >>> embeddings.shape, timestamps[0].tolist()
-    (torch.Size([2, 3, 192]), [0.0, 50.0, 100.0])
+    (torch.Size([2, 3, 512]), [0.0, 50.0, 100.0])
     """
     sounds = [_at_rate(sound, model) for sound in _sounds(audio)]
     count = audio.shape[1] * TIMESTAMPS_PER_SECOND // model.sample_rate + 1
@@ -171,8 +171,8 @@ def get_scene_embeddings(audio: torch.Tensor, model: HearModel) -> torch.Tensor:
 
     Examples
     --------
-    >>> get_scene_embeddings(torch.zeros(2, 1600), load_model()).shape
-    torch.Size([2, 192])
+    >>> get_scene_embeddings(torch.zeros(2, 4410), load_model()).shape
+    torch.Size([2, 512])
     """
     sounds = (Waveform(sound, model.sample_rate) for sound in _sounds(audio))
     return _vectors(sounds, model.encoder).to(audio.device)

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from sonovec.cli import main
+from sonovec.models import audioset
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +58,9 @@ def test_a_pipe_gets_tab_separated_lines(sonovec, sounds, library):
     code, out, _ = sonovec("search", sounds / "0.wav", "-l", library)
     lines = [line.split("\t") for line in out.splitlines()]
     assert code == 0 and len(lines) == 5
-    assert lines[0] == ["score", "path", "these seconds", "match these"]
-    assert lines[1] == ["1.000", str(sounds / "0.wav"), "0:00.0-0:01.0", "0:00.0-0:01.0"]
+    assert lines[0] == ["score", "path", "these seconds", "match these", "tags"]
+    assert lines[1][:4] == ["1.000", str(sounds / "0.wav"), "0:00.0-0:01.0", "0:00.0-0:01.0"]
+    assert lines[1][4].startswith(audioset.names())
 
 
 def test_a_filter_a_range_and_a_level(sonovec, sounds, library):

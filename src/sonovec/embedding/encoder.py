@@ -84,8 +84,8 @@ def load(
     ((512,), (5, 512))
     >>> e.times.tolist()
     [[0.0, 2.0], [2.0, 4.0], [4.0, 6.0], [6.0, 8.0], [8.0, 10.0]]
-    >>> e.top_tags()[0][0]
-    '...noise'
+    >>> any("noise" in tag for tag, score in e.top_tags())
+    True
     """
     model = registry.build(name, options, None if weights is None else Path(weights))
     window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))

@@ -59,8 +59,10 @@ def events(embedding: Embedding, threshold: float = 0.2) -> list[Event]:
     >>> import sonovec
     >>> hiss = np.random.default_rng(0).standard_normal(160_000).astype(np.float32) / 10
     >>> heard = events(sonovec.load("default").embed((hiss, 16000)), threshold=0.1)
-    >>> heard[0].start, heard[0].end, heard[0].tag
-    (0.0, 10.0, '...noise')
+    >>> any("noise" in event.tag for event in heard)
+    True
+    >>> heard[0].start, heard[0].end
+    (0.0, 10.0)
     """
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold={threshold} is no score; give one from 0 to 1, such as threshold=0.2")
