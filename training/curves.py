@@ -4,14 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-
-def read(log: Path) -> list[dict[str, Any]]:
-    """Lines of the log; after a run was broken off and resumed, the later line of a step counts."""
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    by_key = {("held_out" in line, "config" in line, "teachers" in line, line.get("step")): line for line in lines}
-    return list(by_key.values())
 
 
 def draw(log: Path, target: Path) -> None:
@@ -19,7 +11,7 @@ def draw(log: Path, target: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    lines = read(log)
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     losses = [line for line in lines if "loss" in line]
     checks = [line for line in lines if "held_out" in line]
     figure = Figure(figsize=(11, 4.5), dpi=130, layout="constrained", facecolor="white")

@@ -135,6 +135,11 @@ class Training:
                 getattr(self, name).load_state_dict(state[name])
             self.step, self.seconds = state["step"], state["seconds"]
             torch.set_rng_state(state["random"].cpu())
+        log = self.folder / "log.jsonl"
+        if log.exists():  # what came after the checkpoint is done, and written, again
+            lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = (line for line in lines if line.endswith("\n") and json.loads(line).get("step", 0) <= self.step)
+            log.write_text("".join(kept) if self.step else "", encoding="utf-8")
 
     def _log(self, line: dict[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:

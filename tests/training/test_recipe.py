@@ -259,11 +259,15 @@ def test_all_of_it_in_small_broken_off_and_resumed(shared_data: Path, tmp_path: 
     first.wait()
     _, left = psutil.wait_procs(makers, timeout=60)
     assert not left, "makers of mixes outlive what they work for"
+    with (work / "smoke" / "log.jsonl").open("a") as log:
+        log.write('{"step": 8, "loss": {}}\n{"ste')
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     lines, more = (
         [json.loads(line) for line in (work / run / "log.jsonl").read_text().splitlines()] for run in ("smoke", "after")
     )
     assert sum("config" in line for line in lines) == 1, "the second run began anew"
+    steps = [line["step"] for line in lines if "loss" in line]
+    assert steps == sorted(set(steps)), "what was done again stands twice"
     losses = [line["loss"] for line in lines if line.get("step") == 12 and "loss" in line]
     assert losses
     assert all(np.isfinite(value) for value in losses[-1].values())
