@@ -63,7 +63,7 @@ class Config:
     check: int = 500
     clips: int = 0
     held_out: int = 1500
-    gaps: float = 0.5
+    gaps: float = 0.0
     agreement: float = 0.0
     loss: dict[str, float] = field(
         default_factory=lambda: {

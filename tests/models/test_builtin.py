@@ -87,10 +87,11 @@ HEARD = {
 
 @pytest.mark.parametrize("folder", HEARD)
 def test_hears_a_dog_rain_and_a_baby(encoder: sonovec.Encoder, shared_data: Path, folder: str) -> None:
-    clips = sorted((shared_data / "esc10" / folder).glob("*.ogg"))[::4]
-    results = list(encoder.embed_many(clips))
-    right = [bool(HEARD[folder] & {name for name, _ in result.top_tags()[:3]}) for result in results]
-    assert np.mean(right) >= 0.8, [result.top_tags()[:3] for result in results]
+    """In three of four clips at least, among the five tags that `sonovec tag` prints of a whole."""
+    clips = sorted((shared_data / "esc10" / folder).glob("*.ogg"))
+    heard = [{name for name, _ in result.top_tags()} for result in encoder.embed_many(clips)]
+    assert len(heard) == 40
+    assert np.mean([bool(HEARD[folder] & names) for names in heard]) >= 0.75, heard
 
 
 def test_hears_speech_over_the_telephone(encoder: sonovec.Encoder, shared_data: Path) -> None:
