@@ -78,20 +78,22 @@ def test_silence_alone_is_marked_and_has_a_vector(encoder: sonovec.Encoder) -> N
     assert np.linalg.norm(e.vector) > 0
 
 
+#: Tags that are right, and the least share of the clips in which one of them is among the first three. Steady noise as loud
+#: as a microphone's makes rain the hardest (its teacher mn04: 0.83).
 HEARD = {
-    "001 - Dog bark": {"Dog", "Bark", "Bow-wow", "Yip", "Domestic animals, pets", "Animal"},
-    "002 - Rain": {"Rain", "Rain on surface", "Raindrop"},
-    "004 - Baby cry": {"Baby cry, infant cry", "Crying, sobbing"},
+    "001 - Dog bark": ({"Dog", "Bark", "Bow-wow", "Yip", "Domestic animals, pets", "Animal"}, 0.8),
+    "002 - Rain": ({"Rain", "Rain on surface", "Raindrop"}, 0.65),
+    "004 - Baby cry": ({"Baby cry, infant cry", "Crying, sobbing"}, 0.8),
 }
 
 
 @pytest.mark.parametrize("folder", HEARD)
 def test_hears_a_dog_rain_and_a_baby(encoder: sonovec.Encoder, shared_data: Path, folder: str) -> None:
-    """In three of four clips at least, among the five tags that `sonovec tag` prints of a whole."""
+    right, least = HEARD[folder]
     clips = sorted((shared_data / "esc10" / folder).glob("*.ogg"))
-    heard = [{name for name, _ in result.top_tags()} for result in encoder.embed_many(clips)]
+    heard = [{name for name, _ in result.top_tags(3)} for result in encoder.embed_many(clips)]
     assert len(heard) == 40
-    assert np.mean([bool(HEARD[folder] & names) for names in heard]) >= 0.75, heard
+    assert np.mean([bool(right & names) for names in heard]) >= least, heard
 
 
 def test_hears_speech_over_the_telephone(encoder: sonovec.Encoder, shared_data: Path) -> None:

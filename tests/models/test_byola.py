@@ -115,7 +115,10 @@ def test_statistics_of_ones_own_data_are_options(folder, encoder):
     assert "shift=-7.0, scale=4.5" in own.passport.front_end
     sound = made.noise(0.95)
     spectrogram = replace(byola.FRONT_END, shift=-7.0, scale=4.5)(sound[None])[0]
-    close(own.embed((sound, RATE)).windows[0], own.network.run([spectrogram])[0])
+    # A number of the spectrogram may differ in its last bit on some processors.
+    np.testing.assert_allclose(
+        own.embed((sound, RATE)).windows[0], own.network.run([spectrogram])[0], atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("std", [0.0, -1.0, float("nan"), float("inf")])
