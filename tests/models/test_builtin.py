@@ -78,8 +78,8 @@ def test_silence_alone_is_marked_and_has_a_vector(encoder: sonovec.Encoder) -> N
     assert np.linalg.norm(e.vector) > 0
 
 
-#: Tags that are right, and the least share of the clips in which one of them is among the first three. Steady noise as loud
-#: as a microphone's makes rain the hardest (its teacher mn04: 0.83).
+#: Tags that are right, and the least share of the clips in which one of them is among the first three. Steady noises are
+#: taken for each other, so rain is the hardest (its teacher mn04: 0.83).
 HEARD = {
     "001 - Dog bark": ({"Dog", "Bark", "Bow-wow", "Yip", "Domestic animals, pets", "Animal"}, 0.8),
     "002 - Rain": ({"Rain", "Rain on surface", "Raindrop"}, 0.65),
