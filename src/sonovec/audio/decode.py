@@ -7,6 +7,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from types import TracebackType
@@ -15,10 +16,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio import headers, magic
-from sonovec.audio.decoder import Decoder, UndecodableError
-from sonovec.audio.ffmpeg import FFmpegDecoder
+from sonovec.audio import headers, magic, ogg
+from sonovec.audio.decoder import ENCRYPTED, Decoder, UndecodableError
+from sonovec.audio.headers import DataChunk
+from sonovec.audio.joined import FFmpegDecoder
 from sonovec.audio.libsndfile import SndfileDecoder
+from sonovec.audio.section import Section, without_tags
 from sonovec.errors import AudioError, UsageError
 from sonovec.paths import display
 
@@ -26,6 +29,8 @@ BLOCK = 65536
 """Frames in a block unless asked otherwise."""
 
 _CHUNK_TOLERANCE = 0.01  # seconds
+
+_BY_FFMPEG = frozenset("mpeg flac matroska mp4 avi asf flv mpeg-ps mpeg-ts amr wavpack ape tta musepack dsf ac3".split())
 
 _OPEN_ERRORS = {
     errno.ENOENT: "no such file; check the path",
@@ -82,8 +87,7 @@ class AudioReader:
         _check_range(name, start, end)
         self._file = _open_regular(path, name)
         try:
-            self._chunk = headers.data_chunk(self._file)
-            self._decoder = _open_decoder(self._file, name)
+            self._chunk, self._decoder = _open_decoder(self._file, name)
         except BaseException:
             self._file.close()
             raise
@@ -97,7 +101,6 @@ class AudioReader:
         self._exhausted = False
         self._compared = False
         self._bad = 0
-        self._claimed, self._tolerance = self._decoder.claimed, self._decoder.tolerance  # not those of a second decoder
         self._notes: list[str] = []
 
     @property
@@ -149,16 +152,8 @@ class AudioReader:
         self.close()
 
     def _go_to_start(self) -> None:
-        self._reached = 0
-        try:
-            if self._first and self._decoder.seek(self._first):
-                self._reached = self._first
-        except UndecodableError as error:
-            self._recover(error)
-        self._discard_to(self._first)
-
-    def _discard_to(self, frame: int) -> None:
-        while self._reached < frame and len(self._read(min(BLOCK, frame - self._reached))):
+        self._reached = self._decoder.seek(self._first) if self._first else 0
+        while self._reached < self._first and len(self._read(min(BLOCK, self._first - self._reached))):
             pass
 
     def _left(self, frames: int) -> int:
@@ -167,35 +162,10 @@ class AudioReader:
     def _read(self, frames: int) -> NDArray[np.float32]:
         if frames <= 0 or self._exhausted:
             return np.empty((0, self.info.channels), dtype=np.float32)
-        try:
-            block = self._decoder.read(frames)
-        except UndecodableError as error:
-            block = (
-                self._decoder.read(frames) if self._recover(error) else np.empty((0, self.info.channels), np.float32)
-            )
+        block = self._decoder.read(frames)
         self._reached += len(block)
         self._exhausted = not len(block)
         return block
-
-    def _recover(self, error: UndecodableError) -> bool:
-        """Let FFmpeg go on where libsndfile gave up, if it can; it decodes more of a damaged file."""
-        where, reached = self._reached / self.info.rate, self._reached
-        self._notes.append(f"libsndfile gave up after {where:.2f} s ({error}); FFmpeg was asked for the rest")
-        try:
-            other = FFmpegDecoder(self._file)
-        except UndecodableError:
-            self._exhausted = True
-            return False
-        if (other.rate, other.channels) != (self.info.rate, self.info.channels):
-            other.close()
-            self._exhausted = True
-            return False
-        self._notes = [*self._decoder.notes, *self._notes]
-        self._decoder.close()
-        self._decoder = other
-        self._reached = 0
-        self._discard_to(reached)
-        return True
 
     def _clean(self, block: NDArray[np.float32]) -> None:
         with np.errstate(all="ignore"):
@@ -225,7 +195,7 @@ class AudioReader:
 
     def _compare_with_header(self, decoded: float) -> None:
         """Note where the header and what decoded, in seconds from the beginning of the file, differ."""
-        claimed, tolerance = self._claimed, self._tolerance
+        claimed, tolerance = self._decoder.claimed, self._decoder.tolerance
         if self._chunk is not None and self._chunk.present:
             # Both decoders believe the size of a file rather than its header, so they do not tell what it claims.
             share = self._chunk.claimed and self._chunk.claimed / self._chunk.present
@@ -304,29 +274,36 @@ def _open_regular(path: str | bytes | os.PathLike[str], name: str) -> FileIO:
     return file
 
 
-def _open_decoder(file: FileIO, name: str) -> Decoder:
+def _open_decoder(file: FileIO, name: str) -> tuple[DataChunk | None, Decoder]:
+    """Choose the decoder of a file, and measure its samples where a header says how many they are."""
     try:
-        head = magic.read_head(file)
+        sound = without_tags(file)
+        head = sound.head()
         if not head:
             raise AudioError(f"{name}: an empty file (0 bytes); copy or download it again")
-        # libmpg123, behind libsndfile, writes to stderr, gives up after a kilobyte of junk, and stops where the first
-        # header says; FFmpeg gives the same samples at the same speed.
-        mpeg = magic.kind(head) == "mpeg" or magic.has_sync(head)
-        if not mpeg:
-            try:
-                return SndfileDecoder(file)
-            except UndecodableError:
-                pass
-        return FFmpegDecoder(file)
+        chunk = headers.data_chunk(sound)
+        return chunk, _decoder_of(sound, head, chunk)
     except UndecodableError as error:
         raise AudioError(f"{name}: {_refusal(head, error)}") from error
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror}); copy it to another disk") from error
 
 
+def _decoder_of(sound: Section, head: bytes, chunk: DataChunk | None) -> Decoder:
+    kind = magic.kind(head) or ("mpeg" if magic.has_sync(head) else None)
+    # What is joined or damaged needs FFmpeg, as libsndfile stops behind the first stream, or loses its place in time.
+    plain = ogg.is_plain_vorbis(sound) if kind == "ogg" else kind not in _BY_FFMPEG
+    if plain and not (chunk and chunk.joined):
+        with suppress(UndecodableError):
+            return SndfileDecoder(sound, chunk)
+    return FFmpegDecoder(sound)
+
+
 def _refusal(head: bytes, error: UndecodableError) -> str:
     """Say why neither decoder took a file, and what to do."""
     reason = str(error)
+    if reason == ENCRYPTED:
+        return "its sound is encrypted; give a file without copy protection"
     if reason.startswith("no audio stream"):
         return f"{reason}; give a file with sound in it"
     known = magic.kind(head)

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
-from io import FileIO
 from typing import NamedTuple
 
 from sonovec.audio import magic
+from sonovec.audio.section import Section
 
-_UNKNOWN_32 = 0xFFFFFFFF
+# Recorders that stream write a size near the largest that the field holds, with a sign or without.
+_STREAMED_32 = 0x7FFF0000
+_WRAP = 1 << 32
+_MOST_CHUNKS = 10_000
 
 
 class DataChunk(NamedTuple):
     """The audio of a file of chunks, in bytes."""
 
+    start: int
+    """Where the samples begin."""
     claimed: int | None
     """What the header says; None where it says that it does not know."""
     present: int
     """What is really there, at most `claimed`."""
-    stray: int
+    stray: int = 0
     """What follows the audio and belongs to no chunk: audio that the header does not count, or junk."""
-
-
-class OggEnding(NamedTuple):
-    """What the last page of an Ogg file says."""
-
-    other_stream: bool
-    """The file ends in another stream than it begins with, as recordings of web radio do."""
-    cut_off: bool
-    """The page is not marked as the last of its stream."""
+    joined: int | None = None
+    """Where the header of another file stands behind this one."""
+    wrapped: bool = False
+    """The size did not fit its field of 32 bits; what is claimed here is the whole."""
 
 
 class _Layout(NamedTuple):
@@ -51,28 +50,27 @@ _LAYOUTS = (
     _Layout(b"RIFF", 12, 4, "<I", 2, False, b"data", 0),
     _Layout(b"RIFX", 12, 4, ">I", 2, False, b"data", 0),
     _Layout(b"RF64", 12, 4, "<I", 2, False, b"data", 0),
+    _Layout(b"BW64", 12, 4, "<I", 2, False, b"data", 0),
     _Layout(b"FORM", 12, 4, ">I", 2, False, b"SSND", 8),
     _Layout(b"caff", 8, 4, ">q", 1, False, b"data", 4),
     _Layout(b"riff", 40, 16, "<Q", 8, True, b"data", 0),
 )
+_BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM")
 
 # Encoders of MPEG audio write the number of frames into the first frame under one of these names.
 _FRAME_COUNTS = (b"Xing", b"Info")
 _MPEG_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_OGG_TAIL = 1 << 17  # two pages of the largest size
-_OGG_PAGE = 18  # bytes of a page header up to the number of its stream
 
 
-def data_chunk(file: FileIO) -> DataChunk | None:
-    """Measure the audio of a WAV, RF64, W64, AIFF, CAF or AU file; None for every other."""
+def data_chunk(file: Section) -> DataChunk | None:
+    """Measure the audio of a WAV, RF64, BW64, W64, AIFF, CAF or AU file; None for every other."""
     file.seek(0)
-    head = file.read(16) or b""
-    size = os.fstat(file.fileno()).st_size
+    head = file.read(16)
     if head[:4] in (b".snd", b"dns."):
-        return _au_chunk(head, size)
+        return _au_chunk(file, head)
     for layout in _LAYOUTS:
         if head.startswith(layout.magic):
-            return _find_data(file, layout, size)
+            return _find_data(file, layout)
     return None
 
 
@@ -99,60 +97,80 @@ def mpeg_seconds(head: bytes) -> float | None:
     return None
 
 
-def ogg_ending(file: FileIO) -> OggEnding | None:
-    """Look at the last page of an Ogg file; None for every other file, and where no page is found."""
-    file.seek(0)
-    first = file.read(_OGG_PAGE) or b""
-    if not first.startswith(b"OggS"):
+def wave_format(head: bytes) -> str | None:
+    """Name the encoding of a WAV file by its numbers; None where there is none.
+
+    Examples
+    --------
+    >>> wave_format(b"RIFF" + bytes(4) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 3, 1, 8000, 16000, 2, 16))
+    'WAV format tag 0x0003, 16 bits'
+    """
+    at = head.find(b"fmt ", 8)
+    if not head.startswith((b"RIFF", b"RF64", b"BW64")) or at < 0 or len(head) < at + 24:
         return None
-    file.seek(max(0, os.fstat(file.fileno()).st_size - _OGG_TAIL))
-    tail = file.read(_OGG_TAIL) or b""
-    page = tail[tail.rfind(b"OggS\x00") :][:_OGG_PAGE]
-    if len(page) < _OGG_PAGE:
-        return None
-    return OggEnding(other_stream=page[14:18] != first[14:18], cut_off=not page[5] & 4)
+    tag, bits = struct.unpack_from("<H12xH", head, at + 8)
+    return f"WAV format tag 0x{tag:04x}, {bits} bits"
 
 
-def _au_chunk(head: bytes, size: int) -> DataChunk | None:
+def _au_chunk(file: Section, head: bytes) -> DataChunk | None:
     if len(head) < 12:
         return None
-    offset, claimed = struct.unpack_from(">II" if head[:4] == b".snd" else "<II", head, 4)
-    return _measure(claimed, max(0, size - offset))
+    start, claimed = struct.unpack_from(">II" if head[:4] == b".snd" else "<II", head, 4)
+    chunk = _measure(start, claimed, max(0, len(file) - start))
+    behind = start + chunk.present
+    if chunk.claimed is None or behind >= len(file):
+        return chunk
+    file.seek(behind)
+    joined = file.read(4) == head[:4]
+    return chunk._replace(joined=behind if joined else None, stray=0 if joined else len(file) - behind)
 
 
-def _find_data(file: FileIO, layout: _Layout, size: int) -> DataChunk | None:
+def _find_data(file: Section, layout: _Layout) -> DataChunk | None:
     """Walk the chunks to the end of the file; what breaks the walk is stray."""
     found: DataChunk | None = None
     large: int | None = None  # RF64 keeps the size of `data` in `ds64`
     header = layout.id_length + struct.calcsize(layout.size)
-    for name, start, length in _chunks(file, layout, size):
-        if found is not None and not _is_name(name):
-            return found._replace(stray=size - start + header)
-        if name == b"ds64" and layout.magic == b"RF64":
+    for name, start, length in _chunks(file, layout):
+        if not _is_name(name):
+            return found and _behind(found, len(file), start - header)
+        if found is not None and name in _BEGINNINGS:
+            return found._replace(joined=start - header)
+        if name == b"ds64":
             file.seek(start + 8)
-            (large,) = struct.unpack("<Q", file.read(8) or bytes(8))
+            (large,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
         elif found is None and name.startswith(layout.data):
-            claimed = large if large is not None and length == _UNKNOWN_32 else length
-            found = _measure(claimed - layout.prefix, size - start - layout.prefix)
+            is_large = large is not None and length in (0, _WRAP - 1)
+            claimed = (large or 0) if is_large else length
+            found = _measure(start + layout.prefix, claimed - layout.prefix, len(file) - start - layout.prefix, is_large)
             if found.claimed is None:  # where the next chunk begins is unknown too
                 break
     return found
 
 
-def _measure(claimed: int, there: int) -> DataChunk:
-    """Compare a claim with the bytes that follow; 0 and all ones stand for sizes that a recorder never filled in."""
-    if claimed <= 0 or claimed == _UNKNOWN_32:
-        return DataChunk(None, there, 0)
-    return DataChunk(claimed, min(claimed, there), 0)
+def _behind(found: DataChunk, size: int, at: int) -> DataChunk:
+    """Judge what follows the audio and is no chunk: the rest of audio whose size did not fit, or stray."""
+    assert found.claimed is not None
+    wraps = (size - found.start - found.claimed) // _WRAP
+    if wraps:
+        whole = found.claimed + wraps * _WRAP
+        return found._replace(claimed=whole, present=whole, wrapped=True)
+    return found._replace(stray=size - at)
 
 
-def _chunks(file: FileIO, layout: _Layout, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Give name, offset of the content and claimed length of each chunk."""
+def _measure(start: int, claimed: int, there: int, is_large: bool = False) -> DataChunk:
+    """Compare a claim with the bytes that follow; 0 and the largest stand for sizes that a recorder never filled in."""
+    if claimed <= 0 or (not is_large and _STREAMED_32 <= claimed < _WRAP and claimed > there):
+        return DataChunk(start, None, there)
+    return DataChunk(start, claimed, min(claimed, there))
+
+
+def _chunks(file: Section, layout: _Layout) -> Iterator[tuple[bytes, int, int]]:
+    """Give name, offset of the content and claimed length of each chunk, as many as a file of sound may have."""
     header = layout.id_length + struct.calcsize(layout.size)
     at = layout.first
-    while at + header <= size:
+    for _ in range(_MOST_CHUNKS):
         file.seek(at)
-        raw = file.read(header) or b""
+        raw = file.read(header)
         if len(raw) < header:
             return
         (length,) = struct.unpack_from(layout.size, raw, layout.id_length)

@@ -10,6 +10,7 @@ from io import FileIO
 from pathlib import Path
 
 from sonovec.audio import magic
+from sonovec.audio.section import without_tags
 from sonovec.paths import display
 
 _ENDINGS = frozenset(
@@ -168,7 +169,7 @@ def _has_ending(path: Path) -> bool:
 
 def _begins_like_audio(path: Path) -> bool:
     with FileIO(path) as file:
-        return magic.kind(magic.read_head(file)) is not None
+        return magic.kind(without_tags(file).head()) is not None
 
 
 def _reason(error: OSError | ValueError) -> str:
