@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio import headers, magic, ogg
+from sonovec.audio.checks import Checks
 from sonovec.audio.decoder import ENCRYPTED, Decoder, UndecodableError
 from sonovec.audio.headers import DataChunk
 from sonovec.audio.joined import FFmpegDecoder
 from sonovec.audio.libsndfile import SndfileDecoder
+from sonovec.audio.limits import RATES, Allowance
 from sonovec.audio.section import Section, without_tags
 from sonovec.errors import AudioError, UsageError
 from sonovec.paths import display
@@ -28,6 +30,7 @@ from sonovec.paths import display
 BLOCK = 65536
 """Frames in a block unless asked otherwise."""
 
+_SEARCHED = 1 << 14  # bytes: two frames of every stream that hides in samples
 _CHUNK_TOLERANCE = 0.01  # seconds
 
 _BY_FFMPEG = frozenset("mpeg flac matroska mp4 avi asf flv mpeg-ps mpeg-ts amr wavpack ape tta musepack dsf ac3".split())
@@ -87,7 +90,9 @@ class AudioReader:
         _check_range(name, start, end)
         self._file = _open_regular(path, name)
         try:
-            self._chunk, self._decoder = _open_decoder(self._file, name)
+            self._allowance = Allowance(name, os.fstat(self._file.fileno()).st_size)
+            with self._allowance.spend():
+                self._chunk, self._decoder = _open_decoder(self._file, name)
         except BaseException:
             self._file.close()
             raise
@@ -100,13 +105,13 @@ class AudioReader:
         self._reached = -1  # frames of the file behind us; -1 before the start was looked for
         self._exhausted = False
         self._compared = False
-        self._bad = 0
+        self._checks = Checks(self.info.channels, rate)
         self._notes: list[str] = []
 
     @property
     def notes(self) -> list[str]:
         """What is worth knowing of the file, a sentence each; complete once the blocks are exhausted."""
-        return [*self._decoder.notes, *self._notes]
+        return [*self._decoder.notes, *self._notes, *self._checks.notes()]
 
     def blocks(self, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
         """Give what is left of the sound, block by block.
@@ -134,7 +139,7 @@ class AudioReader:
             self._go_to_start()
         while len(block := self._read(self._left(frames))):
             self.position += len(block)
-            self._clean(block)
+            self._checks.clean(block)
             yield block
         self._finish()
 
@@ -152,7 +157,8 @@ class AudioReader:
         self.close()
 
     def _go_to_start(self) -> None:
-        self._reached = self._decoder.seek(self._first) if self._first else 0
+        with self._allowance.spend():
+            self._reached = self._decoder.seek(self._first) if self._first else 0
         while self._reached < self._first and len(self._read(min(BLOCK, self._first - self._reached))):
             pass
 
@@ -162,18 +168,11 @@ class AudioReader:
     def _read(self, frames: int) -> NDArray[np.float32]:
         if frames <= 0 or self._exhausted:
             return np.empty((0, self.info.channels), dtype=np.float32)
-        block = self._decoder.read(frames)
+        with self._allowance.spend():
+            block = self._decoder.read(frames)
         self._reached += len(block)
         self._exhausted = not len(block)
         return block
-
-    def _clean(self, block: NDArray[np.float32]) -> None:
-        with np.errstate(all="ignore"):
-            if np.isfinite(block.sum()):  # one pass, no memory; only a suspicion is looked into
-                return
-        bad = ~np.isfinite(block)
-        self._bad += int(np.count_nonzero(bad))
-        block[bad] = 0
 
     def _finish(self) -> None:
         name, rate = self.info.path, self.info.rate
@@ -184,11 +183,8 @@ class AudioReader:
                     "give a smaller start"
                 )
             raise AudioError(f"{name}: no samples decode; export it again, or leave it out")
-        if self._bad == self.position * self.info.channels:
+        if self._checks.all_bad:
             raise AudioError(f"{name}: no sample of it is a number (all NaN or infinite); export it again")
-        if self._bad:
-            self._notes.append(f"{self._bad} sample(s) were NaN or infinite and were set to 0")
-            self._bad = 0
         if self._exhausted and not self._compared:
             self._compared = True
             self._compare_with_header(self._reached / rate)
@@ -282,7 +278,11 @@ def _open_decoder(file: FileIO, name: str) -> tuple[DataChunk | None, Decoder]:
         if not head:
             raise AudioError(f"{name}: an empty file (0 bytes); copy or download it again")
         chunk = headers.data_chunk(sound)
-        return chunk, _decoder_of(sound, head, chunk)
+        decoder = _decoder_of(sound, head, chunk)
+        least, most = RATES
+        if not least <= decoder.rate <= most:
+            raise AudioError(f"{name}: {decoder.rate} samples a second are no sound; export it at 8000 Hz or more")
+        return chunk, decoder
     except UndecodableError as error:
         raise AudioError(f"{name}: {_refusal(head, error)}") from error
     except OSError as error:
@@ -292,11 +292,23 @@ def _open_decoder(file: FileIO, name: str) -> tuple[DataChunk | None, Decoder]:
 def _decoder_of(sound: Section, head: bytes, chunk: DataChunk | None) -> Decoder:
     kind = magic.kind(head) or ("mpeg" if magic.has_sync(head) else None)
     # What is joined or damaged needs FFmpeg, as libsndfile stops behind the first stream, or loses its place in time.
+    if kind == "wav" and chunk is None:  # FFmpeg would look for it for as long as the file is
+        raise UndecodableError("it has no data chunk")
     plain = ogg.is_plain_vorbis(sound) if kind == "ogg" else kind not in _BY_FFMPEG
+    if chunk is not None and magic.may_hide_a_stream(sound.part(chunk.start).read(_SEARCHED)):
+        with suppress(UndecodableError):
+            if not (hidden := FFmpegDecoder(sound)).codec.startswith("pcm_"):
+                return hidden
+            hidden.close()
     if plain and not (chunk and chunk.joined):
         with suppress(UndecodableError):
             return SndfileDecoder(sound, chunk)
-    return FFmpegDecoder(sound)
+    try:
+        return FFmpegDecoder(sound)
+    except UndecodableError:
+        if kind == "mpeg" and magic.is_free_format(head):  # FFmpeg does not know it
+            return SndfileDecoder(sound)
+        raise
 
 
 def _refusal(head: bytes, error: UndecodableError) -> str:

@@ -14,6 +14,9 @@ from sonovec.audio.section import Section
 from sonovec.audio.timeline import Timeline
 
 
+_MOST_REFUSED = 16
+
+
 class FFmpegDecoder:
     """Reads an open file through FFmpeg; see `sonovec.audio.decoder.Decoder`."""
 
@@ -23,6 +26,7 @@ class FFmpegDecoder:
         self._parts = Parts(file)
         self._left = iter(self._parts)
         self._notes: list[str] = []
+        self._refused = 0
         self._gaps = Timeline(longest=longest_gap(file))
         self._given = 0
         self._track = self._first()
@@ -58,7 +62,7 @@ class FFmpegDecoder:
     def _first(self) -> Track:
         """Open the first part that decodes."""
         refused: UndecodableError | None = None
-        for part in self._left:
+        for part in self._following():
             try:
                 return Track(part.source)
             except UndecodableError as error:
@@ -69,7 +73,7 @@ class FFmpegDecoder:
     def _chunks(self) -> Iterator[NDArray[np.float32]]:
         link_given, link_begins = 0, self._track.begins
         yield from self._of_track()
-        for part in self._left:
+        for part in self._following():
             try:
                 track = Track(part.source, like=self._track, base=self._given / self.rate)
             except UndecodableError as error:
@@ -99,6 +103,15 @@ class FFmpegDecoder:
         self._given += frames
         yield from silence(frames, self.channels)
 
+    def _following(self) -> Iterator[Part]:
+        """Give the parts that are left, as long as not too many of them are refused."""
+        for part in self._left:
+            if self._refused > _MOST_REFUSED:
+                self._notes.append(f"more than {_MOST_REFUSED} parts do not decode; what follows was not read")
+                return
+            yield part
+
     def _note_refused(self, part: Part, error: UndecodableError) -> None:
+        self._refused += 1
         size = f", {len(part.source)} bytes," if isinstance(part.source, Section) else ""
         self._notes.append(f"a part of the file{size} does not decode ({error})")

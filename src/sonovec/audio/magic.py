@@ -101,3 +101,34 @@ def _is_mpeg_frame(head: bytes) -> bool:
         return head[1] & 0xF0 == 0xF0 and head[2] >> 2 & 15 < 13
     # Layer I is left out: nobody has such files, and UTF-16 text begins like one.
     return version != 1 and layer != 3 and head[2] >> 4 != 15 and head[2] >> 2 & 3 != 3
+
+
+def is_free_format(head: bytes) -> bool:
+    """Say whether `head` begins MPEG audio of a bit rate that no table has, which its frames do not tell.
+
+    Examples
+    --------
+    >>> is_free_format(bytes.fromhex("fffb0000")), is_free_format(bytes.fromhex("fffb9000"))
+    (True, False)
+    """
+    return _is_mpeg_frame(head) and head[1] >> 1 & 3 != 0 and head[2] >> 4 == 0
+
+
+# How the frames begin that players pass on to an amplifier in place of samples: DTS of 16 and 14 bits, and IEC 61937, which
+# wraps AC-3 and others; each in both orders of bytes.
+_HIDDEN = tuple(
+    mark
+    for words in ("7ffe8001", "1fffe800", "f8724e1f")
+    for mark in (bytes.fromhex(words), bytes.fromhex(words[2:4] + words[:2] + words[6:] + words[4:6]))
+)
+
+
+def may_hide_a_stream(samples: bytes) -> bool:
+    r"""Say whether samples of 16 bits have a mark among them of a compressed stream that is stored as if it were sound.
+
+    Examples
+    --------
+    >>> may_hide_a_stream(bytes(100) + b"\xfe\x7f\x01\x80"), may_hide_a_stream(bytes(200))
+    (True, False)
+    """
+    return any(mark in samples for mark in _HIDDEN)

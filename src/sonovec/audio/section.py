@@ -10,6 +10,9 @@ from io import FileIO
 from sonovec.audio import magic
 
 
+_MOST_TAGS = 4
+
+
 class Section(io.RawIOBase):
     """The bytes `start` to `end` of an open file; several may read from one file in turn.
 
@@ -104,12 +107,12 @@ def without_tags(file: FileIO) -> Section:
     """
     whole = Section(file)
     inner = whole
-    while skip := magic.id3_length(inner.head()):
-        inner = inner.part(skip)
+    for _ in range(_MOST_TAGS):
+        inner = inner.part(magic.id3_length(inner.head()))
     if not magic.kind(inner.head()):
         inner = whole
-    while length := _tag_behind(inner):
-        inner = inner.part(0, len(inner) - length)
+    for _ in range(_MOST_TAGS):
+        inner = inner.part(0, len(inner) - _tag_behind(inner))
     return inner
 
 
