@@ -84,7 +84,7 @@ class Checks:
 
     def _end_second(self) -> None:
         end = self._frames / self._rate
-        start = (self._frames - 1) // self._rate
+        start = float((self._frames - 1) // self._rate)
         if len(self._bad) > 1 and cancels(*self._second):
             if self._cancelled and self._cancelled[-1][1] == start:
                 start = self._cancelled.pop()[0]
@@ -118,7 +118,9 @@ class Checks:
             return []
         spans = ", ".join(f"from {start:.2f} to {end:.2f} s" for start, end in self._cancelled[:LISTED])
         more = f" and at {len(self._cancelled) - LISTED} more places" if len(self._cancelled) > LISTED else ""
-        return [f"the channels cancel each other out {spans}{more} (one is inverted); mixed to one, the first is taken there"]
+        return [
+            f"the channels cancel each other out {spans}{more} (one is inverted); mixed to one, the first is taken there"
+        ]
 
     def _of_long_sounds(self) -> list[str]:
         notes = []

@@ -33,7 +33,24 @@ BLOCK = 65536
 _SEARCHED = 1 << 14  # bytes: two frames of every stream that hides in samples
 _CHUNK_TOLERANCE = 0.01  # seconds
 
-_BY_FFMPEG = frozenset("mpeg flac matroska mp4 avi asf flv mpeg-ps mpeg-ts amr wavpack ape tta musepack dsf ac3".split())
+_BY_FFMPEG = {
+    "mpeg",
+    "flac",
+    "matroska",
+    "mp4",
+    "avi",
+    "asf",
+    "flv",
+    "mpeg-ps",
+    "mpeg-ts",
+    "amr",
+    "wavpack",
+    "ape",
+    "tta",
+    "musepack",
+    "dsf",
+    "ac3",
+}
 
 _OPEN_ERRORS = {
     errno.ENOENT: "no such file; check the path",
@@ -294,6 +311,8 @@ def _decoder_of(sound: Section, head: bytes, chunk: DataChunk | None) -> Decoder
     # What is joined or damaged needs FFmpeg, as libsndfile stops behind the first stream, or loses its place in time.
     if kind == "wav" and chunk is None:  # FFmpeg would look for it for as long as the file is
         raise UndecodableError("it has no data chunk")
+    if chunk is not None and not chunk.present:
+        raise UndecodableError("no samples")
     plain = ogg.is_plain_vorbis(sound) if kind == "ogg" else kind not in _BY_FFMPEG
     if chunk is not None and magic.may_hide_a_stream(sound.part(chunk.start).read(_SEARCHED)):
         with suppress(UndecodableError):

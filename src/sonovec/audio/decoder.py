@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-
 ENCRYPTED = "encrypted"
 """The reason why a decoder cannot begin that no copy or export mends."""
 

@@ -75,6 +75,10 @@ class Track:
     """
 
     def __init__(self, source: Section | Run, like: Track | None = None, base: float = 0.0) -> None:
+        self.rate: int
+        self.channels: int
+        self._layout: Any
+        self._decoded: Iterator[_Piece]
         self._notes: list[str] = []
         self._source = source
         self._damaged = 0

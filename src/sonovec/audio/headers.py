@@ -13,6 +13,18 @@ from sonovec.audio.section import Section
 _STREAMED_32 = 0x7FFF0000
 _WRAP = 1 << 32
 _MOST_CHUNKS = 10_000
+_EXTENSIBLE = 0xFFFE
+# By format tag and bits.
+_SUBTYPES = {
+    (1, 8): "PCM_U8",
+    (1, 16): "PCM_16",
+    (1, 24): "PCM_24",
+    (1, 32): "PCM_32",
+    (3, 32): "FLOAT",
+    (3, 64): "DOUBLE",
+    (6, 8): "ALAW",
+    (7, 8): "ULAW",
+}
 
 
 class DataChunk(NamedTuple):
@@ -28,8 +40,17 @@ class DataChunk(NamedTuple):
     """What follows the audio and belongs to no chunk: audio that the header does not count, or junk."""
     joined: int | None = None
     """Where the header of another file stands behind this one."""
-    wrapped: bool = False
-    """The size did not fit its field of 32 bits; what is claimed here is the whole."""
+    encoding: Encoding | None = None
+    """How the samples are encoded, where readers who believe the header would stop early."""
+
+
+class Encoding(NamedTuple):
+    """What is needed to read samples without a header, in libsndfile's words."""
+
+    subtype: str
+    endian: str
+    channels: int
+    samplerate: int
 
 
 class _Layout(NamedTuple):
@@ -128,38 +149,60 @@ def _au_chunk(file: Section, head: bytes) -> DataChunk | None:
 def _find_data(file: Section, layout: _Layout) -> DataChunk | None:
     """Walk the chunks to the end of the file; what breaks the walk is stray."""
     found: DataChunk | None = None
+    encoding: Encoding | None = None
     large: int | None = None  # RF64 keeps the size of `data` in `ds64`
     header = layout.id_length + struct.calcsize(layout.size)
     for name, start, length in _chunks(file, layout):
         if not _is_name(name):
-            return found and _behind(found, len(file), start - header)
+            return found and _behind(found, len(file), start - header, encoding)
         if found is not None and name in _BEGINNINGS:
             return found._replace(joined=start - header)
         if name == b"ds64":
             file.seek(start + 8)
             (large,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
+        elif name == b"fmt ":
+            file.seek(start)
+            encoding = _encoding(file.read(40), layout)
         elif found is None and name.startswith(layout.data):
             is_large = large is not None and length in (0, _WRAP - 1)
             claimed = (large or 0) if is_large else length
-            found = _measure(start + layout.prefix, claimed - layout.prefix, len(file) - start - layout.prefix, is_large)
+            found = _measure(
+                start + layout.prefix, claimed - layout.prefix, len(file) - start - layout.prefix, is_large
+            )
+            if length == 0 and not is_large and _is_chunk(file, start, layout):
+                return found._replace(claimed=0, present=0)
             if found.claimed is None:  # where the next chunk begins is unknown too
-                break
+                return found._replace(encoding=encoding)
+            if is_large:
+                return found
     return found
 
 
-def _behind(found: DataChunk, size: int, at: int) -> DataChunk:
-    """Judge what follows the audio and is no chunk: the rest of audio whose size did not fit, or stray."""
+def _behind(found: DataChunk, size: int, at: int, encoding: Encoding | None) -> DataChunk:
+    """Judge what follows the audio and is no chunk: the rest of audio whose size did not fit its field, or stray."""
     assert found.claimed is not None
     wraps = (size - found.start - found.claimed) // _WRAP
-    if wraps:
+    if wraps and encoding:
         whole = found.claimed + wraps * _WRAP
-        return found._replace(claimed=whole, present=whole, wrapped=True)
+        return found._replace(claimed=whole, present=whole, encoding=encoding)
     return found._replace(stray=size - at)
+
+
+def _encoding(content: bytes, layout: _Layout) -> Encoding | None:
+    """Read the chunk that says how the samples of a WAV file are encoded; None where they are compressed."""
+    if len(content) < 16 or layout.size not in ("<I", ">I"):
+        return None
+    tag, channels, rate, bits = struct.unpack_from(f"{layout.size[0]}HHI6xH", content)
+    if tag == _EXTENSIBLE and len(content) >= 26:
+        (tag,) = struct.unpack_from(f"{layout.size[0]}H", content, 24)
+    subtype = _SUBTYPES.get((tag, bits))
+    return None if subtype is None else Encoding(subtype, "LITTLE" if layout.size[0] == "<" else "BIG", channels, rate)
 
 
 def _measure(start: int, claimed: int, there: int, is_large: bool = False) -> DataChunk:
     """Compare a claim with the bytes that follow; 0 and the largest stand for sizes that a recorder never filled in."""
-    if claimed <= 0 or (not is_large and _STREAMED_32 <= claimed < _WRAP and claimed > there):
+    streamed = not is_large and _STREAMED_32 <= claimed < _WRAP
+    if claimed <= 0 or (streamed and (claimed > there or claimed >= _WRAP - 2)):
         return DataChunk(start, None, there)
     return DataChunk(start, claimed, min(claimed, there))
 
@@ -179,6 +222,14 @@ def _chunks(file: Section, layout: _Layout) -> Iterator[tuple[bytes, int, int]]:
         if length < 0:  # up to the end of the file
             return
         at += header + length + -length % layout.align
+
+
+def _is_chunk(file: Section, at: int, layout: _Layout) -> bool:
+    """Say whether a chunk stands at a place, by its name and its length."""
+    file.seek(at)
+    raw = file.read(layout.id_length + struct.calcsize(layout.size))
+    name, length = raw[: layout.id_length], raw[layout.id_length :]
+    return bool(length) and _is_name(name) and struct.unpack(layout.size, length)[0] <= len(file) - at
 
 
 def _is_name(name: bytes) -> bool:

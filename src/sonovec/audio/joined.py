@@ -13,7 +13,6 @@ from sonovec.audio.parts import Part, Parts
 from sonovec.audio.section import Section
 from sonovec.audio.timeline import Timeline
 
-
 _MOST_REFUSED = 16
 
 

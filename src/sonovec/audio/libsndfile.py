@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.decoder import UndecodableError
-from sonovec.audio.headers import DataChunk
+from sonovec.audio.headers import DataChunk, Encoding
 from sonovec.audio.section import Section
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class SndfileDecoder:
 
     def __init__(self, file: Section, chunk: DataChunk | None = None) -> None:
         self.notes: list[str] = []
-        self._sound = _open(file)
-        if chunk is not None and chunk.wrapped:
-            self._sound = _open_raw(file, chunk, self._sound)
+        self._sound = _open_raw(file, chunk, chunk.encoding) if chunk and chunk.encoding else _open(file)
         self.codec = str(self._sound.subtype)
         self.rate = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)
@@ -82,12 +80,9 @@ def _open(file: Section) -> soundfile.SoundFile:
     return sound
 
 
-def _open_raw(file: Section, chunk: DataChunk, sound: soundfile.SoundFile) -> soundfile.SoundFile:
+def _open_raw(file: Section, chunk: DataChunk, encoding: Encoding) -> soundfile.SoundFile:
     """Open the samples of a file alone, whose header would have them end too early."""
-    fields = {name: getattr(sound, name) for name in ("samplerate", "channels", "subtype")}
-    sound.close()
-    endian = "BIG" if file.head().startswith((b"RIFX", b"FORM")) else "LITTLE"
-    return _sound_file(file.part(chunk.start, chunk.start + chunk.present), format="RAW", endian=endian, **fields)
+    return _sound_file(file.part(chunk.start, chunk.start + chunk.present), format="RAW", **encoding._asdict())
 
 
 def _sound_file(file: Section, **fields: Any) -> soundfile.SoundFile:

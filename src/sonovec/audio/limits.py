@@ -36,7 +36,7 @@ def memory_for(size: int) -> int:
 def too_slow(name: str, size: int) -> AudioError:
     """Say that a file took too long."""
     return AudioError(
-        f"{name}: its {size} bytes took more than {seconds_for(size):.0f} s to decode, which no sound file of that size needs; "
+        f"{name}: its {size} bytes took over {seconds_for(size):.0f} s to decode, more than any sound of that size needs; "
         "leave it out, or export it again"
     )
 

@@ -2,7 +2,7 @@
 
 A file may hold several streams, one behind another (a "link" each, as recordings of web radio do), with equal, other or
 returning numbers. Libraries read the first, or lose their place where pages are missing. Here a link is cut into runs of
-pages without a loss; each run is given to the decoder as a file of its own, behind the link's headers. RFC 3533 is the format.
+pages without a loss; each run is given to the decoder as a file of its own, behind the link's headers. See RFC 3533.
 """
 
 from __future__ import annotations

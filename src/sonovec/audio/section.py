@@ -9,7 +9,6 @@ from io import FileIO
 
 from sonovec.audio import magic
 
-
 _MOST_TAGS = 4
 
 

@@ -15,7 +15,6 @@ from sonovec.audio.mix import mix_or_first
 from sonovec.audio.resample import Resampler
 from sonovec.audio.waveform import Waveform
 
-
 #: Bounds of a block, so that its memory is bounded whatever the rate and the number of channels.
 MOST_SECONDS, MOST_SAMPLES = 16, 1 << 23
 
