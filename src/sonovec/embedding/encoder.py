@@ -290,10 +290,15 @@ class Encoder:
         )
 
 
-def source_of(sound: Sound, start: float = 0.0, end: float | None = None) -> Source:
-    """What the pipeline reads, for all that can be embedded."""
+def check_range(start: float, end: float | None) -> None:
+    """Refuse what is no range of seconds."""
     if start < 0 or (end is not None and end <= start):
         raise UsageError(f"start={start}, end={end} is no range of seconds; give 0 <= start < end")
+
+
+def source_of(sound: Sound, start: float = 0.0, end: float | None = None) -> Source:
+    """What the pipeline reads, for all that can be embedded."""
+    check_range(start, end)
     if isinstance(sound, tuple):
         samples, rate = sound
         sound = Waveform(_mono(np.asarray(samples)), rate)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
-from sonovec.embedding.encoder import Encoder, Sound, load
+from sonovec.embedding.encoder import Encoder, Sound, check_range, load
 from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooling import pool
 from sonovec.errors import AudioError, LibraryError, PassportError, UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Compare, Filter, parse
@@ -23,8 +24,8 @@ from sonovec.library.ingest import Ingest, Progress, Report
 from sonovec.library.ledger import Ledger
 from sonovec.library.lock import Lock
 from sonovec.library.metadata import Metadata, read_metadata
-from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Track
-from sonovec.library.search import Hit, Query, TextSearch, search, search_tags
+from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
+from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, sound_in
 from sonovec.library.store import Location, Store, open_store, parse_location
 from sonovec.models import registry
 from sonovec.paths import absolute, data_dir, display
@@ -294,6 +295,8 @@ class Library:
 
     def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
         if isinstance(query, np.ndarray):
+            if start or end is not None:
+                raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
             return self._vector_query(query)
         if not isinstance(query, Waveform | tuple):
             stored = self._stored_query(_absolute(query), os.fspath(query), start, end)
@@ -320,15 +323,26 @@ class Library:
         content = self._content_of(path, exists) or (None if exists else text)
         if content is None:
             return None
+        track = self._store.get([content], vectors=True).get(content)
         segments = self._store.segments([content]).get(content)
-        if not segments and not exists:
+        if track is None or not segments:
+            if exists:
+                return None
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
-        if not segments:
-            return None
-        asked = [s for s in segments if s.end > start and (end is None or s.start < end)]
+        if not start and end is None:
+            return Query.of_segments(segments, track.vector)
+        return self._part_of(path, segments, start, end)
+
+    def _part_of(self, path: Path, segments: list[Segment], start: float, end: float | None) -> Query:
+        """Some seconds of a file that is gone, as well as its segments know them."""
+        check_range(start, end)
+        config = self._require_config()
+        asked = [n for n, s in enumerate(segments) if s.end > start and (end is None or s.start < end)]
         if not asked:
             raise AudioError(f"{display(path)}: no sound from {start} to {end} s; it ends at {segments[-1].end:.2f} s")
-        return Query.of_segments(asked)
+        chosen = [segments[n] for n in asked]
+        weights = sound_in(segments, Passport.from_json(config.passport), config.segment_seconds)[asked]
+        return Query.of_segments(chosen, pool(np.stack([part.vector for part in chosen]), weights))
 
     def _content_of(self, path: Path, exists: bool) -> str | None:
         """Id of the track that a path holds, by this machine's ledger or else by the store."""

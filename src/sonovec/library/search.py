@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.pooling import pool
+from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Filter
 from sonovec.library.records import Segment, Track, Value
-from sonovec.library.store import Store
+from sonovec.library.store import TINY, Store
 
 LEVELS = ("track", "segment")
+
+#: Scores are told to this many decimals, which float32 holds, and what stores compute differs by less than `ROUNDING`.
+DECIMALS, ROUNDING = 6, 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +43,36 @@ class Query:
         return cls(embedding.vector, np.stack([part.vector for part in parts]), times)
 
     @classmethod
-    def of_segments(cls, segments: list[Segment]) -> Query:
-        """A query of parts that are pooled already; its vector is their mean, weighted by length and coverage."""
+    def of_segments(cls, segments: Sequence[Segment], vector: NDArray[np.float32]) -> Query:
+        """A query of what is stored of a track: some of its segments, and the clip vector of all their windows."""
         parts = np.stack([segment.vector for segment in segments])
-        weights = np.array([(segment.end - segment.start) * segment.coverage for segment in segments], np.float32)
         times = np.array([(segment.start, segment.end) for segment in segments])
-        return cls(pool(parts, weights), parts, times)
+        return cls(vector, parts, times)
+
+
+def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: float) -> NDArray[np.float64]:
+    """How much sound each segment of a track holds: the sum of its windows' coverage.
+
+    By these weights the mean of the segments is the mean of all windows, which is the clip vector.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        All of the track, in order.
+    passport : Passport
+        How the library's sounds are cut into windows.
+    segment_seconds : float
+        Of the library.
+
+    Returns
+    -------
+    array, shape (n_segments,)
+    """
+    window = WindowSpec(passport.window, passport.hop, passport.tail)  # type: ignore[arg-type]  # a passport's is one
+    n_windows = window.count(round(segments[-1].end * passport.rate))
+    bounds = segment_bounds(n_windows, windows_per_segment(segment_seconds, passport.hop / passport.rate))
+    pairs = zip(segments, bounds, strict=True)
+    return np.array([(last - first) * segment.coverage for segment, (first, last) in pairs])
 
 
 @dataclass(frozen=True)
@@ -148,43 +179,84 @@ def search(store: Store, query: Query, limit: int, where: Filter | None, level: 
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
     _check_limit(limit)
-    ranked = _by_track(store, query, limit, where) if level == "track" else _by_segment(store, query, limit, where)
-    tracks = store.get(ranked)
+    whole = level == "track"
+    ids = _by_track(store, query, limit, where) if whole else _by_segment(store, query, limit, where)
+    tracks = store.get(ids, vectors=whole)
     segments = store.segments(tracks)
     # A track can be removed by another process between the search and this look.
-    hits = [_hit(tracks[id], ranked[id], query, segments[id]) for id in ranked if id in tracks and segments.get(id)]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.path))
+    hits = [_hit(tracks[id], segments[id], query, whole) for id in ids if id in tracks and segments.get(id)]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.path))[:limit]
 
 
-def _by_track(store: Store, query: Query, limit: int, where: Filter | None) -> dict[str, float]:
-    return dict(store.search_tracks(query.vector[None], limit, where)[0])
+#: Asks for the nearest of some of the query's vectors, given as a mask: how many for each, and tracks to leave out.
+#: Gives a list of (track id, score) for each, best first; one that is shorter than asked holds all that there are.
+_Nearest = Callable[[NDArray[np.bool_], int, list[str]], list[list[tuple[str, float]]]]
 
 
-def _by_segment(store: Store, query: Query, limit: int, where: Filter | None) -> dict[str, float]:
-    """Best score of any pair of parts for each track; asks for more segments until enough tracks are among them."""
-    allowed = None if where is None else [track.id for track in store.tracks(where)]
-    total = store.count()[1]
+def _by_track(store: Store, query: Query, limit: int, where: Filter | None) -> list[str]:
+    def nearest(open: NDArray[np.bool_], asked: int, without: list[str]) -> list[list[tuple[str, float]]]:
+        return store.search_tracks(query.vector[None], asked, where)
+
+    return _candidates(nearest, 1, limit)
+
+
+def _by_segment(store: Store, query: Query, limit: int, where: Filter | None) -> list[str]:
+    allowed = None if where is None else store.ids(where)
+
+    def nearest(open: NDArray[np.bool_], asked: int, without: list[str]) -> list[list[tuple[str, float]]]:
+        found = store.search_segments(query.parts[open], asked, allowed, without)
+        return [[(id, score) for id, _, score in matches] for matches in found]
+
+    return _candidates(nearest, len(query.parts), limit)
+
+
+def _candidates(nearest: _Nearest, n_vectors: int, limit: int) -> list[str]:
+    """Tracks that hold the `limit` best by the best score that any of the query's vectors has in them.
+
+    A list that was cut off says how much what lies behind its end can score at most. So it is asked on for as long as that
+    could still be a hit, and tracks whose best score is known leave their place in it to others: one long track cannot
+    crowd them out.
+    """
+    best: dict[str, float] = {}
+    ends = np.full(n_vectors, np.inf)
     asked = 4 * limit
     while True:
-        best: dict[str, float] = {}
-        for matches in store.search_segments(query.parts, min(asked, total), allowed) if total else []:
-            for id, _, score in matches:
+        least = _least(best, limit)
+        open = ends > least
+        if not open.any():
+            return [id for id, score in best.items() if score >= least]
+        known = [id for id, score in best.items() if score >= ends.max()]
+        for row, found in zip(np.flatnonzero(open), nearest(open, asked, known), strict=True):
+            ends[row] = found[-1][1] if len(found) == asked else -np.inf
+            for id, score in found:
                 best[id] = max(score, best.get(id, -1.0))
-        if len(best) >= limit or asked >= total:
-            return dict(sorted(best.items(), key=lambda item: -item[1])[:limit])
-        asked *= 4
+        asked *= 2
 
 
-def _hit(track: Track, score: float, query: Query, segments: list[Segment]) -> Hit:
-    similarity = _unit(query.parts) @ _unit(np.stack([segment.vector for segment in segments])).T
-    i, j = np.unravel_index(int(similarity.argmax()), similarity.shape)
+def _least(best: Mapping[str, float], limit: int) -> float:
+    """What a hit scores at least, given the best score of some tracks; tracks that score alike are all looked at."""
+    if len(best) < limit:
+        return -math.inf
+    score = heapq.nlargest(limit, best.values())[-1]
+    # Of tracks that have nothing in common with the query there may be very many, and any will do.
+    return score - ROUNDING if score else score
+
+
+def _hit(track: Track, segments: list[Segment], query: Query, whole: bool) -> Hit:
+    pairs = _cosines(query.parts, np.stack([segment.vector for segment in segments]))
+    i, j = np.unravel_index(int(pairs.argmax()), pairs.shape)
+    score = _cosines(query.vector[None], track.vector[None])[0, 0] if whole else pairs[i, j]
     query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
     fields = {name: value for name, value in track.fields.items() if name != "path"}
-    return Hit(
-        track.id, str(track.fields["path"]), score, query_start, query_end, segments[j].start, segments[j].end, fields
-    )
+    return Hit(track.id, track.path, float(score), query_start, query_end, segments[j].start, segments[j].end, fields)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms == 0, 1, norms), np.float32)
+def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Cosine similarity of each row of one with each of the other, so rounded that equal vectors score 1 and tie."""
+    return np.round(np.clip(_unit(a) @ _unit(b).T, -1, 1), DECIMALS) + 0.0  # and no negative zero
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    rows = vectors.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library.filters import KEYWORDS, MAX_INT, And, Compare, Filter, In, all_of, any_of
+from sonovec.library.filters import KEYWORDS, MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
 from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Segment, Track, Value
 
 if TYPE_CHECKING:
@@ -219,8 +219,8 @@ SEGMENT_FIELDS: Mapping[str, type] = {
     ZERO: bool,
 }
 
-#: Squares of numbers below this vanish in float32.
-_TINY = 1e-15
+#: A vector whose norm is below this counts as zero: squares of such numbers vanish in float32.
+TINY = 1e-15
 
 
 def decode_config(text: str | bytes, location: Location) -> LibraryConfig:
@@ -359,7 +359,7 @@ class Store:
             norm = float(np.linalg.norm(vector))
         if not math.isfinite(norm):
             raise UsageError(f"track {id}: a vector that is not finite; leave the track out")
-        return {"id": id, "vector": vector, ZERO: norm < _TINY}
+        return {"id": id, "vector": vector, ZERO: norm < TINY}
 
     def _part(self, id: str, segment: Segment) -> Row:
         return {
@@ -427,6 +427,10 @@ class Store:
         for row in self._backend.tracks().rows(where, columns, limit, offset):
             yield Track(row["id"], row.get("vector", nothing), {name: row.get(name) for name in fields})
 
+    def ids(self, filter: Filter | None = None) -> list[str]:
+        """Ids of all tracks, or of those that match."""
+        return [row["id"] for row in self._backend.tracks().rows(filter, ["id"])]
+
     def segments(self, ids: Iterable[str]) -> dict[str, list[Segment]]:
         """Segments of tracks, by track and in the order of their `index`."""
         found: dict[str, list[Segment]] = {}
@@ -463,23 +467,38 @@ class Store:
         return [[(row["id"], score) for row, score in hits] for hits in found]
 
     def search_segments(
-        self, vectors: NDArray[np.float32], limit: int, track_ids: Iterable[str] | None = None
+        self,
+        vectors: NDArray[np.float32],
+        limit: int,
+        track_ids: Iterable[str] | None = None,
+        without: Iterable[str] = (),
     ) -> list[list[tuple[str, int, float]]]:
         """Find the segments nearest to each vector, of all tracks or of those in `track_ids`.
+
+        Parameters
+        ----------
+        vectors : float32 (q, dim)
+        limit : int
+            A list that is shorter holds all segments that there are.
+        track_ids, without : iterable of str, optional
+            Only segments of these tracks, and none of those.
 
         Returns
         -------
         list of list of (track id, segment index, score)
             One list for each vector, best first.
         """
-        conditions = [None] if track_ids is None else [In("track", tuple(batch)) for batch in _batches(track_ids)]
+        skipped = dict.fromkeys(without)
+        allowed = None if track_ids is None else [id for id in track_ids if id not in skipped]
         found: list[list[Hit]] = [[] for _ in vectors]
-        for where in conditions:
+        for where in _of_tracks(allowed, tuple(skipped)):
             more = self._search(self._backend.segments(), vectors, limit, where, ["id", "track", "index"])
             found = [_best(a + b, limit) for a, b in zip(found, more, strict=True)]
         # A write that was killed leaves segments without their track, until it is repeated.
-        known = self.existing({row["track"] for hits in found for row, _ in hits})
-        return [[(row["track"], row["index"], score) for row, score in hits if row["track"] in known] for hits in found]
+        tracks = {row["track"] for hits in found for row, _ in hits}
+        if orphans := tracks - self.existing(tracks):
+            return self.search_segments(vectors, limit, allowed, {*skipped, *orphans})
+        return [[(row["track"], row["index"], score) for row, score in hits] for hits in found]
 
     def _search(
         self, table: Table, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
@@ -493,7 +512,7 @@ class Store:
         if limit < 1:
             raise UsageError(f"limit={limit} finds nothing; give 1 or more")
         norms = np.linalg.norm(vectors, axis=1)
-        directed = norms >= _TINY
+        directed = norms >= TINY
         units = (vectors[directed] / norms[directed, None]).astype(np.float32)
         found = iter(table.search(units, limit, where, columns) if len(units) else [])
         hits = [
@@ -548,6 +567,13 @@ def _beyond(counts: Mapping[str, int]) -> Filter:
     """Segments that tracks had before and have no more, given how many each has now."""
     groups = groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__)
     return any_of([And((In("track", tuple(ids)), Compare("index", ">=", count))) for count, ids in groups])
+
+
+def _of_tracks(ids: Sequence[str] | None, without: tuple[str, ...]) -> list[Filter | None]:
+    """Conditions on segments, of which each meets one at most: of some tracks, or of all but some."""
+    if ids is not None:
+        return [In("track", tuple(batch)) for batch in _batches(ids)]
+    return [Not(In("track", without)) if without else None]
 
 
 def _best(hits: list[Hit], limit: int) -> list[Hit]:
