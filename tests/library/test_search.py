@@ -110,7 +110,7 @@ def test_search_is_brute_force_over_all_pairs(emptied, tracks, parts, limit, yea
         check(emptied, tracks, parts, limit, level, year)
 
 
-@pytest.mark.parametrize("limit", [1, 3, 10, 60, 1000])
+@pytest.mark.parametrize("limit", [1, 3, 10, 60, 1000, 2**70])
 def test_long_tracks_do_not_crowd_out_others(emptied, limit):
     """Two recordings of hours fill the list of one part of the query; what is near to it comes after them."""
     rng = np.random.default_rng(0)

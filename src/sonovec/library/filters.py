@@ -149,6 +149,31 @@ class Or(Filter):
         return any(part.matches(row) for part in self.parts)
 
 
+def normal(condition: Filter) -> Filter:
+    """The same condition in the form that stores compile: `Not` stands before leaves alone, and no kind within its own.
+
+    The stores' own parsers and planners do not get through what people nest, such as forty times ``not``.
+
+    Examples
+    --------
+    >>> normal(Not(Or((Not(IsNull("year")), Not(And((IsNull("title"), IsNull("genre"))))))))
+    And(parts=(IsNull(field='year'), IsNull(field='title'), IsNull(field='genre')))
+    """
+    return _normal(condition, True)
+
+
+def _normal(condition: Filter, positive: bool) -> Filter:
+    match condition:
+        case Not(part):
+            return _normal(part, not positive)
+        case And(parts) | Or(parts):
+            kind = And if isinstance(condition, And) == positive else Or
+            made = [_normal(part, positive) for part in parts]
+            flat = tuple(inner for part in made for inner in (part.parts if isinstance(part, kind) else (part,)))
+            return kind(flat) if len(flat) > 1 else flat[0]
+    return condition if positive else Not(condition)
+
+
 def has(field: str, name: str) -> Filter:
     """Whether a list such as ``Dog 0.934; Bark 0.810``, best first, has an item of just that name.
 

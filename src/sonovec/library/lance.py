@@ -7,10 +7,11 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
-from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith
+from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, normal
 from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig
 from sonovec.library.store import SEGMENT_FIELDS, ZERO, Hit, Location, Row, decode_config
 from sonovec.paths import atomic
@@ -259,25 +260,49 @@ def to_sql(condition: Filter) -> str:
     Examples
     --------
     >>> to_sql(Compare("artist", "=", "O'Brien"))
-    "coalesce((`artist` = 'O''Brien'), false)"
+    "coalesce(`artist` = 'O''Brien', false)"
+    >>> to_sql(And((IsNull("year"), Or((IsNull("artist"), Not(Or((IsNull("title"), IsNull("genre")))))))))
+    '(NOT `title` IS NULL AND NOT `genre` IS NULL OR `artist` IS NULL) AND `year` IS NULL'
     """
+    return _compile(normal(condition))[0]
+
+
+def _compile(condition: Filter) -> tuple[str, int]:
+    """SQL of a normal form, and how many levels down Lance's parser goes for it."""
+    match condition:
+        case Or(parts):
+            return _join(" OR ", map(_compile, parts))
+        case And(parts):
+            return _join(" AND ", map(_factor, parts))
+        case Not(part):
+            return f"NOT {_leaf(part)}", 0
+    return _leaf(condition), 0
+
+
+def _factor(condition: Filter) -> tuple[str, int]:
+    """The same within an `And`, which binds first."""
+    sql, levels = _compile(condition)
+    return (f"({sql})", levels + 1) if isinstance(condition, Or) else (sql, levels)
+
+
+def _join(word: str, parts: Iterable[tuple[str, int]]) -> tuple[str, int]:
+    """Join with the deepest first: the parser goes one level down for all others, and at most fifty in all."""
+    (first, levels), *others = sorted(parts, key=itemgetter(1), reverse=True)
+    return word.join([first, *(sql for sql, _ in others)]), max([levels, *(more + 1 for _, more in others)])
+
+
+def _leaf(condition: Filter) -> str:
     match condition:
         case Compare(field, op, value):
-            return f"coalesce((`{field}` {op} {_literal(value)}), false)"
+            return f"coalesce(`{field}` {op} {_literal(value)}, false)"
         case In(field, values):
-            return f"coalesce((`{field}` IN ({', '.join(map(_literal, values))})), false)"
+            return f"coalesce(`{field}` IN ({', '.join(map(_literal, values))}), false)" if values else "false"
         case Contains(field, text):
-            return f"coalesce((strpos(`{field}`, {_literal(text)}) > 0), false)"
+            return f"coalesce(strpos(`{field}`, {_literal(text)}) > 0, false)"
         case StartsWith(field, text):
             return f"coalesce(starts_with(`{field}`, {_literal(text)}), false)"
         case IsNull(field):
-            return f"(`{field}` IS NULL)"
-        case Not(part):
-            return f"(NOT {to_sql(part)})"
-        case And(parts):
-            return "(" + " AND ".join(map(to_sql, parts)) + ")"
-        case Or(parts):
-            return "(" + " OR ".join(map(to_sql, parts)) + ")"
+            return f"`{field}` IS NULL"
     raise AssertionError(f"no SQL for {condition!r}")
 
 

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from heapq import heapify, heappop, heappush
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError, MissingExtraError, UsageError
-from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of
+from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of, normal
 from sonovec.library.lock import Lock
 from sonovec.library.records import LibraryConfig
 from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
@@ -36,6 +37,10 @@ QUERIES = 64
 
 #: A list longer than this is not sent as conditions on the JSON column but applied to the rows that come back.
 MAX_VALUES = 100
+
+#: An expression whose tree is higher than this is not sent. A server's parts pass it on as a message, which may nest a
+#: hundred deep; that is reached at a height of 50.
+MAX_HEIGHT = 40
 
 #: Reads see all that this process wrote. To see all that others wrote as well a server waits 0.2 s each time, so that
 #: is asked for when a collection is opened and when rows are counted.
@@ -234,7 +239,7 @@ class MilvusTable:
             page = self._call(
                 "query",
                 self._name,
-                filter=_join([f"(id > {_literal(last)})", expression or _ALL], "and"),
+                filter=f"(id > {_literal(last)})" + (f" and {expression}" if expression else ""),
                 output_fields=names,
                 limit=BATCH,
                 consistency_level=SESSION,
@@ -395,7 +400,8 @@ def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[
     r"""A filter in Milvus' language, and whether that is exact; text becomes literals, nothing is pasted.
 
     Milvus' `like` differs between versions in what it can express and escape, so a condition with `contains`, or with a
-    long list, is sent as a weaker one; the caller applies the filter itself to what comes back.
+    long list, is sent as a weaker one, and one that nests very deep not at all; the caller applies the filter itself to
+    what comes back.
 
     Parameters
     ----------
@@ -417,54 +423,72 @@ def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[
     >>> print(*to_milvus(Contains("artist", "x")))
     (exists fields["artist"]) False
     """
-    expression, exact = _compile(condition, native, True)
-    return ("" if expression == _ALL else expression), exact
+    made = _compile(normal(condition), native)
+    if made.height > MAX_HEIGHT:
+        return "", False
+    return ("" if made.text == _ALL.text else made.text), made.exact
 
 
-#: Conditions that hold for every row and for none.
-_ALL, _NONE = '(id >= "")', '(id == "")'
 _Word = Literal["and", "or"]
 
 
-def _compile(condition: Filter, native: frozenset[str], positive: bool) -> tuple[str, bool]:
-    """The condition, or its opposite; `not` is moved down to the leaves, so that a weaker leaf weakens the whole."""
+@dataclass(frozen=True)
+class _Expression:
+    """A piece of an expression: whether it is exact, and how high its tree is."""
+
+    text: str
+    exact: bool = True
+    height: int = 1
+
+
+#: Conditions that hold for every row and for none.
+_ALL, _NONE = _Expression('(id >= "")'), _Expression('(id == "")')
+
+
+def _compile(condition: Filter, native: frozenset[str]) -> _Expression:
+    """A normal form; as `not` stands before leaves alone, a weaker leaf weakens the whole."""
     match condition:
-        case Not(part):
-            return _compile(part, native, not positive)
-        case And(parts) | Or(parts):
-            compiled = [_compile(part, native, positive) for part in parts]
-            word: _Word = "and" if isinstance(condition, And) == positive else "or"
-            return _join([expression for expression, _ in compiled], word), all(exact for _, exact in compiled)
+        case And(parts):
+            return _join([_compile(part, native) for part in parts], "and")
+        case Or(parts):
+            return _join([_compile(part, native) for part in parts], "or")
+        case Not(Compare(field) | In(field) | Contains(field) | StartsWith(field) | IsNull(field) as leaf):
+            return _leaf(leaf, field, field in native, False)
         case Compare(field) | In(field) | Contains(field) | StartsWith(field) | IsNull(field):
-            return _leaf(condition, field, field in native, positive)
+            return _leaf(condition, field, field in native, True)
     raise AssertionError(f"no Milvus expression for {condition!r}")
 
 
-def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> tuple[str, bool]:
+def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> _Expression:
     name = field if native else f'fields["{field}"]'
-    present = _ALL if native else f"(exists {name})"
-    absent = _NONE if native else f"(not (exists {name}))"
+    present = _ALL if native else _Expression(f"(exists {name})")
+    absent = _NONE if native else _not(present)
     if isinstance(condition, IsNull):
-        return (absent if positive else present), True
+        return absent if positive else present
     test = _test(condition, name, native)
     if test is None:
-        return (present if positive else _ALL), False
-    return (_join([present, test], "and") if positive else _join([absent, f"(not {test})"], "or")), True
+        return replace(present if positive else _ALL, exact=False)
+    return _join([present, test], "and") if positive else _join([absent, _not(test)], "or")
 
 
-def _test(condition: Filter, name: str, native: bool) -> str | None:
+def _not(part: _Expression) -> _Expression:
+    return replace(part, text=f"(not {part.text})", height=part.height + 1)
+
+
+def _test(condition: Filter, name: str, native: bool) -> _Expression | None:
     """What a leaf says about a value that is there, or None where Milvus cannot say it."""
     match condition:
         case Compare(_, op, value):
-            return f"({name} {'==' if op == '=' else op} {_literal(value)})"
+            return _Expression(f"({name} {'==' if op == '=' else op} {_literal(value)})")
         case In(_, values) if native:
-            return f"({name} in [{', '.join(map(_literal, values))}])"
+            return _Expression(f"({name} in [{', '.join(map(_literal, values))}])")
         case In(_, values) if 0 < len(values) <= MAX_VALUES:
             # Milvus Lite has no lists for keys of a JSON column.
-            return _join([f"({name} == {_literal(value)})" for value in values], "or")
+            return _join([_Expression(f"({name} == {_literal(value)})") for value in values], "or")
         case StartsWith(_, text) if end := _after(text):
             # A range, since `like` cannot escape in every version.
-            return f"(({name} >= {_literal(text)}) and ({name} < {_literal(end)}))"
+            bounds = _Expression(f"({name} >= {_literal(text)})"), _Expression(f"({name} < {_literal(end)})")
+            return _join(bounds, "and")
     return None
 
 
@@ -478,16 +502,18 @@ def _after(prefix: str) -> str | None:
     return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
 
 
-def _join(parts: Sequence[str], word: _Word) -> str:
-    """Join as a balanced tree: Milvus' parsers go down one level for each pair, and not deep."""
+def _join(parts: Sequence[_Expression], word: _Word) -> _Expression:
+    """Join two and two, the lowest first: Milvus' parsers go down one level for each pair, and not deep."""
     neutral, other = (_ALL, _NONE) if word == "and" else (_NONE, _ALL)
-    parts = [part for part in parts if part != neutral]
-    if other in parts:
-        return other
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [f"({f' {word} '.join(pair)})" if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0] if parts else neutral
+    exact = all(part.exact for part in parts)
+    if any(part.text == other.text for part in parts):
+        return replace(other, exact=exact)
+    heap = [(part.height, n, part.text) for n, part in enumerate(parts) if part.text != neutral.text]
+    heapify(heap)
+    while len(heap) > 1:
+        (_, _, a), (height, n, b) = heappop(heap), heappop(heap)
+        heappush(heap, (height + 1, n, f"({a} {word} {b})"))
+    return _Expression(heap[0][2], exact, heap[0][0]) if heap else replace(neutral, exact=exact)
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "SONOVEC_MILVUS_TOKEN"
 
+#: More hits than any store gives; some refuse to be asked for more.
+MOST = 2**31 - 1
+
 #: Rows that travel in one request, and ids that one condition names.
 BATCH = 1000
 
@@ -511,6 +514,7 @@ class Store:
             raise UsageError(f"vectors of shape {vectors.shape}; give finite numbers of shape (q, {self._dim})")
         if limit < 1:
             raise UsageError(f"limit={limit} finds nothing; give 1 or more")
+        limit = min(limit, MOST)
         norms = np.linalg.norm(vectors, axis=1)
         directed = norms >= TINY
         units = (vectors[directed] / norms[directed, None]).astype(np.float32)
