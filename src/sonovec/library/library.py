@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,7 @@ from sonovec.audio.waveform import Waveform
 from sonovec.embedding.encoder import Encoder, Sound, check_range, load
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool
-from sonovec.errors import AudioError, LibraryError, PassportError, UsageError
+from sonovec.errors import AudioError, LibraryError, PassportError, SonovecError, UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Compare, Filter, parse
 from sonovec.library.ingest import Ingest, Progress, Report
@@ -25,9 +26,9 @@ from sonovec.library.ledger import Ledger
 from sonovec.library.lock import Lock
 from sonovec.library.metadata import Metadata, read_metadata
 from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
-from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, sound_in
+from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
 from sonovec.library.store import Location, Store, open_store, parse_location
-from sonovec.models import registry
+from sonovec.models import registry, storage
 from sonovec.paths import absolute, data_dir, display
 
 SEGMENT_SECONDS = 10.0
@@ -270,12 +271,13 @@ class Library:
         Returns
         -------
         TextSearch
-            Its ``hits``, and how they were found.
+            Its ``hits``, and how they were found. Where there are none, its ``reason`` tells a filter that matches no
+            track from tags that were heard in none.
 
         Raises
         ------
         UsageError
-            If the library's encoder knows neither words nor tags, or no tag is named.
+            If the library's encoder knows neither words nor tags, or the words name no tag that it knows.
         """
         if not text.strip():
             raise UsageError("text is empty; give words, such as 'glass breaking'")
@@ -284,14 +286,44 @@ class Library:
         if sound_tags.COLUMN in store.columns():
             if level != "track":
                 raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
-            return search_tags(store, text, limit, where)
+            found = search_tags(store, text, limit, where, self._classes)
+            return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
             raise UsageError(
                 f"{self.location}: its encoder {self._require_config().model!r} knows neither words nor tags; index with "
                 "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
         query = self._vector_query(self.encoder.embed_text([text])[0])
-        return TextSearch(search(store, query, limit, where, level), "words")
+        hits = search(store, query, limit, where, level)
+        return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
+
+    def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
+        """One line that says why a search, with that filter and for those tags, found nothing.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        UsageError
+            If the filter cannot be read.
+        """
+        if not len(self):
+            return "the library is empty"
+        if tags and self.tracks(filter, limit=1):
+            among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
+            return f"heard nowhere in {among}: {some(tags)}"
+        return f"no track matches the filter {filter!r}"
+
+    def _classes(self) -> tuple[str, ...]:
+        """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        config = self._require_config()
+        try:
+            if isinstance(self._model, Encoder):
+                return self._model.tags
+            here = self._weights is not None or storage.is_here(config.model)
+            return self._stored_encoder(config).tags if here else ()
+        except SonovecError:
+            return ()
 
     def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
         if isinstance(query, np.ndarray):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,27 +130,62 @@ class TextSearch:
         Those tags.
     unknown : tuple of str
         Words that name no tag that was heard, and had no say.
+    reason : str or None
+        Why there are no hits, where there are none.
     """
 
     hits: list[Hit]
     by: str
     tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    reason: str | None = None
 
 
-def search_tags(store: Store, text: str, limit: int, where: Filter | None) -> TextSearch:
+def search_tags(
+    store: Store, text: str, limit: int, where: Filter | None, classes: Callable[[], Iterable[str]]
+) -> TextSearch:
     """Rank tracks by the tags that a text names; see `sonovec.Library.search_text`.
 
-    The score of a hit is the mean, over the words, of the best score that a tag with that word has.
+    The score of a hit is the mean, over the words, of the best score that a tag with that word has. Only where the words
+    name nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library
+    have to do.
     """
     _check_limit(limit)
-    heard = {track.id: (track, sound_tags.read(_told(track.fields))) for track in store.tracks(where)}
-    words = sound_tags.named(text, {name for _, tags in heard.values() for name in tags})
-    scored = ((sound_tags.score(tags, words), track) for track, tags in heard.values())
+    heard = [(track, _tags_of(track)) for track in store.tracks(where)]
+    words = sound_tags.named(text, {name for _, tags in heard for name in tags})
+    scored = ((sound_tags.score(tags, words), track) for track, tags in heard) if words else ()
     best = sorted(((value, track) for value, track in scored if value > 0), key=lambda pair: (-pair[0], pair[1].path))
     hits = [_tag_hit(track, value) for value, track in best[:limit]]
+    if not words:
+        known = {sound_tags.plain(name) for name in classes()}
+        words = _known(text, known or {name for track in store.tracks() for name in _tags_of(track)})
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
     return TextSearch(hits, "tags", named, _unknown(text, words))
+
+
+def _known(text: str, names: Collection[str]) -> dict[str, list[str]]:
+    """What a text names of all tags that there are; it is an error if that is none of them."""
+    words = sound_tags.named(text, names)
+    if names and not words:
+        near = sound_tags.nearest(text, names)
+        told = f"the nearest are: {some(near)}" if near else f"give words such as: {some(sorted(names))}"
+        raise UsageError(f"text={text!r} names none of the {len(names)} tags that this library knows; {told}")
+    return words
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """The first few of some names, for a message.
+
+    Examples
+    --------
+    >>> some(["Dog", "Cat", "Rain"], 2)
+    'Dog, Cat, ...'
+    """
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
+
+
+def _tags_of(track: Track) -> dict[str, float]:
+    return sound_tags.read(_told(track.fields))
 
 
 def _told(fields: Mapping[str, Value]) -> str | None:
@@ -259,4 +294,4 @@ def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     rows = vectors.astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))
+    return np.asarray(np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY)), np.float64)
