@@ -286,12 +286,12 @@ def _hit(track: Track, segments: list[Segment], query: Query, whole: bool) -> Hi
     return Hit(track.id, track.path, float(score), query_start, query_end, segments[j].start, segments[j].end, fields)
 
 
-def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floating]:
     """Cosine similarity of each row of one with each of the other, so rounded that equal vectors score 1 and tie."""
     return np.round(np.clip(_unit(a) @ _unit(b).T, -1, 1), DECIMALS) + 0.0  # and no negative zero
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.floating]:
     rows = vectors.astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY)), np.float64)
+    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))
