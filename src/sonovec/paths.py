@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+#: How the text of a path begins that is not UTF-8.
+URI = "file://"
 
 
 def cache_dir() -> Path:
@@ -32,10 +37,21 @@ _UNPRINTABLE = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A,
 _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _UNPRINTABLE}
 
 
-def display(path: str | bytes | os.PathLike[str]) -> str:
-    r"""Text of a path on one line that can always be printed and stored.
+def printable(text: str) -> str:
+    r"""A text on one line that does nothing to a terminal: control characters, line breaks included, are escaped.
 
-    Bytes that are not UTF-8 become ``\xNN``; control characters, line breaks included, are escaped.
+    Examples
+    --------
+    >>> print(printable("two\nlines"))
+    two\nlines
+    """
+    return text.translate(_ESCAPES)
+
+
+def display(path: str | bytes | os.PathLike[str]) -> str:
+    r"""A path for people to read: `printable`, and bytes that are not UTF-8 become ``\xNN``.
+
+    It is for terminals and messages; what is stored or handed on is `to_text`.
 
     Examples
     --------
@@ -44,11 +60,58 @@ def display(path: str | bytes | os.PathLike[str]) -> str:
     >>> print(display("two\nlines.wav"))
     two\nlines.wav
     """
+    return printable(name_of(path))
+
+
+def name_of(path: str | bytes | os.PathLike[str]) -> str:
+    r"""A file's name as Unicode text, whatever it holds; bytes that are not UTF-8 become ``\xNN``."""
     try:
-        text = os.fsencode(path).decode("utf-8", "backslashreplace")
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a surrogate pair: no file can be called that, yet errors must name it
-        text = os.fsdecode(path).encode("utf-8", "backslashreplace").decode()
-    return text.translate(_ESCAPES)
+        return os.fsdecode(path).encode("utf-8", "backslashreplace").decode()
+
+
+def to_text(path: str | os.PathLike[str]) -> str:
+    """A path as Unicode text that can be stored anywhere and from which `from_text` makes the path again.
+
+    It is the path itself, as it is. Only a path with bytes that are not UTF-8 is none: it becomes a ``file://`` URI (RFC
+    8089) of the absolute path, with such bytes as ``%NN``. A `Path` never begins like that, so that none is mistaken.
+
+    Examples
+    --------
+    >>> to_text(Path("Musik/Löwe.wav"))
+    'Musik/Löwe.wav'
+    >>> to_text(Path(os.fsdecode(b"/Musik/L\xf6we.wav")))
+    'file:///Musik/L%F6we.wav'
+    """
+    name = os.fspath(path)
+    try:
+        name.encode()
+        return name
+    except UnicodeEncodeError:
+        place = absolute(path).as_posix()
+        return URI + quote_from_bytes(os.fsencode(place if place.startswith("/") else f"/{place}"))
+
+
+def from_text(text: str) -> Path:
+    """The path of a text that `to_text` gave.
+
+    Examples
+    --------
+    >>> from_text("Musik/Löwe.wav") == Path("Musik/Löwe.wav")
+    True
+    >>> from_text("file:///Musik/L%C3%B6we.wav") == Path("/Musik/Löwe.wav")
+    True
+    """
+    if not text.startswith(f"{URI}/"):
+        return Path(text)
+    place = os.fsdecode(unquote_to_bytes(text.removeprefix(URI)))
+    return Path(place.removeprefix("/") if re.match("/[A-Za-z]:", place) and os.name == "nt" else place)
+
+
+def known_texts(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """Texts by which a library may hold a path: `to_text`, and what was stored before there was that."""
+    return to_text(path), display(path)
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:

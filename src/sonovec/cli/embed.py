@@ -43,13 +43,13 @@ def embed(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models import registry
-    from sonovec.paths import display
+    from sonovec.paths import display, to_text
 
     files.check_target(output)
     encoder = load(model or registry.DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
-    failures = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
     if not found and not failures:
         raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
     notes: list[tuple[str, str]] = []
@@ -59,9 +59,9 @@ def embed(
             if update:
                 update(done, len(found), "")
             if isinstance(result, Failure):
-                failures.append((display(result.path or ""), result.reason))
+                failures.append((to_text(result.path or ""), result.reason))
                 continue
-            notes.extend((display(result.path or ""), note) for note in result.notes)
+            notes.extend((to_text(result.path or ""), note) for note in result.notes)
             yield result
 
     with progress_bar("embedding") as update:
@@ -71,7 +71,7 @@ def embed(
     if as_json:
         print_json(
             {
-                "output": display(output),
+                "output": to_text(output),
                 "rows": rows,
                 "dim": encoder.dim,
                 "found": len(found),

@@ -10,6 +10,7 @@ import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, library_options
 from sonovec.cli.output import print_json, print_table, progress_bar, warn, warn_of
+from sonovec.paths import printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.ingest import Progress, Report
@@ -77,14 +78,14 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], **arguments: ob
     for path, text in [*report.notes, *report.failures]:
         warn_of(path, text)
     for row in report.metadata_unused:
-        warn(f"metadata: no file of this run for {row}")
+        warn(f"metadata: no file of this run for {printable(row)}")
     return report
 
 
 def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
     """A report as plain JSON values."""
     return {
-        "library": library,
+        "library": to_text(library),
         "tracks": tracks,
         "found": report.counts.found,
         **asdict(report.counts),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -38,6 +39,9 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 all went well, 1 some files failed, 2 the command could not run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has not all characters is no failure
     sys.exit(run(arguments))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +11,20 @@ from typing import Any
 
 import click
 
+from sonovec.paths import display, from_text, printable
+
 
 def print_json(value: object) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+    """Print one JSON object: in UTF-8, or, where the output stream has another encoding, in ASCII, which all can take."""
+    utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    click.echo(json.dumps(value, ensure_ascii=not utf8, indent=1, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """Print rows as a table on a terminal, and as tab-separated lines with a heading elsewhere."""
+    """Print rows as a table on a terminal, and as tab-separated lines with a heading elsewhere.
+
+    Control characters are escaped, so that a row stays a line; what is for programs is `print_json`.
+    """
     cells = [[_text(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for line in [list(columns), *cells]:
@@ -27,7 +34,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, header_style="bold")
+    table = Table(title=title and escape(printable(title)), header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold")
     for line in cells:
@@ -38,7 +45,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
 
 
 def seconds_text(start: float | None, end: float | None) -> str:
@@ -60,8 +67,9 @@ def warn(line: str) -> None:
 
 
 def warn_of(path: str, text: str) -> None:
-    """Print a line about a file to the error stream; most reasons name it already."""
-    warn(text if text.startswith(path) else f"{path}: {text}")
+    """Print a line about a file, given as `to_text` writes it, to the error stream; most reasons name it already."""
+    name = display(from_text(path))
+    warn(text if text.startswith(name) else f"{name}: {text}")
 
 
 @contextmanager

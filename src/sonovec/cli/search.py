@@ -53,7 +53,7 @@ def search(
     from sonovec.errors import UsageError
     from sonovec.library.library import Library
     from sonovec.library.search import TextSearch
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     if (query is None) == (text is None):
         raise UsageError(
@@ -73,9 +73,9 @@ def search(
     if advice:
         warn(advice)
     if as_json:
-        asked = {"query": display(query)} if query is not None else {"text": text}
+        asked = {"query": to_text(query)} if query is not None else {"text": text}
         how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
-        print_json({**asked, "library": library, **how, "hits": [hit.to_json() for hit in found.hits]})
+        print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
     elif found.hits:
         print_hits(found.hits)
     else:

@@ -92,11 +92,11 @@ def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
     """Files that hold sound, and those that cannot, with the reason."""
     from sonovec.audio.scan import Found, scan
     from sonovec.errors import UsageError
-    from sonovec.paths import display
+    from sonovec.paths import display, to_text
 
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
-    failures = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
     if not found and not failures:
         raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
     return found, failures
@@ -107,12 +107,12 @@ def _embed(
 ) -> Iterator[Embedding | tuple[str, str]]:
     """Whole sounds on all cores, parts one by one; a path and the reason in place of what cannot be embedded."""
     from sonovec.embedding.embedding import Failure
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     whole = start == 0 and end is None
     results = encoder.embed_many(files) if whole else (_part(encoder, file, start, end) for file in files)
     for result in results:
-        yield (display(result.path or ""), result.reason) if isinstance(result, Failure) else result
+        yield (to_text(result.path or ""), result.reason) if isinstance(result, Failure) else result
 
 
 def _part(encoder: Encoder, file: Path, start: float, end: float | None) -> Embedding | Failure:
@@ -137,10 +137,10 @@ def _check(top: int, threshold: float, start: float, end: float | None) -> None:
 
 
 def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     told: dict[str, Any] = {
-        "path": display(sound.path or ""),
+        "path": to_text(sound.path or ""),
         "duration": sound.duration,
         "tags": [{"tag": name, "score": score} for name, score in sound.top_tags(top)],
         "events": [
@@ -176,7 +176,9 @@ def _report(told: dict[str, Any], as_json: bool) -> None:
 
 
 def _print(told: dict[str, Any]) -> None:
-    click.echo(f"{told['path']} ({told['duration']:.1f} s)")
+    from sonovec.paths import printable
+
+    click.echo(f"{printable(told['path'])} ({told['duration']:.1f} s)")
     click.echo("  " + "; ".join(f"{each['tag']} {each['score']:.2f}" for each in told["tags"]))
     rows = [(seconds_text(each["start"], each["end"]), each["tag"], each["score"]) for each in told["events"]]
     if rows:

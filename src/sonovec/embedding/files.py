@@ -12,7 +12,7 @@ import numpy as np
 
 from sonovec.embedding.embedding import Embedding
 from sonovec.errors import UsageError
-from sonovec.paths import atomic, display
+from sonovec.paths import atomic, display, to_text
 
 LEVELS = ("clip", "window")
 
@@ -29,6 +29,7 @@ def write(embeddings: Iterable[Embedding], target: Path, level: str = "clip") ->
         ``.npy`` holds the vectors alone, float32 (n, dim), with paths, times and passport in ``target.json`` beside
         it; ``.npz`` holds arrays ``vectors``, ``paths``, ``start``, ``end``, ``coverage`` and ``passport``;
         ``.parquet``, ``.jsonl`` and ``.csv`` hold a row for each vector (the passport of a CSV lies beside it too).
+        Paths are as `sonovec.paths.to_text` writes them.
     level : {"clip", "window"}
         One row for each sound, or for each of its windows.
 
@@ -75,7 +76,7 @@ def sidecar(target: Path) -> Path:
 
 
 def _rows(embedding: Embedding, level: str) -> Iterator[dict[str, Any]]:
-    path = display(embedding.path) if embedding.path else ""
+    path = to_text(embedding.path) if embedding.path else ""
     passport = embedding.passport.to_json()
     if level == "clip":
         yield {

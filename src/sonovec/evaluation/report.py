@@ -12,7 +12,7 @@ from sonovec.evaluation.evaluate import Evaluation, Point
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS
 from sonovec.evaluation.picture import ACCENT, DPI, INK, PALE, check_target, save
-from sonovec.paths import atomic, display
+from sonovec.paths import atomic, display, from_text, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def _class(result: Evaluation, name: str) -> list[str]:
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     cells = [columns, ["---"] * len(columns), *lines]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
+    return "\n".join("| " + " | ".join(printable(cell).replace("|", "\\|") for cell in line) + " |" for line in cells)
 
 
 def write_markdown(result: Evaluation, target: Path) -> None:
@@ -144,7 +144,7 @@ def _title(result: Evaluation) -> str:
 
 
 def _about(result: Evaluation) -> str:
-    return f"{Path(result.dataset).resolve().name}: {result.sounds} sounds, {len(result.classes)} classes"
+    return f"{display(from_text(result.dataset).resolve().name)}: {result.sounds} sounds, {len(result.classes)} classes"
 
 
 def _bars(axes: Axes, result: Evaluation) -> None:

@@ -24,7 +24,7 @@ from sonovec.library.metadata import Metadata
 from sonovec.library.records import Segment, Track, Value
 from sonovec.library.store import Store
 from sonovec.library.tags import read_tags
-from sonovec.paths import display
+from sonovec.paths import display, from_text, known_texts, to_text
 
 #: A batch of tracks is committed when it is this large or this old, whichever comes first.
 COMMIT_TRACKS = 64
@@ -51,7 +51,7 @@ class Report:
     counts : Counts
         found = indexed + unchanged + skipped + failed, always.
     failures : list of (path, reason)
-        Files that could not be indexed; the rest of the run went on.
+        Files that could not be indexed, by their path as text (`sonovec.paths.to_text`); the rest of the run went on.
     notes : list of (path, note)
         Files that were indexed, with something that a user should know, such as a truncated end.
     copies : int
@@ -196,15 +196,18 @@ class Ingest:
             self._replaced.add(held)
         others = [path for path in self._known_paths(content) if path != found.path]
         living = next((path for path in others if _is_there(path)), None)
-        if not others or self._primary(content) == display(found.path):
+        text, former = known_texts(found.path)
+        stored = self._primary(content) if others or text != former else text
+        if not others or stored in (text, former):
             self._settle(_outcome(found, "unchanged", content=content))
-            self._update(content, self._fields_of_user(found.path))
+            renewed: dict[str, Value] = {"path": text} if stored == former != text else {}
+            self._update(content, {**renewed, **self._fields_of_user(found.path)})
         elif living is not None:
             self._settle_copy(found, content, living)
         else:
             self._ledger.forget(others)
             self._settle(_outcome(found, "unchanged", f"moved from {display(others[0])}", content))
-            self._update(content, {"path": display(found.path), **self._fields_of_user(found.path)})
+            self._update(content, {"path": text, **self._fields_of_user(found.path)})
 
     def _known_paths(self, content: str) -> list[Path]:
         """Paths of a content in the ledger, or, where this machine's ledger does not know it, in the store."""
@@ -212,7 +215,7 @@ class Ingest:
         if paths:
             return paths
         stored = self._primary(content)
-        return [Path(stored)] if stored else []
+        return [from_text(stored)] if stored else []
 
     def _primary(self, content: str) -> str | None:
         track = self._store.get([content]).get(content)
@@ -248,7 +251,7 @@ class Ingest:
         ]
         self._tracks.append((self._track(content, result), segments))
         self._report.audio_seconds += result.duration
-        self._report.notes += [(display(found.path), note) for note in result.notes]
+        self._report.notes += [(to_text(found.path), note) for note in result.notes]
         outcome = _outcome(found, "indexed", "; ".join(result.notes) or None, content)
         self._settle(replace(outcome, duration=result.duration, n_segments=len(segments)))
         if candidate.replaces:
@@ -258,7 +261,7 @@ class Ingest:
         path = embedding.path
         assert path is not None
         own: dict[str, Value] = {
-            "path": display(path),
+            "path": to_text(path),
             "duration": embedding.duration,
             "rate": embedding.rate,
             "channels": embedding.channels,
@@ -276,7 +279,7 @@ class Ingest:
         self._outcomes.append(outcome)
         self._done += 1
         if outcome.status == "failed":
-            self._report.failures.append((display(outcome.path), outcome.reason or ""))
+            self._report.failures.append((to_text(outcome.path), outcome.reason or ""))
 
     def _commit_if_due(self) -> None:
         if len(self._tracks) >= COMMIT_TRACKS or time.monotonic() - self._committed > COMMIT_SECONDS:
@@ -296,7 +299,7 @@ class Ingest:
             self._ledger.record_many(self._run, outcomes)
         for track, _ in tracks:
             self._running.pop(track.id)
-            original = Path(str(track.fields["path"]))
+            original = from_text(track.path)
             for copy in self._copies.pop(track.id, []):
                 self._settle_copy(copy, track.id, original)
         self._release(replaced)
@@ -311,8 +314,8 @@ class Ingest:
             paths = self._ledger.paths_of(content)
             if not paths:
                 self._store.delete([content])
-            elif self._primary(content) not in [display(path) for path in paths]:
-                self._store.update({content: {"path": display(paths[0])}})
+            elif self._primary(content) not in [text for path in paths for text in known_texts(path)]:
+                self._store.update({content: {"path": to_text(paths[0])}})
 
     def _find_vanished(self, roots: Sequence[Path], prune: bool) -> None:
         """Count, or with `prune` remove, what lay under the roots and is gone.

@@ -20,7 +20,7 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool
 from sonovec.errors import AudioError, LibraryError, PassportError, SonovecError, UsageError
 from sonovec.library import sound_tags
-from sonovec.library.filters import Compare, Filter, parse
+from sonovec.library.filters import Filter, In, parse
 from sonovec.library.ingest import Ingest, Progress, Report
 from sonovec.library.ledger import Ledger
 from sonovec.library.lock import Lock
@@ -29,7 +29,7 @@ from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
 from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
 from sonovec.library.store import Location, Store, open_store, parse_location
 from sonovec.models import registry, storage
-from sonovec.paths import absolute, data_dir, display
+from sonovec.paths import absolute, data_dir, display, from_text, known_texts, to_text
 
 SEGMENT_SECONDS = 10.0
 #: How the names begin of what a library in a folder may hold before it is complete.
@@ -200,7 +200,7 @@ class Library:
                 own=Path(self.location.address) if self.location.kind == "lance" else None,
                 progress=progress,
             )
-            options = {"paths": [display(root) for root in roots], "prune": prune, "model": config.model}
+            options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, options=options)
 
     def _keep_sound_tags(self, rows: Metadata | None) -> None:
@@ -228,7 +228,7 @@ class Library:
         ----------
         query : path, Waveform, (samples, rate), or array of shape (dim,)
             A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
-            is the id of a track; an array is a vector.
+            is the id of a track; an array is a vector. A path may be the text of a hit's path.
         limit : int
             At most this many hits, one for each track. A query that is in the library finds itself.
         start, end : float
@@ -331,7 +331,9 @@ class Library:
                 raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
             return self._vector_query(query)
         if not isinstance(query, Waveform | tuple):
-            stored = self._stored_query(_absolute(query), os.fspath(query), start, end)
+            name = os.fspath(query)
+            query = from_text(name)
+            stored = self._stored_query(_absolute(query), name, start, end)
             if stored is not None:
                 return stored
         embedding = self.encoder.embed(query, start, end)
@@ -387,7 +389,9 @@ class Library:
                 return entry.content_hash
         if exists:
             return None
-        return next((track.id for track in self._store.tracks(Compare("path", "=", display(path)), limit=1)), None)
+        texts = known_texts(path)
+        held = {track.path: track.id for track in self._store.tracks(In("path", texts))}
+        return next((held[text] for text in texts if text in held), None)
 
     # -- what it is made of
 
@@ -418,7 +422,7 @@ class Library:
         if config is None or config.model not in registry.FORMER_DEFAULTS:
             return None
         told = [run.options.get("paths") for run in self._ledger.runs()]
-        paths = sorted({str(path) for paths in told if isinstance(paths, list) for path in paths})
+        paths = sorted({display(from_text(path)) for paths in told if isinstance(paths, list) for path in paths})
         return (
             f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
             f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sonovec.errors import UsageError
 from sonovec.library.records import RESERVED, TRACK_FIELDS, Value
-from sonovec.paths import absolute, display
+from sonovec.paths import absolute, display, from_text
 
 #: Names of the column that says which file a row is about, best first.
 PATH_COLUMNS = ("path", "file", "filename")
@@ -70,7 +70,7 @@ class Metadata:
             Two rows are about one file.
         """
         paths = [absolute(root) for root in roots]
-        names = {Path(_key(row.written)).name for row in self.rows}
+        names = {Path(_key(from_text(row.written))).name for row in self.rows}
         files = [path for root in paths for path in _files(root, names)]
         bases = [path if path.is_dir() else path.parent for path in paths]
         matcher = _Matcher(absolute(self.path.parent), bases, files)
@@ -280,7 +280,7 @@ def _refuse_repeats(path: Path, rows: Iterable[Row]) -> None:
     for row in rows:
         if not row.written:
             raise UsageError(f"metadata {display(path)}, line {row.line}: no file; give its path, or delete the line")
-        first = seen.setdefault(_key(row.written), row)
+        first = seen.setdefault(_key(from_text(row.written)), row)
         if first is not row:
             raise _twice(path, first, row)
 
@@ -303,11 +303,12 @@ class _Matcher:
             self._by_name.setdefault(Path(key).name, []).append(key)
 
     def fitting(self, written: str) -> list[str]:
-        beside_csv = _key(self._csv_folder / written)  # an absolute path stays what it is
+        named = from_text(written)
+        beside_csv = _key(self._csv_folder / named)  # an absolute path stays what it is
         if beside_csv in self._files:
             return [beside_csv]
-        from_bases = {_key(base / written) for base in self._bases} & self._files
-        return sorted(from_bases) or self._by_name.get(_key(written), [])
+        from_bases = {_key(base / named) for base in self._bases} & self._files
+        return sorted(from_bases) or self._by_name.get(_key(named), [])
 
 
 def _files(root: Path, names: set[str]) -> Iterator[Path]:

@@ -67,5 +67,5 @@ class Track:
 
     @property
     def path(self) -> str:
-        """The track's file."""
+        """The track's file, as `sonovec.paths.to_text` writes it."""
         return str(self.fields["path"])

@@ -84,7 +84,7 @@ class Hit:
     id : str
         The track's id: the hash of its content.
     path : str
-        The track's file.
+        The track's file. `sonovec.paths.from_text` makes a path of it, also where the file's name is not UTF-8.
     score : float
         Cosine similarity in [-1, 1], of the whole sounds or, for ``level="segment"``, of the best pair of parts.
     query_start, query_end : float or None

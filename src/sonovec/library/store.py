@@ -563,7 +563,7 @@ def _checked_value(name: str, value: Value, columns: Mapping[str, type]) -> Valu
     if type(value) is int and abs(value) > MAX_INT:
         raise UsageError(f"field {name!r}: {value} is beyond 64 bits; store it as text")
     if isinstance(value, str) and not value.isascii() and re.search("[\ud800-\udfff]", value):
-        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.display for paths")
+        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.to_text for paths")
     return value
 
 
