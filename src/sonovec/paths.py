@@ -72,7 +72,7 @@ def name_of(path: str | bytes | os.PathLike[str]) -> str:
 
 
 def to_text(path: str | os.PathLike[str]) -> str:
-    """A path as Unicode text that can be stored anywhere and from which `from_text` makes the path again.
+    r"""A path as Unicode text that can be stored anywhere and from which `from_text` makes the path again.
 
     It is the path itself, as it is. Only a path with bytes that are not UTF-8 is none: it becomes a ``file://`` URI (RFC
     8089) of the absolute path, with such bytes as ``%NN``. A `Path` never begins like that, so that none is mistaken.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sonovec.errors import UsageError
 from sonovec.library.records import RESERVED, TRACK_FIELDS, Value
-from sonovec.paths import absolute, display, from_text
+from sonovec.paths import absolute, display, from_text, to_text
 
 #: Names of the column that says which file a row is about, best first.
 PATH_COLUMNS = ("path", "file", "filename")
@@ -70,7 +70,7 @@ class Metadata:
             Two rows are about one file.
         """
         paths = [absolute(root) for root in roots]
-        names = {Path(_key(from_text(row.written))).name for row in self.rows}
+        names = {Path(_key(path)).name for row in self.rows for path in _meant(row.written)}
         files = [path for root in paths for path in _files(root, names)]
         bases = [path if path.is_dir() else path.parent for path in paths]
         matcher = _Matcher(absolute(self.path.parent), bases, files)
@@ -115,7 +115,7 @@ class Metadata:
     def _doubt(self, row: Row) -> str:
         fitting = self._doubtful.get(row.line, [])
         more = ", ..." if len(fitting) > _MOST_LISTED else ""
-        return f" (could be {', '.join(fitting[:_MOST_LISTED])}{more}: write its path)" if fitting else ""
+        return f" (could be {', '.join(map(to_text, fitting[:_MOST_LISTED]))}{more}: write its path)" if fitting else ""
 
 
 def read_metadata(csv_path: str | os.PathLike[str]) -> Metadata:
@@ -303,7 +303,9 @@ class _Matcher:
             self._by_name.setdefault(Path(key).name, []).append(key)
 
     def fitting(self, written: str) -> list[str]:
-        named = from_text(written)
+        return next(filter(None, map(self._fitting, _meant(written))), [])
+
+    def _fitting(self, named: Path) -> list[str]:
         beside_csv = _key(self._csv_folder / named)  # an absolute path stays what it is
         if beside_csv in self._files:
             return [beside_csv]
@@ -326,6 +328,12 @@ def _files(root: Path, names: set[str]) -> Iterator[Path]:
         yield from (Path(folder, name) for name in files if _key(name) in names)
 
 
+def _meant(written: str) -> tuple[Path, Path]:
+    r"""What a row may mean: the text of a path, else one as it is shown, with ``\xNN`` for bytes that are not UTF-8."""
+    shown = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), written.encode())
+    return from_text(written), Path(os.fsdecode(shown))
+
+
 def _key(path: str | os.PathLike[str]) -> str:
     """Give one text for a path, however its accents are composed and its dots and separators are written."""
-    return unicodedata.normalize("NFC", display(os.path.normpath(path)))
+    return unicodedata.normalize("NFC", os.path.normpath(path))
