@@ -74,8 +74,8 @@ def name_of(path: str | bytes | os.PathLike[str]) -> str:
 def to_text(path: str | os.PathLike[str]) -> str:
     r"""A path as Unicode text that can be stored anywhere and from which `from_text` makes the path again.
 
-    It is the path itself, as it is. Only a path with bytes that are not UTF-8 is none: it becomes a ``file://`` URI (RFC
-    8089) of the absolute path, with such bytes as ``%NN``. A `Path` never begins like that, so that none is mistaken.
+    It is the path itself, as it is. Only a path with bytes that are not UTF-8 becomes a ``file://`` URI (RFC 8089) of the
+    absolute path, with such bytes as ``%NN``. No `Path` begins with ``file://``, so the two forms cannot be confused.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def from_text(text: str) -> Path:
 
 
 def known_texts(path: str | os.PathLike[str]) -> tuple[str, str]:
-    """Texts by which a library may hold a path: `to_text`, and what was stored before there was that."""
+    """Texts by which a library may hold a path: `to_text`, and `display`, which older versions stored."""
     return to_text(path), display(path)
 
 

@@ -86,7 +86,8 @@ class Hit:
     path : str
         The track's file. `sonovec.paths.from_text` makes a path of it, also where the file's name is not UTF-8.
     score : float
-        Cosine similarity in [-1, 1], of the whole sounds or, for ``level="segment"``, of the best pair of parts.
+        Cosine similarity in [-1, 1], to six decimals, of the whole sounds or, for ``level="segment"``, of the best pair of
+        parts.
     query_start, query_end : float or None
         Seconds of the query that match best; None for a query that is a bare vector.
     start, end : float
@@ -248,9 +249,8 @@ def _by_segment(store: Store, query: Query, limit: int, where: Filter | None) ->
 def _candidates(nearest: _Nearest, n_vectors: int, limit: int) -> list[str]:
     """Tracks that hold the `limit` best by the best score that any of the query's vectors has in them.
 
-    A list that was cut off says how much what lies behind its end can score at most. So it is asked on for as long as that
-    could still be a hit, and tracks whose best score is known leave their place in it to others: one long track cannot
-    crowd them out.
+    What a list leaves out scores at most as much as the last that is in it. A longer list is asked for as long as that
+    could be a hit. Tracks whose best score is known are left out of it, so that one long track does not crowd out others.
     """
     best: dict[str, float] = {}
     ends = np.full(n_vectors, np.inf)
