@@ -181,10 +181,12 @@ def _find_data(file: Section, layout: _Layout) -> DataChunk | None:
 def _behind(found: DataChunk, size: int, at: int, encoding: Encoding | None) -> DataChunk:
     """Judge what follows the audio and is no chunk: the rest of audio whose size did not fit its field, or stray."""
     assert found.claimed is not None
-    wraps = (size - found.start - found.claimed) // _WRAP
-    if wraps and encoding:
+    there = size - found.start
+    if encoding and (wraps := (there - found.claimed) // _WRAP):
         whole = found.claimed + wraps * _WRAP
         return found._replace(claimed=whole, present=whole, encoding=encoding)
+    if encoding and found.claimed >= _STREAMED_32:
+        return found._replace(claimed=None, present=there, encoding=encoding)
     return found._replace(stray=size - at)
 
 
