@@ -223,20 +223,22 @@ class Ingest:
 
     def _settle_existing(self, found: Found, content: str, held: str | None) -> None:
         """The content is in the store: the file itself, moved from elsewhere, or a copy of another."""
-        kept = self._carried(found.path, held) if held != content else None
         others = {path: fields for path, fields in self._holders(content).items() if path != found.path}
+        if held == content and not others:  # as nearly all files are
+            self._settle(self._outcome(found, "unchanged", content=content))
+            return
+        given = self._carried(found.path, held if held != content else None)
         living = next((path for path in others if is_there(path)), None)
-        primary = self._primary(content) if others else None
-        if held != content:
-            self._unsettled.add(content)
+        primary = self._primary(content)
+        self._unsettled.add(content)
         if not others or primary == display(found.path):
-            self._settle(self._outcome(found, "unchanged", content=content, given=kept))
+            self._settle(self._outcome(found, "unchanged", None, content, given))
         elif living is not None:
-            self._settle_copy(found, content, living, kept)
+            self._settle_copy(found, content, living, given)
         else:
             former = next((path for path in others if display(path) == primary), next(iter(others)))
-            given = {**(kept or {}), **(others[former] or {})} or None
             self._moved += others
+            given = {**(others[former] or {}), **(given or {})} or None
             self._settle(self._outcome(found, "unchanged", f"moved from {display(former)}", content, given))
 
     def _holders(self, content: str) -> dict[Path, Mapping[str, Value] | None]:
