@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import takewhile
 from pathlib import Path
@@ -95,15 +96,15 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
 
     With `asks`, the user is asked whether to remove what a prune withholds.
     """
-    with progress_bar("indexing") as bar:
+    with ExitStack() as shown:
+        update = shown.enter_context(progress_bar("indexing"))
 
         def tell(progress: Progress) -> None:
-            if bar:
-                bar(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
+            if update:
+                update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
 
         def ask(place: Path, files: int) -> bool:
-            if bar:
-                bar.stop()
+            shown.close()  # a bar would write over the question
             warn(_missing(display(place), files))
             return click.confirm(
                 f"Remove these {files} files from the library, with the columns of your own?", err=True

@@ -64,21 +64,9 @@ def warn_of(path: str, text: str) -> None:
     warn(text if text.startswith(path) else f"{path}: {text}")
 
 
-class Bar:
-    """A progress bar: call it with done, total and a remark; `stop` it before something is asked."""
-
-    def __init__(self, update: Callable[[int, int, str], None], stop: Callable[[], None]) -> None:
-        self._update = update
-        self.stop = stop
-
-    def __call__(self, done: int, total: int, remark: str) -> None:
-        """Show how far it is."""
-        self._update(done, total, remark)
-
-
 @contextmanager
-def progress_bar(label: str) -> Iterator[Bar | None]:
-    """A bar on the error stream if that is a terminal."""
+def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar on the error stream if that is a terminal: call it with done, total and a remark."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -106,4 +94,4 @@ def progress_bar(label: str) -> Iterator[Bar | None]:
         def update(done: int, total: int, remark: str) -> None:
             bar.update(task, completed=done, total=total, remark=remark)
 
-        yield Bar(update, bar.stop)
+        yield update

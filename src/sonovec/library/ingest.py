@@ -96,15 +96,6 @@ class Report:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A file whose content is new to the library, and what it replaces."""
-
-    found: Found
-    content: str
-    replaces: str | None
-
-
 class Ingest:
     """One run over files and folders. `run` does the work and gives the report."""
 
@@ -137,7 +128,7 @@ class Ingest:
         self._unsettled: set[str] = set()
         self._running: dict[str, Path] = {}
         self._copies: dict[str, list[Found]] = {}
-        self._candidates: dict[Path, _Candidate] = {}
+        self._candidates: dict[Path, tuple[Found, str]] = {}
         self._columns = _users_columns(store, encoder)
         self._mount_of = cache(vanished.mount_of)
         self._roots: Sequence[Path] = ()
@@ -217,28 +208,27 @@ class Ingest:
                 self._copies.setdefault(content, []).append(found)
             else:
                 self._running[content] = found.path
-                self._candidates[found.path] = _Candidate(found, content, held if held != content else None)
+                self._candidates[found.path] = found, content
                 chosen.append(found.path)
         return chosen
 
     def _settle_existing(self, found: Found, content: str, held: str | None) -> None:
         """The content is in the store: the file itself, moved from elsewhere, or a copy of another."""
         others = {path: fields for path, fields in self._holders(content).items() if path != found.path}
-        if held == content and not others:  # as nearly all files are
-            self._settle(self._outcome(found, "unchanged", content=content))
-            return
-        given = self._carried(found.path, held if held != content else None)
         living = next((path for path in others if is_there(path)), None)
-        primary = self._primary(content)
-        self._unsettled.add(content)
+        primary = self._primary(content) if others else None
+        if held != content:
+            self._unsettled.add(content)
         if not others or primary == display(found.path):
+            given = self._given(found.path, content) if held != content else None
             self._settle(self._outcome(found, "unchanged", None, content, given))
         elif living is not None:
-            self._settle_copy(found, content, living, given)
+            self._settle_copy(found, content, living)
         else:
             former = next((path for path in others if display(path) == primary), next(iter(others)))
+            self._unsettled.add(content)
             self._moved += others
-            given = {**(others[former] or {}), **(given or {})} or None
+            given = {**(others[former] or {}), **self._given(found.path, content)}
             self._settle(self._outcome(found, "unchanged", f"moved from {display(former)}", content, given))
 
     def _holders(self, content: str) -> dict[Path, Mapping[str, Value] | None]:
@@ -258,13 +248,12 @@ class Ingest:
         track = self._store.get([content]).get(content)
         return track.path if track else None
 
-    def _settle_copy(
-        self, found: Found, content: str, original: Path, given: Mapping[str, Value] | None = None
-    ) -> None:
+    def _settle_copy(self, found: Found, content: str, original: Path) -> None:
         self._report.copies += 1
         if self._row(found.path) is not None:
             self._report.metadata_copies.append((display(found.path), display(original)))
-        self._settle(self._outcome(found, "skipped", f"same content as {display(original)}", content, given))
+        reason, given = f"same content as {display(original)}", self._given(found.path, content)
+        self._settle(self._outcome(found, "skipped", reason, content, given))
 
     def _left_out(self, item: Skipped) -> Outcome:
         fields = self._row(item.path) if item.first is not None else None
@@ -280,13 +269,18 @@ class Ingest:
         """The row of this run's metadata file that is about a file."""
         return self._metadata.lookup(path, self._roots) if self._metadata else None
 
-    def _carried(self, path: Path, replaced: str | None) -> dict[str, Value] | None:
-        """What the user gave for a path: as its row says, and as the track had it whose place other content takes."""
-        track = self._store.get([replaced]).get(replaced) if replaced else None
-        stored = track.fields if track is not None and track.path == display(path) else {}
-        kept = {name: stored[name] for name in self._columns if stored.get(name) is not None}
+    def _given(self, path: Path, content: str) -> dict[str, Value]:
+        """What the user gave for a path: by its row, and, where it held another content, by the track of that."""
         entry = self._ledger.lookup(path)
-        return {**kept, **((entry.fields if entry is not None else None) or {})} or None
+        if entry is None:
+            return {}
+        former = entry.content_hash if entry.content_hash != content else None
+        track = self._store.get([former]).get(former) if former else None
+        stored = track.fields if track is not None and track.path == display(path) else {}
+        return {
+            **{name: stored[name] for name in self._columns if stored.get(name) is not None},
+            **(entry.fields or {}),
+        }
 
     def _fitting(self, fields: Mapping[str, Value]) -> dict[str, Value]:
         """Of what the ledger remembers that which the store can take: it may be a new one with other columns."""
@@ -302,8 +296,7 @@ class Ingest:
 
     def _take(self, result: Embedding | Failure) -> None:
         assert result.path is not None
-        candidate = self._candidates.pop(result.path)
-        found, content = candidate.found, candidate.content
+        found, content = self._candidates.pop(result.path)
         failure = result.reason if isinstance(result, Failure) else _changed_meanwhile(found, content)
         if failure is not None or isinstance(result, Failure):
             self._settle(self._outcome(found, "failed", failure))
@@ -316,7 +309,7 @@ class Ingest:
             Segment(index, part.start, part.end, part.coverage, part.vector)
             for index, part in enumerate(result.parts(self._segment_seconds))
         ]
-        given = {**(self._carried(found.path, candidate.replaces) or {}), **(self._row(found.path) or {})}
+        given = {**self._given(found.path, content), **(self._row(found.path) or {})}
         self._tracks.append((self._track(content, result, given), segments))
         self._report.audio_seconds += result.duration
         self._report.notes += [(display(found.path), note) for note in result.notes]
@@ -351,11 +344,10 @@ class Ingest:
     ) -> Outcome:
         """What happened to a file, with what the user gave for it: before, if that is not in its row yet, and now."""
         row = self._row(found.path)
-        fields = None if row is None and given is None else {**(given or {}), **(row or {})}
-        entry = self._ledger.lookup(found.path) if fields is not None and content is None else None
-        changed = content or (entry.content_hash if entry is not None else None)
-        if fields is not None and changed is not None and status != "indexed":
-            self._unsettled.add(changed)
+        if row is not None and status != "indexed":
+            entry = self._ledger.lookup(found.path)
+            if changed := content or (entry.content_hash if entry is not None else None):
+                self._unsettled.add(changed)
         return Outcome(
             found.path,
             status,
@@ -365,7 +357,7 @@ class Ingest:
             content,
             ctime_ns=found.ctime_ns,
             mount=self._mount_of(found.path.parent),
-            fields=fields,
+            fields={**(given or {}), **(row or {})} or None,
         )
 
     def _settle(self, outcome: Outcome) -> None:

@@ -372,7 +372,7 @@ class Ledger:
     def _check_format(self) -> int:
         """Give the format, 0 for a file that is new; readers do only this, and so never wait for a writer."""
         with self._lock, self._errors():
-            self._format: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+            self._format = int(self._db.execute("PRAGMA user_version").fetchone()[0])
             strange = self._format == 0 and self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
         if self._format > FORMAT or strange:
             raise LibraryError(
