@@ -49,12 +49,12 @@ def test_prune_withholds_what_may_be_a_disk_and_says_so(index, sounds):
     (sounds / "a.wav").unlink()
     code, out, _ = index()
     assert code == 0
-    assert "1 files are gone from disk and still in the library; --prune removes them" in out
+    assert "1 file is gone from disk and still in the library; --prune removes them" in out
     said = next(line for line in out.splitlines() if "usb" in line)
     assert said.index("check that the disk is mounted") < said.index("--prune=all")
     assert "--prune " not in said
     code, out, _ = index("--prune")
-    assert code == 1 and "1 files are gone from disk and removed from the library" in out and "2 files" in out
+    assert code == 1 and "1 file is gone from disk and removed from the library" in out and "2 files" in out
     code, out, _ = index("--prune", "--json")
     answer = json.loads(out)
     assert code == 1 and answer["withheld"] == [{"path": str(sounds / "usb"), "files": 2}]
@@ -97,7 +97,7 @@ def test_on_a_terminal_it_asks(index, sounds, answer, left):
         pass
     assert process.wait() == (0 if left == 2 else 1), said
     text = " ".join(said.decode().split())
-    assert "check that the disk is mounted" in text and "Remove these 2 files from the library" in text
+    assert "check that the disk is mounted" in text and "Remove 2 files from the library" in text
     answer = json.loads(subprocess.run([*command[:-1], "--json"], capture_output=True, check=False).stdout)
     assert answer["tracks"] == left
 

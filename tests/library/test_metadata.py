@@ -271,3 +271,25 @@ def test_whole_numbers_come_back(tmp_path_factory, numbers):
         assert [row.values["n"] for row in metadata.rows] == numbers
     else:
         assert metadata.columns == {}
+
+
+cells = st.one_of(
+    st.integers(-(10**14), 10**14).map(str), st.floats(allow_nan=False, allow_infinity=False, width=32).map(str),
+    st.sampled_from(["", "NA", "yes", "False", "dog", "007", "-", "1.0", "1e3"]),
+)  # fmt: skip
+
+
+@given(st.lists(cells, min_size=1, max_size=4), st.sampled_from([bool, int, float, str]))
+def test_a_known_type_is_kept_or_the_value_is_refused(tmp_path_factory, written, kind):
+    lines = "".join(f"{index}.wav,{cell}\n" for index, cell in enumerate(written))
+    try:
+        metadata = read(tmp_path_factory.getbasetemp(), "path,n\n" + lines, {"n": kind})
+    except UsageError as error:
+        assert kind is not str and "line " in str(error) and "such as n=" in str(error)
+        return
+    assert metadata.columns == {"n": kind}
+    for cell, row in zip(written, metadata.rows, strict=True):
+        value = row.values["n"]
+        assert value is None or type(value) is kind
+        if value is not None and kind in (int, float):
+            assert value == float(cell)

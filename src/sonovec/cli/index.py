@@ -106,9 +106,7 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
         def ask(place: Path, files: int) -> bool:
             shown.close()  # a bar would write over the question
             warn(_missing(display(place), files))
-            return click.confirm(
-                f"Remove these {files} files from the library, with the columns of your own?", err=True
-            )
+            return click.confirm(f"Remove {_files(files)} from the library, with the columns of your own?", err=True)
 
         report = library.add(paths, progress=tell, confirm=ask if asks else None, **arguments)  # type: ignore[arg-type]
     for path, text in [*report.notes, *report.failures]:
@@ -145,7 +143,11 @@ def left_out_lines(left_out: list[tuple[str, str]]) -> list[str]:
 
 
 def _missing(place: str, files: int) -> str:
-    return f"{place}: none of the {files} files that the library holds there is found; check that the disk is mounted"
+    return f"{place}: {_files(files)} that the library holds there cannot be found; check that the disk is mounted"
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
@@ -178,6 +180,9 @@ def print_report(report: Report, library: str, tracks: int) -> None:
         click.echo(f"{report.audio_seconds / 60:.1f} min of sound in {report.seconds:.1f} s ({speed:.0f} x real time)")
     if report.vanished:
         removed = "removed from the library" if report.pruned else "still in the library; --prune removes them"
-        click.echo(f"{report.vanished} files are gone from disk and {removed}")
+        are = "is" if report.vanished == 1 else "are"
+        click.echo(f"{_files(report.vanished)} {are} gone from disk and {removed}")
     for place, files in report.withheld:
-        click.echo(f"{_missing(place, files)}. They stay in the library; if you deleted them, --prune=all removes them")
+        click.echo(
+            f"{_missing(place, files)}. Kept in the library; if you deleted what was there, --prune=all removes it"
+        )
