@@ -88,15 +88,17 @@ def wait_for_work(process, log):
         time.sleep(0.005)
 
 
-#: Writes down what it embeds and each write that it begins and ends, so that the test knows where the kill came.
+#: Writes down what it embeds and each write that it begins and ends, so that the test knows where the kill came; it kills
+#: itself at one of these moments, if it is told to.
 CHANGING = """
-import os, sys
+import os, signal, sys
 from sonovec.library import ingest
 from sonovec.library.lance import LanceTable
 from sonovec.library.ledger import Ledger
 import sonovec
 
-folder, sounds, log, metadata, prune = sys.argv[1:]
+folder, sounds, log, metadata, prune, moment = sys.argv[1:]
+moment = int(moment)
 ingest.COMMIT_TRACKS, ingest.COMMIT_SECONDS = 4, 0.02
 log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 embed_many = sonovec.Encoder.embed_many
@@ -106,13 +108,20 @@ def tap(paths):
         os.write(log, b"embed " + os.fsencode(path) + b"\\n")
         yield path
 
+def tell(text):
+    global moment
+    os.write(log, text.encode())
+    moment -= 1
+    if moment == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
 def told(owner, name):
     original = getattr(owner, name)
 
     def wrapped(*arguments, **more):
-        os.write(log, f"begin {owner.__name__}.{name}\\n".encode())
+        tell(f"begin {owner.__name__}.{name}\\n")
         result = original(*arguments, **more)
-        os.write(log, f"end {owner.__name__}.{name}\\n".encode())
+        tell(f"end {owner.__name__}.{name}\\n")
         return result
 
     setattr(owner, name, wrapped)
@@ -192,47 +201,47 @@ KILLS = int(os.environ.get("SONOVEC_TEST_KILLS", "8"))
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_kills_among_changes_moves_deletions_and_prunes_leave_nothing_apart(tmp_path, record_property):
-    """With SONOVEC_TEST_KILLS=100 it kills as often; ``--junit-xml`` has where the kills came."""
+def test_kills_among_changes_moves_deletions_and_prunes_leave_nothing_apart(tmp_path, record_testsuite_property):
+    """With SONOVEC_TEST_KILLS=100 it kills as often; ``--junit-xml`` has where the kills came.
+
+    Half of them come at any time, half before or after a write.
+    """
     folder, log = tmp_path / "library", tmp_path / "log"
     disk = Disk(tmp_path / "sounds", seed=7)
-    moments, counts, kills, rounds, longest = random.Random(8), Counter(), 0, 0, 2.0
-    while kills < KILLS:
+    moments, counts, rounds, seconds, writes = random.Random(8), Counter(), 0, 2.0, 40
+    while counts.total() < KILLS:
         rounds += 1
         disk.change()
         committed = committed_contents(folder)
         log.write_bytes(b"")
-        prune = moments.choice(["no", "yes", "all"])
-        command = [sys.executable, "-c", CHANGING, folder, disk.root, log, moments.choice(["", disk.csv]), prune]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        by_time = moments.random() < 0.5
+        moment = 0 if by_time else moments.randrange(1, writes)
+        options = [moments.choice(["", disk.csv]), moments.choice(["no", "yes", "all"]), str(moment)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHANGING, folder, disk.root, log, *options], stderr=subprocess.PIPE
+        )
         wait_for_work(process, log)
-        began = time.monotonic()
         try:
-            process.wait(moments.uniform(0, longest))
-            longest = time.monotonic() - began
+            began = time.monotonic()
+            process.wait(moments.uniform(0, seconds) if by_time else 60)
+            seconds = time.monotonic() - began
         except subprocess.TimeoutExpired:
             process.kill()
-            kills += 1
-            counts[where(log)] += 1
         _, complaint = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), complaint.decode()
-        embedded = {content_hash(line.removeprefix("embed ")) for line in lines_of(log) if line.startswith("embed ")}
+        told = log.read_bytes().decode().splitlines()
+        steps = [line for line in told if not line.startswith("embed ")]
+        if process.returncode == 0:
+            writes = len(steps)
+        else:
+            assert process.returncode == -signal.SIGKILL, complaint.decode()
+            counts[steps[-1] if steps else "before any write"] += 1
+        embedded = {content_hash(line.removeprefix("embed ")) for line in told if line.startswith("embed ")}
         assert not embedded & committed, "a committed sound was embedded again"
-        if rounds % 5 == 0 or kills == KILLS:
+        if rounds % 5 == 0 or counts.total() == KILLS:
             with sonovec.Library(folder, model="logmel") as library:
                 library.add(disk.root, prune="all")
                 check_in_step(library, disk.root)
-    record_property("kills", f"{kills} in {rounds} runs: {dict(counts.most_common())}")
-
-
-def lines_of(log):
-    return log.read_bytes().decode().splitlines()
-
-
-def where(log):
-    """Between which writes the last line was written."""
-    last = [line for line in lines_of(log) if not line.startswith("embed ")]
-    return last[-1] if last else "before any write"
+    record_testsuite_property("kills", f"{counts.total()} in {rounds} runs: {dict(counts.most_common())}")
 
 
 def committed_contents(folder):
