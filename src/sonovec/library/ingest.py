@@ -129,6 +129,7 @@ class Ingest:
         self._running: dict[str, Path] = {}
         self._copies: dict[str, list[Found]] = {}
         self._candidates: dict[Path, tuple[Found, str]] = {}
+        self._failed: set[str] = set()
         self._columns = _users_columns(store, encoder)
         self._mount_of = cache(vanished.mount_of)
         self._roots: Sequence[Path] = ()
@@ -219,13 +220,13 @@ class Ingest:
         primary = self._primary(content) if others else None
         if held != content:
             self._unsettled.add(content)
-        if not others or primary == display(found.path):
+        if not others or primary == _stored(found.path):
             given = self._given(found.path, content) if held != content else None
             self._settle(self._outcome(found, "unchanged", None, content, given))
         elif living is not None:
             self._settle_copy(found, content, living)
         else:
-            former = next((path for path in others if display(path) == primary), next(iter(others)))
+            former = next((path for path in others if _stored(path) == primary), next(iter(others)))
             self._unsettled.add(content)
             self._moved += others
             given = {**(others[former] or {}), **self._given(found.path, content)}
@@ -276,7 +277,7 @@ class Ingest:
             return {}
         former = entry.content_hash if entry.content_hash != content else None
         track = self._store.get([former]).get(former) if former else None
-        stored = track.fields if track is not None and track.path == display(path) else {}
+        stored = track.fields if track is not None and track.path == _stored(path) else {}
         return {
             **{name: stored[name] for name in self._columns if stored.get(name) is not None},
             **(entry.fields or {}),
@@ -299,6 +300,7 @@ class Ingest:
         found, content = self._candidates.pop(result.path)
         failure = result.reason if isinstance(result, Failure) else _changed_meanwhile(found, content)
         if failure is not None or isinstance(result, Failure):
+            self._failed.add(_stored(found.path))
             self._settle(self._outcome(found, "failed", failure))
             for copy in self._copies.pop(content, []):
                 reason = f"same content as {display(found.path)}, which failed"
@@ -320,7 +322,7 @@ class Ingest:
         path = embedding.path
         assert path is not None
         own: dict[str, Value] = {
-            "path": display(path),
+            "path": _stored(path),
             "duration": embedding.duration,
             "rate": embedding.rate,
             "channels": embedding.channels,
@@ -431,16 +433,25 @@ class Ingest:
 
     def _may_be_recorded(self, track: Track) -> bool:
         """Whether a track without a row is of a file that a later run will come to, after a kill before its row."""
-        return is_there(Path(track.path)) and not self._holds_other(track.path, track.id)
+        return not (
+            track.path in self._failed  # so it has other content, which cannot be embedded
+            or self._holds_other(track.path, track.id)
+            or not is_there(Path(track.path))
+        )
 
     def _change(self, track: Track, holders: Sequence[Entry]) -> dict[str, Value]:
         """What a track must change to agree with the ledger: its path if that holds the content no more, and its fields."""
-        holder = next((entry for entry in holders if display(entry.path) == track.path), None)
+        holder = next((entry for entry in holders if _stored(entry.path) == track.path), None)
         if holder is None and self._may_be_recorded(track):
             return {}
         holder = holder or next((entry for entry in holders if is_there(entry.path)), holders[0])
-        wanted = {"path": display(holder.path), **self._fitting(holder.fields or {})}
+        wanted = {"path": _stored(holder.path), **self._fitting(holder.fields or {})}
         return {name: value for name, value in wanted.items() if track.fields.get(name) != value}
+
+
+def _stored(path: Path) -> str:
+    """A path as the store keeps it."""
+    return display(path)
 
 
 def _users_columns(store: Store, encoder: Encoder) -> dict[str, type]:

@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -545,6 +546,12 @@ def _path(key: bytes) -> Path:
     return Path(os.fsdecode(key))
 
 
+@lru_cache(maxsize=64)
+def _mount(key: bytes) -> Path:
+    """One object for the few mount points of many rows."""
+    return _path(key)
+
+
 def _range(folder: str | os.PathLike[str]) -> tuple[bytes, bytes]:
     """Give the bounds between which the keys of the files inside a folder lie."""
     separator = os.fsencode(os.sep)
@@ -556,7 +563,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     values = dict(zip(_COLUMNS, row, strict=True))
     mount, fields = values["mount"], values["fields"]
     values["path"] = _path(values["path"])
-    values["mount"] = None if mount is None else _path(mount)
+    values["mount"] = None if mount is None else _mount(mount)
     values["fields"] = None if fields is None else json.loads(fields)
     return Entry(**values)
 

@@ -212,7 +212,7 @@ class Library:
                 encoder,
                 segment_seconds=config.segment_seconds,
                 metadata=rows,
-                own=self._is_own,
+                own=self._is_own(),
                 reread=reread,
                 progress=progress,
             )
@@ -224,15 +224,14 @@ class Library:
             return {}
         return {name: kind for name, kind in self._store.columns().items() if name not in TRACK_FIELDS}
 
-    def _is_own(self, path: Path) -> bool:
-        """Whether a path is of this library's own files, which may lie among the sounds."""
+    def _is_own(self) -> Callable[[Path], bool]:
+        """What tells this library's own files, which may lie among the sounds."""
         place = Path(self.location.address)
-        if self.location.kind != "milvus-lite":
-            return self.location.kind == "lance" and path == place
-        names = (place.name, self._ledger_path.with_suffix("").name)
-        return path.parent == place.parent and (
-            path.name in names or path.name.startswith(tuple(f"{n}." for n in names))
-        )
+        if self.location.kind == "lance":
+            return lambda path: path == place
+        beside = tuple(f"{name}." for name in (place.name, self._ledger_path.with_suffix("").name))
+        lite = self.location.kind == "milvus-lite"
+        return lambda path: lite and f"{path.name}.".startswith(beside) and path.parent == place.parent
 
     # -- asking it
 
