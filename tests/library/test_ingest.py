@@ -469,6 +469,23 @@ BEFORE = "path,word\n" + "".join(
 AFTER = "path,word,n\nsounds/0.wav,zero,1\nsounds/copy_of_2.wav,copy,2\nsounds/2.wav,two,\nsounds/new.wav,new,3\n"
 
 
+def test_changes_are_followed_on_every_store(tmp_path, location):
+    sounds = tmp_path / "sounds"
+    for index, name in enumerate(["0", "1", "2", "3", "a", "b", "c", "original"]):
+        write(sounds / f"{name}.wav", index)
+    shutil.copy(sounds / "original.wav", sounds / "copy.wav")
+    with sonovec.Library(location, model="logmel") as library:
+        library.add(sounds, metadata=csv(sounds, BEFORE))
+        check_in_step(library, sounds)
+        changes(sounds)
+        library.add(sounds, metadata=csv(sounds, AFTER), prune=True)
+        check_in_step(library, sounds)
+        assert column(library, "word") == {
+            "0.wav": "zero", "2.wav": "two", "new.wav": "new", "moved.wav": "1", "copy.wav": "copy", "c.wav": "c",
+            "0_c.wav": "c", "a.wav": None, "b2.wav": None,
+        }  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("more", ["nothing", "deletions"])
