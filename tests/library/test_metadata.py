@@ -86,6 +86,11 @@ def test_a_column_keeps_the_type_that_the_library_has(tmp_path):
     assert [type(value) for value in metadata.rows[0].values.values()] == [int, float, bool, str, int, type(None)]
 
 
+def test_a_float_column_takes_whole_numbers_that_it_can_hold(tmp_path):
+    metadata = read(tmp_path, "path,x\na,9007199254740992\nb,-7\n", KNOWN)
+    assert [row.values["x"] for row in metadata.rows] == [2.0**53, -7.0]
+
+
 def test_an_emptied_column_clears_where_the_library_has_it(tmp_path):
     metadata = read(tmp_path, "path,n,new,title\na,,NA,-\n", KNOWN)
     assert metadata.columns == {"n": int}
@@ -101,6 +106,7 @@ def test_an_emptied_column_clears_where_the_library_has_it(tmp_path):
         ("n", "99999999999999999999", "must be a whole number"),
         ("x", "loud", "line 3: x='loud' must be a number, such as x=0.5"),
         ("x", "inf", "must be a number"),
+        ("x", "9007199254740993", "must be a number"),  # which no float is
         ("on", "1", "line 3: on='1' must be true or false, such as on=true"),
         ("year", "2003.5", "line 3: year='2003.5' must be a whole number, such as year=1999"),
     ],

@@ -300,6 +300,8 @@ def _convert(kind: type, text: str) -> Value:
         return _BOOLS[text.lower()]
     if kind is int and _INT.fullmatch(text):
         return int(text)
+    if kind is float and _INT.fullmatch(text) and float(text) == int(text):
+        return float(text)
     if kind in (int, float) and _FLOAT.fullmatch(text):
         number = float(text)
         if kind is float:
