@@ -233,6 +233,19 @@ def cosine(a, b):
     return a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
 
 
+def test_rows_of_many_writes_are_all_found(store):
+    """Each is sealed by itself, and each holds some of all ids."""
+    for start in range(4):
+        store.put_many([item(n, 1, stars=n) for n in range(start, 24, 4)])
+        store.optimize()
+    store.update({item(n)[0].id: {"mood": "new"} for n in range(0, 24, 5)})
+    store.delete([item(7)[0].id])
+    wanted = {item(n)[0].id for n in range(24) if n != 7}
+    assert {track.id for track in store.tracks()} == store.existing(item(n)[0].id for n in range(30)) == wanted
+    assert set(store.segments(wanted)) == wanted and store.count() == (23, 23)
+    assert {track.fields["stars"] for track in store.tracks(Compare("mood", "=", "new"))} == {0, 5, 10, 15, 20}
+
+
 def test_search_is_what_brute_force_says(store):
     rows, queries = vectors(300), vectors(3, seed=9)
     store.put_many([item(n, 1, vector=row, stars=n) for n, row in enumerate(rows)])
