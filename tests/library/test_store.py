@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import LibraryError, LibraryLockedError, MissingExtraError, UsageError
+from sonovec.library import lance
 from sonovec.library.filters import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, parse
 from sonovec.library.records import LibraryConfig, Segment, Track
 from sonovec.library.store import open_store
@@ -131,12 +132,85 @@ def test_columns_are_added_later_and_checked(store):
     assert [track.fields["later"] for track in sorted(store.tracks(), key=lambda t: t.id)] == [None, 7]
     for columns, says in (
         ({"mood": int}, "holds str and cannot take int"),
-        ({"vector": str}, "the name is taken"),
-        ({"no good": str}, "letters, digits and underscores"),
+        ({"vector": str}, "is a name that sonovec uses itself; call it 'my_vector'"),
+        ({"no good": str}, "letters, digits and underscores; call it 'no_good'"),
+        ({"Mood": str}, "differs from the column 'mood' by case only; call it 'Mood_2'"),
         ({"listed": list}, "list cannot be stored"),
     ):
         with pytest.raises(UsageError, match=says):
             store.add_columns(columns)
+
+
+#: Of LanceDB, Milvus and sonovec, in several cases.
+KEPT = [
+    "_rowid", "_ROWID", "_rowaddr", "_rowoffset", "_distance", "_Score", "_relevance_score", "_row_created_at_version",
+    "_row_last_updated_at_version", "_", "__id", "$meta", "id", "ID", "Vector", "zero", "Path", "TITLE", "score", "Null",
+]  # fmt: skip
+
+
+def test_names_that_stores_keep_are_refused_before_anything_is_written(store):
+    store.put(*item(1))
+    before = store.columns()
+    for name in KEPT:
+        for columns in ({name: int}, {"fine": str, name: int}):
+            with pytest.raises(UsageError, match="call it '[A-Za-z]") as error:
+                store.add_columns(columns)
+            assert repr(name) in str(error.value)
+    assert store.columns() == before
+
+
+FREE = [
+    "rowid",
+    "distance",
+    "rowaddr",
+    "RowID",
+    "Timestamp",
+    "fields",
+    "meta",
+    "count",
+    "select",
+    "exists",
+    "like",
+    "key",
+    "value",
+]
+
+
+def test_names_that_are_free_are_kept_searched_and_filtered(location):
+    with open_store(location) as store:
+        store.create(CONFIG)
+        store.add_columns(dict.fromkeys(FREE, int))
+        store.put(*item(1, **{name: number for number, name in enumerate(FREE)}))
+        store.put(*item(2))
+        for number, name in enumerate(FREE):
+            (track,) = store.tracks(Compare(name, "=", number))
+            assert track.fields[name] == number
+            ((hit,),) = store.search_tracks(vectors(1), 5, Compare(name, "=", number))
+            assert hit[0] == track.id
+
+
+@pytest.mark.parametrize("name", sorted(lance.LANCE_NAMES))
+def test_a_table_with_a_name_of_lances_own_is_mended_when_it_is_opened(tmp_path, name, caplog):
+    """Earlier versions let users call a column so, and then neither read nor searched the library."""
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        store.add_columns({name.lstrip("_"): str})
+        store.put_many([item(1), item(2)])
+        store._backend.add_columns({name: int})
+        if name == "_distance":  # the others could not even be written
+            store.put(*item(3, _distance=7))
+    with open_store(tmp_path / "library") as store:
+        better = f"{name.lstrip('_')}_2"
+        assert store.columns()[better] is int and name not in store.columns()
+        assert f"the column {name!r} has a name of LanceDB's own and is now called {better!r}" in caplog.text
+        count = store.count()[0]
+        assert [track.fields[better] for track in store.tracks()] == [None, None, 7][:count]
+        assert len(store.search_tracks(vectors(1), 5)[0]) == count
+        store.put(*item(4, **{better: 8}))
+        store.update({item(1)[0].id: {better: 9}})
+        store.delete([item(2)[0].id])
+        store.optimize()
+        assert sorted(track.fields[better] for track in store.tracks() if track.fields[better]) == [7, 8, 9][-count:]
 
 
 def test_tracks_are_paged_in_one_order(store):
@@ -157,6 +231,19 @@ def test_many_rows_are_more_than_one_request(store):
 
 def cosine(a, b):
     return a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
+
+
+def test_rows_of_many_writes_are_all_found(store):
+    """Each is sealed by itself, and each holds some of all ids."""
+    for start in range(4):
+        store.put_many([item(n, 1, stars=n) for n in range(start, 24, 4)])
+        store.optimize()
+    store.update({item(n)[0].id: {"mood": "new"} for n in range(0, 24, 5)})
+    store.delete([item(7)[0].id])
+    wanted = {item(n)[0].id for n in range(24) if n != 7}
+    assert {track.id for track in store.tracks()} == store.existing(item(n)[0].id for n in range(30)) == wanted
+    assert set(store.segments(wanted)) == wanted and store.count() == (23, 23)
+    assert {track.fields["stars"] for track in store.tracks(Compare("mood", "=", "new"))} == {0, 5, 10, 15, 20}
 
 
 def test_search_is_what_brute_force_says(store):

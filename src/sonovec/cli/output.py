@@ -66,9 +66,14 @@ def warn(line: str) -> None:
     click.echo(line, err=True)
 
 
+def shown_path(text: str) -> str:
+    """A path, given as `to_text` writes it, for people to read."""
+    return display(from_text(text))
+
+
 def warn_of(path: str, text: str) -> None:
     """Print a line about a file, given as `to_text` writes it, to the error stream; most reasons name it already."""
-    name = display(from_text(path))
+    name = shown_path(path)
     warn(text if text.startswith(name) else f"{name}: {text}")
 
 

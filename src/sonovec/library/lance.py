@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import re
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
+from sonovec.library import columns
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, normal
 from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig
 from sonovec.library.store import SEGMENT_FIELDS, ZERO, Hit, Location, Row, decode_config
@@ -34,6 +36,14 @@ WRITES_BEFORE_COMPACTION = 100
 #: Old versions are kept this long, for processes that are reading them.
 KEEP_VERSIONS = timedelta(hours=1)
 ATTEMPTS = 5
+
+#: Names that Lance gives to columns of its own: a table that has one of them can be neither read nor searched. Earlier
+#: versions of sonovec let users call a column so.
+LANCE_NAMES = frozenset(
+    {"_rowid", "_rowaddr", "_rowoffset", "_row_created_at_version", "_row_last_updated_at_version", "_distance"}
+)
+
+_LOG = logging.getLogger(__name__)
 
 
 class LanceBackend:
@@ -110,8 +120,27 @@ class LanceBackend:
     def _table(self, name: str) -> LanceTable:
         if name not in self._tables:
             with _errors(self._folder):
-                self._tables[name] = LanceTable(self._folder, self._open().open_table(name))
+                table = self._open().open_table(name)
+                self._rename_lances(table)
+                self._tables[name] = LanceTable(self._folder, table)
         return self._tables[name]
+
+    def _rename_lances(self, table: Any) -> None:
+        """Give a column of the user's another name where it has one of Lance's; its values stay."""
+        names = table.schema.names
+        for name in sorted(LANCE_NAMES.intersection(names)):
+            better = columns.free(name, names)
+            try:
+                table.alter_columns({"path": name, "rename": better})
+            except (RuntimeError, OSError, ValueError) as error:
+                raise LibraryError(
+                    f"{self._folder}: its column {name!r} has a name that LanceDB keeps for itself and cannot be renamed "
+                    f"({' '.join(str(error).split())[:200]}); open the library once where it can be written: "
+                    f"sonovec doctor -l {self._folder}"
+                ) from error
+            _LOG.warning(
+                "%s: the column %r has a name of LanceDB's own and is now called %r", self._folder, name, better
+            )
 
 
 class LanceTable:

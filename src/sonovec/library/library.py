@@ -21,10 +21,10 @@ from sonovec.embedding.pooling import pool
 from sonovec.errors import AudioError, LibraryError, PassportError, SonovecError, UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Filter, In, parse
-from sonovec.library.ingest import Ingest, Progress, Report
+from sonovec.library.ingest import Ingest, Progress, Prune, Report
 from sonovec.library.ledger import Ledger
 from sonovec.library.lock import Lock
-from sonovec.library.metadata import Metadata, read_metadata
+from sonovec.library.metadata import read_metadata
 from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
 from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
 from sonovec.library.store import Location, Store, open_store, parse_location
@@ -144,7 +144,9 @@ class Library:
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
         metadata: str | os.PathLike[str] | None = None,
-        prune: bool = False,
+        prune: Prune = False,
+        confirm: Callable[[Path, int], bool] | None = None,
+        reread: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Report:
         """Index files and folders. What is there already is left alone; what changed is replaced.
@@ -158,8 +160,14 @@ class Library:
         metadata : path, optional
             A CSV with a column ``path`` and the user's own columns; they are stored with the tracks and can be
             filtered by.
-        prune : bool
-            Remove files from the library that lay under `paths` and are gone.
+        prune : bool or "all"
+            Remove files from the library that lay under `paths` and are gone. A root, a mount point or a large folder of
+            which nothing is left is withheld, since it may be on a disk that is not mounted; ``"all"`` removes its
+            files too.
+        confirm : callable, optional
+            Asked, with the place and the number of its files, whether to remove what is withheld from ``prune=True``.
+        reread : bool
+            Read every file anew, also those whose size and times are as they were.
         progress : callable, optional
             Called with a `Progress` from time to time.
 
@@ -174,41 +182,58 @@ class Library:
             If the library was made with another encoder, or with other settings.
         LibraryLockedError
             If another process is indexing into this library.
+        UsageError
+            If an argument or the metadata file is wrong; nothing was written.
         """
+        if prune not in (True, False, "all"):
+            raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         roots = [_absolute(path) for path in given]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
-        rows = None if metadata is None else read_metadata(metadata)
+        rows = None if metadata is None else read_metadata(metadata, self._users_columns())
         if rows is not None:
             rows.resolve(roots)
         self._refuse_foreign_folder()
         encoder = self.encoder
+        if rows is not None and encoder.tags and sound_tags.COLUMN in rows.columns:
+            raise UsageError(
+                f"metadata {display(rows.path)}: the column {sound_tags.COLUMN!r} is what the encoder hears; call yours "
+                f"{'my_' + sound_tags.COLUMN!r}"
+            )
         remedy = "wait for it or stop it; searching works meanwhile"
         with Lock(self._ledger_path.with_suffix(".lock"), f"{self.location}: cannot index", remedy):
             config = self._config_for(encoder)
             if rows is not None:
                 self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
             if encoder.tags:
-                self._keep_sound_tags(rows)
+                self._store.add_columns({sound_tags.COLUMN: str})
             ingest = Ingest(
                 self._store,
                 self._ledger,
                 encoder,
                 segment_seconds=config.segment_seconds,
                 metadata=rows,
-                own=Path(self.location.address) if self.location.kind == "lance" else None,
+                own=self._is_own(),
+                reread=reread,
                 progress=progress,
             )
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
-            return ingest.run(roots, prune=prune, options=options)
+            return ingest.run(roots, prune=prune, confirm=confirm, options=options)
 
-    def _keep_sound_tags(self, rows: Metadata | None) -> None:
-        if rows is not None and sound_tags.COLUMN in rows.columns:
-            raise UsageError(
-                f"metadata: the column {sound_tags.COLUMN!r} is what the encoder hears; give yours another name"
-            )
-        self._store.add_columns({sound_tags.COLUMN: str})
+    def _users_columns(self) -> dict[str, type]:
+        if self._store.config() is None:
+            return {}
+        return {name: kind for name, kind in self._store.columns().items() if name not in TRACK_FIELDS}
+
+    def _is_own(self) -> Callable[[Path], bool]:
+        """What tells this library's own files, which may lie among the sounds."""
+        place = Path(self.location.address)
+        if self.location.kind == "lance":
+            return lambda path: path == place
+        beside = tuple(f"{name}." for name in (place.name, self._ledger_path.with_suffix("").name))
+        lite = self.location.kind == "milvus-lite"
+        return lambda path: lite and f"{path.name}.".startswith(beside) and path.parent == place.parent
 
     # -- asking it
 
@@ -384,7 +409,9 @@ class Library:
             entry = self._ledger.lookup(path)
             if entry is not None and exists:
                 stat = path.stat()
-                entry = self._ledger.known(path, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+                entry = self._ledger.known(
+                    path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns
+                )
             if entry is not None and entry.content_hash:
                 return entry.content_hash
         if exists:

@@ -233,7 +233,10 @@ class MilvusTable:
                 yield {name: row.get(name) for name in columns}
 
     def _found(self, expression: str, names: list[str]) -> Iterator[Row]:
-        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers."""
+        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers.
+
+        A server ends a page early where one of its segments has no more rows, so that only an empty page is the end.
+        """
         last = ""
         while True:
             page = self._call(
@@ -246,7 +249,7 @@ class MilvusTable:
                 **self._call.lowest_ids,
             )
             yield from page
-            if len(page) < BATCH:
+            if not page or (self._call.full_pages and len(page) < BATCH):
                 return
             last = page[-1]["id"]
 
@@ -330,6 +333,8 @@ class _Connection:
         self._location = location
         #: What makes the rows of a query with a limit those of the lowest ids, instead of the first that are found.
         self.lowest_ids = {"iterator": "True"} if location.kind == "milvus-lite" else {"reduce_stop_for_best": True}
+        #: Whether a page that is not full is the last one.
+        self.full_pages = location.kind == "milvus-lite"
         with self._errors():
             from pymilvus import MilvusClient
 

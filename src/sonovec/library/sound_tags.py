@@ -10,6 +10,7 @@ from difflib import get_close_matches
 COLUMN = "sound_tags"
 #: Tags that are kept of a track: at most so many, and none below this score.
 MOST, LEAST = 20, 0.01
+_WRITTEN = re.compile(r"(.+) ([01]\.\d+)", re.DOTALL)
 
 #: Words that say nothing of a sound.
 STOP_WORDS = frozenset(
@@ -44,15 +45,17 @@ def write(top_tags: Iterable[tuple[str, float]]) -> str | None:
 
 
 def read(text: str | None) -> dict[str, float]:
-    """The inverse of `write`.
+    """The inverse of `write`; what it never writes, as in a column of the user's own, is left out.
 
     Examples
     --------
     >>> read("Dog 0.93; Rain on surface 0.81")
     {'Dog': 0.93, 'Rain on surface': 0.81}
+    >>> read("dog barking")
+    {}
     """
-    pairs = (tag.rpartition(" ") for tag in (text or "").split("; ") if tag)
-    return {name: float(score) for name, _, score in pairs}
+    found = (_WRITTEN.fullmatch(tag) for tag in (text or "").split("; "))
+    return {match[1]: float(match[2]) for match in found if match}
 
 
 def stem(word: str) -> str:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library.filters import KEYWORDS, MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
-from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Segment, Track, Value
+from sonovec.library import columns
+from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
+from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track, Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -306,10 +307,8 @@ class Store:
 
     @staticmethod
     def _check_column(name: str, kind: type, have: Mapping[str, type]) -> None:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise UsageError(f"column {name!r}: a name is letters, digits and underscores; rename it")
-        if name in RESERVED or name.lower() in KEYWORDS:
-            raise UsageError(f"column {name!r}: the name is taken; rename it, for example to 'my_{name}'")
+        if name not in have and (why := columns.fault(name, have)):
+            raise UsageError(f"column {name!r} {why}")
         if kind not in (bool, int, float, str):
             raise UsageError(f"column {name!r}: type {kind.__name__} cannot be stored; give bool, int, float or str")
         if have.get(name, kind) is not kind:
