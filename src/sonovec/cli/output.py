@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -62,6 +63,13 @@ def warn(line: str) -> None:
 def warn_of(path: str, text: str) -> None:
     """Print a line about a file to the error stream; most reasons name it already."""
     warn(text if text.startswith(path) else f"{path}: {text}")
+
+
+def warn_of_nothing_written(target: Path, reason: str) -> None:
+    """Print a line about an output file that is left as it was, since there is nothing to put into it."""
+    from sonovec.paths import display
+
+    warn(f"{display(target)}: {'left as it was' if target.exists() else 'not written'}: {reason}")
 
 
 @contextmanager
