@@ -25,6 +25,7 @@ from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, 
 from sonovec.library.lock import Lock
 from sonovec.library.records import LibraryConfig
 from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
+from sonovec.paths import why_not_writable
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
 
@@ -74,13 +75,40 @@ class MilvusBackend:
         self._tables: dict[str, MilvusTable] = {}
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; rows that have lost their config are an error."""
         if self._location.kind == "milvus-lite" and not Path(self._location.address).exists():
             return None
-        if not self._connect()("has_collection", self._name("settings")):
+        text = self._config_text()
+        if text is None:
+            self._refuse_rows()
+            return None
+        return decode_config(text, self._location)
+
+    def _config_text(self) -> str | None:
+        if not self._has("settings"):
             return None
         rows = list(self._table("settings").rows(In("id", ("config",)), ["text"]))
-        return decode_config(rows[0]["text"], self._location) if rows else None
+        return str(rows[0]["text"]) if rows else None
+
+    def _has(self, collection: str) -> bool:
+        return bool(self._connect()("has_collection", self._name(collection)))
+
+    def _refuse_rows(self) -> None:
+        """Rows without a config are of unknown vectors: to take them over would mix two kinds."""
+        if any(self._table(name).count() for name in ("tracks", "segments") if self._has(name)):
+            raise LibraryError(
+                f"{self._location}: its settings are missing, which say what the vectors are; restore the collection "
+                f"{self._name('settings')} from a backup, or index into another library: sonovec index PATH -l NEW"
+            )
+
+    def stamp(self) -> object:
+        """The config as it is now, and which file holds it: a library that is made anew may have another."""
+        if self._location.kind == "milvus":
+            return self._config_text()
+        try:
+            return Path(self._location.address).stat().st_ino, self._config_text()
+        except OSError:
+            return None
 
     def create(self, config: LibraryConfig) -> None:
         """Make the collections, then keep the config: a library with a config is complete."""
@@ -129,7 +157,7 @@ class MilvusBackend:
     def _table(self, name: str) -> MilvusTable:
         if name not in self._tables:
             connection = self._connect()
-            if not connection("has_collection", self._name(name)):
+            if not self._has(name):
                 raise LibraryError(f"{self._location}: there is no library; index into it first")
             connection("load_collection", self._name(name))
             self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0])
@@ -151,9 +179,12 @@ class MilvusBackend:
         from pymilvus import DataType, MilvusClient
 
         connection = self._connect()
-        if connection("has_collection", self._name(name)):
-            return
         columns, own_dim = _COLLECTIONS[name]
+        if self._has(name):  # it is empty: of a run that was killed while it made the library, perhaps with another dim
+            if self._dim_of(name) == (own_dim or dim):
+                return
+            connection("drop_collection", self._name(name))
+            self._tables.pop(name, None)
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=own_dim or dim)
@@ -164,10 +195,20 @@ class MilvusBackend:
         index.add_index("vector", **_INDEX)
         connection("create_collection", self._name(name), schema=schema, index_params=index, consistency_level=SESSION)
 
+    def _dim_of(self, name: str) -> int:
+        fields = self._connect()("describe_collection", self._name(name))["fields"]
+        return next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
+
 
 def _lock(path: Path) -> Lock:
     if path.is_file():
         raise LibraryError(f"{path}: a file that is not of Milvus Lite, which makes a folder; choose another name")
+    reason = why_not_writable(path.parent) or why_not_writable(path)
+    if reason is not None:
+        raise LibraryError(
+            f"{path}: cannot be written ({reason}), and Milvus Lite writes also where it only searches; copy it to a place "
+            "that you may write; a library in a folder (LanceDB) can be searched where it is"
+        )
     remedy = "wait for it or stop it; for many processes use a folder or a Milvus server"
     try:
         return Lock(path.with_name(path.name + ".lock"), f"{path}: Milvus Lite serves one process", remedy)

@@ -185,7 +185,10 @@ class Backend(Protocol):
     """One library in one store: its config, its columns and its two tables."""
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; rows that have lost their config are an error."""
+
+    def stamp(self) -> object:
+        """What changes when the library is made anew, and is None where there is none; asked at every commit."""
 
     def create(self, config: LibraryConfig) -> None:
         """Make the tables, then keep the config: a library with a config is complete."""
@@ -258,6 +261,7 @@ class Store:
         self.location = location
         self._backend = backend
         self._config: LibraryConfig | None = None
+        self._stamp: object = None
 
     def __enter__(self) -> Self:
         return self
@@ -268,8 +272,21 @@ class Store:
     def config(self) -> LibraryConfig | None:
         """What was fixed when the library was made, or None where there is no library yet."""
         if self._config is None:
+            self._stamp = self._backend.stamp()  # first: what is made anew in between is noticed later
             self._config = self._backend.config()
         return self._config
+
+    def is_current(self) -> bool:
+        """Whether the library is still the one that this store opened, and was not deleted or made anew since."""
+        return self._config is None or self._backend.stamp() == self._stamp
+
+    def _check_current(self) -> None:
+        """Refuse to write rows of one library into another."""
+        if not self.is_current():
+            raise LibraryError(
+                f"{self.location}: was deleted or made anew by someone else since it was opened; nothing was written; "
+                "run it again"
+            )
 
     def create(self, config: LibraryConfig) -> None:
         """Make an empty library.
@@ -282,7 +299,7 @@ class Store:
         if self.config() is not None:
             raise LibraryError(f"{self.location}: there is a library already; open it, or choose another place")
         self._backend.create(config)
-        self._config = config
+        self.config()
 
     def columns(self) -> dict[str, type]:
         """Names and types (bool, int, float or str) of all fields of a track: `TRACK_FIELDS`, then the user's own."""
@@ -296,6 +313,7 @@ class Store:
         UsageError
             A name is not an identifier, is reserved, or exists with another type.
         """
+        self._check_current()
         have = self.columns()
         for name, kind in columns.items():
             self._check_column(name, kind, have)
@@ -335,8 +353,9 @@ class Store:
         UsageError
             A vector has another dim or is not finite, or a field is unknown or of another type. Nothing was written.
         LibraryError
-            The store failed.
+            The store failed, or was deleted or made anew since it was opened.
         """
+        self._check_current()
         columns = self.columns()
         rows, parts = {}, {}
         for track, segments in items:
@@ -390,6 +409,7 @@ class Store:
         UsageError
             A field is unknown or of another type. Nothing was written.
         """
+        self._check_current()
         columns = self.columns()
         checked = {id: _checked(fields, columns) for id, fields in changes.items()}
         names = ["id", "vector", ZERO, *columns]
@@ -400,6 +420,7 @@ class Store:
 
     def delete(self, ids: Iterable[str]) -> None:
         """Remove tracks and their segments; ids that are not in the library are left out."""
+        self._check_current()
         for batch in _batches(ids):
             # The track first: without it its segments are not found, whatever happens next.
             self._backend.tracks().delete(In("id", tuple(batch)))
@@ -436,6 +457,24 @@ class Store:
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
+
+    def incomplete(self, counts: Mapping[str, int]) -> list[str]:
+        """Tracks that lack segments.
+
+        Parameters
+        ----------
+        counts : mapping
+            How many segments tracks should have, where that is known; of others none may be missing before the last.
+        """
+        found: dict[str, list[int]] = {}
+        for row in self._backend.segments().rows(None, ["track", "index"]):
+            found.setdefault(row["track"], []).append(row["index"])
+        ids = (row["id"] for row in self._backend.tracks().rows(None, ["id"]))
+        return [
+            id
+            for id in ids
+            if sorted(found.get(id, [])) != list(range(counts.get(id, max(found.get(id, []), default=0) + 1)))
+        ]
 
     def count(self) -> tuple[int, int]:
         """How many tracks and segments there are."""
