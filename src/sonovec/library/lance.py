@@ -431,12 +431,12 @@ def said_by_lance(error: BaseException) -> str:
 _REMEDIES = (
     (("no space left", "file too large", "quota"), "the disk is full; free some space and run the same command again"),
     (("permission denied", "read-only"), "cannot be written; check its rights"),
-    (("not found", "no such file"), "a part of it is missing; bring back what can be read with: {command}"),
 )
-_DAMAGED = "it cannot be read, and may be damaged; bring back what can be read with: {command}"
+_DAMAGED = "a part of it is missing or damaged; bring back what can be read with: {command}"
 
 
 def _remedy(text: str, folder: Path) -> str:
     lower = text.lower()
-    remedy = next((remedy for symptoms, remedy in _REMEDIES if any(s in lower for s in symptoms)), _DAMAGED)
+    damaged = _DAMAGED if folder.is_dir() else "was deleted or moved while it was in use; open it again where it is"
+    remedy = next((remedy for symptoms, remedy in _REMEDIES if any(s in lower for s in symptoms)), damaged)
     return remedy.format(command=repair_command(folder))

@@ -513,9 +513,8 @@ class Library:
         ledger = self._ledger_path
         folders = {"lance": [root, *root.glob("*.lance/*/")], "milvus-lite": [root.parent, root], "milvus": []}
         reasons = map(why_not_writable, [ledger.parent, *folders[self.location.kind]])
-        if ledger.exists() and not os.access(ledger, os.W_OK):
-            return os.strerror(errno.EACCES)
-        return next(filter(None, reasons), None)
+        closed = os.strerror(errno.EACCES) if ledger.exists() and not os.access(ledger, os.W_OK) else None
+        return next(filter(None, reasons), closed)
 
     def _refuse_read_only(self) -> None:
         reason = self._read_only_for()
