@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from sonovec.library import sound_tags
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Counts, Ledger, Outcome
 from sonovec.library.metadata import Metadata
-from sonovec.library.records import Segment, Track, Value
+from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
 from sonovec.library.store import Store
 from sonovec.library.tags import read_tags
 from sonovec.paths import display
@@ -237,22 +237,29 @@ class Ingest:
         found, content = candidate.found, candidate.content
         failure = result.reason if isinstance(result, Failure) else _changed_meanwhile(found)
         if failure is not None or isinstance(result, Failure):
-            self._settle(_outcome(found, "failed", failure))
-            for copy in self._copies.pop(content, []):
-                self._settle(_outcome(copy, "failed", f"same content as {display(found.path)}, which failed"))
-            self._running.pop(content)
+            self._fail(found, content, str(failure))
             return
         segments = [
             Segment(index, part.start, part.end, part.coverage, part.vector)
             for index, part in enumerate(result.parts(self._segment_seconds))
         ]
-        self._tracks.append((self._track(content, result), segments))
+        track = self._track(content, result)
+        if (reason := self._store.refusal(track.fields)) is not None:
+            self._fail(found, content, f"{display(found.path)}: {reason}")
+            return
+        self._tracks.append((track, segments))
         self._report.audio_seconds += result.duration
         self._report.notes += [(display(found.path), note) for note in result.notes]
         outcome = _outcome(found, "indexed", "; ".join(result.notes) or None, content)
         self._settle(replace(outcome, duration=result.duration, n_segments=len(segments)))
         if candidate.replaces:
             self._replaced.add(candidate.replaces)
+
+    def _fail(self, found: Found, content: str, reason: str) -> None:
+        self._settle(_outcome(found, "failed", reason))
+        for copy in self._copies.pop(content, []):
+            self._settle(_outcome(copy, "failed", f"same content as {display(found.path)}, which failed"))
+        self._running.pop(content)
 
     def _track(self, content: str, embedding: Embedding) -> Track:
         path = embedding.path
@@ -269,7 +276,11 @@ class Ingest:
             own[sound_tags.COLUMN] = sound_tags.write(embedding.top_tags(sound_tags.MOST))
         tags = read_tags(path)
         notes = [str(tags.pop("notes"))] if tags.get("notes") else []
-        own["notes"] = "; ".join([*embedding.notes, *notes]) or None
+        for name, value in tags.items():
+            if isinstance(value, str) and len(value) > MOST_OF_FILE:
+                tags[name] = value[:MOST_OF_FILE]
+                notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
+        own["notes"] = _shortened("; ".join([*embedding.notes, *notes])) or None
         return Track(content, embedding.vector, {**tags, **own, **self._fields_of_user(path)})
 
     def _settle(self, outcome: Outcome) -> None:
@@ -290,10 +301,9 @@ class Ingest:
         updates, self._updates = self._updates, {}
         if tracks:
             self._store.put_many(tracks)
-        if updates:
-            self._store.update(updates)
+        refused = self._store.update(updates) if updates else {}
         if outcomes:
-            self._ledger.record_many(self._run, outcomes)
+            self._ledger.record_many(self._run, [self._told(outcome, refused) for outcome in outcomes])
         for track, _ in tracks:
             self._running.pop(track.id)
             original = Path(str(track.fields["path"]))
@@ -304,6 +314,15 @@ class Ingest:
             self._ledger.record_many(self._run, self._outcomes)
             self._outcomes = []
         self._committed = time.monotonic()
+
+    def _told(self, outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
+        """The outcome of a file, which fails where the store cannot keep what the user gave for it."""
+        reason = refused.get(outcome.content_hash or "")
+        if reason is None:
+            return outcome
+        reason = f"{display(outcome.path)}: {reason}"
+        self._report.failures.append((display(outcome.path), reason))
+        return replace(outcome, status="failed", reason=reason)
 
     def _release(self, contents: Iterable[str]) -> None:
         """Remove tracks that no path holds any more; one that another path holds takes that path's name."""
@@ -327,6 +346,10 @@ class Ingest:
         if prune:
             self._ledger.forget(gone)
             self._release(held)
+
+
+def _shortened(notes: str) -> str:
+    return notes if len(notes) <= MOST_OF_NOTES else f"{notes[:MOST_OF_NOTES]}... ({len(notes)} characters)"
 
 
 def _batches(items: Iterable[Found | Skipped], size: int) -> Iterator[list[Found | Skipped]]:

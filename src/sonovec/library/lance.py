@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith
-from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig
+from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Value
 from sonovec.library.store import SEGMENT_FIELDS, ZERO, Hit, Location, Row, decode_config
 from sonovec.paths import atomic, display
 
@@ -82,6 +82,9 @@ class LanceBackend:
 
     def _existing_tables(self) -> list[LanceTable]:
         return [self._table(name) for name in TABLES if manifests(self._folder / f"{name}.lance")]
+
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """Everything can be kept."""
 
     def stamp(self) -> object:
         """Which file the config is: a library that is made anew has another."""

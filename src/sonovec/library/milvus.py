@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -20,10 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import LibraryError, MissingExtraError, UsageError
+from sonovec.errors import LibraryError, MissingExtraError
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of
 from sonovec.library.lock import Lock
-from sonovec.library.records import LibraryConfig
+from sonovec.library.records import LibraryConfig, Value
 from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
 from sonovec.paths import why_not_writable
 
@@ -31,6 +31,9 @@ CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
 
 #: Milvus gives no more rows than this for one vector, and keeps no more bytes of text in one field.
 MAX_ROWS, MAX_TEXT = 16_384, 65_535
+
+#: Bytes of rows in one request or answer: a server refuses messages of more than 64 MiB.
+MAX_BYTES = 32 * 2**20
 
 #: Vectors that one request searches for.
 QUERIES = 64
@@ -101,6 +104,17 @@ class MilvusBackend:
                 f"{self._name('settings')} from a backup, or index into another library: sonovec index PATH -l NEW"
             )
 
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """The fields of a track lie in one column, which holds no more than a text does."""
+        size = _size({name: value for name, value in fields.items() if value is not None})
+        if size <= MAX_TEXT:
+            return None
+        longest = max(fields, key=lambda name: _size(fields[name]))
+        return (
+            f"its fields take {size} bytes and Milvus keeps {MAX_TEXT} of a track; shorten the column {longest!r} "
+            f"({_size(fields[longest])} bytes), or index into a folder (LanceDB), which keeps any length"
+        )
+
     def stamp(self) -> object:
         """The config as it is now, and which file holds it: a library that is made anew may have another."""
         if self._location.kind == "milvus":
@@ -160,7 +174,7 @@ class MilvusBackend:
             if not self._has(name):
                 raise LibraryError(f"{self._location}: there is no library; index into it first")
             connection("load_collection", self._name(name))
-            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0])
+            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0], self._dim_of(name))
             self._tables[name].count()
         return self._tables[name]
 
@@ -219,24 +233,36 @@ def _lock(path: Path) -> Lock:
 class MilvusTable:
     """One collection; see `sonovec.library.store.Table`."""
 
-    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type]) -> None:
+    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type], dim: int) -> None:
         self._call = connection
         self._name = name
+        self._vector_bytes = 4 * dim
         #: Columns of Milvus' own; all others are keys of the JSON column.
         self._native = frozenset(columns) - {"fields"} | {"id", "vector"}
         self._json = "fields" in columns
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
-        self._call("upsert", self._name, data=[self._encode(row) for row in rows])
+        for part in self._requests(map(self._encode, rows)):
+            self._call("upsert", self._name, data=part)
+
+    def _requests(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
+        part: list[Row] = []
+        size = 0
+        for row in rows:
+            more = self._vector_bytes + _size(row.get("fields"))
+            if part and size + more > MAX_BYTES:
+                yield part
+                part, size = [], 0
+            part.append(row)
+            size += more
+        yield part
 
     def _encode(self, row: Row) -> Row:
         native = {name: value for name, value in row.items() if name in self._native}
         if not self._json:
             return native
         fields = {name: value for name, value in row.items() if name not in self._native and value is not None}
-        if (size := len(json.dumps(fields, ensure_ascii=False).encode())) > MAX_TEXT:
-            raise UsageError(f"track {row['id']}: its fields take {size} bytes; Milvus keeps at most {MAX_TEXT}")
         return {**native, "fields": fields}
 
     def delete(self, where: Filter) -> None:
@@ -269,22 +295,38 @@ class MilvusTable:
                 yield {name: row.get(name) for name in columns}
 
     def _found(self, expression: str, names: list[str]) -> Iterator[Row]:
-        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers."""
+        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers.
+
+        A server may answer with fewer rows or with more, where they lie in several of its segments: the end is an empty
+        page, and a page that does not fit into a message is asked for in smaller ones.
+        """
         last = ""
+        most = self._vector_bytes * ("vector" in names) + MAX_TEXT * ("fields" in names) + 1000
+        limit = min(BATCH, MAX_BYTES // most)
         while True:
-            page = self._call(
-                "query",
-                self._name,
-                filter=_join([f"(id > {_literal(last)})", expression or _ALL], "and"),
-                output_fields=names,
-                limit=BATCH,
-                consistency_level=SESSION,
-                **self._call.lowest_ids,
-            )
-            yield from page
-            if len(page) < BATCH:
+            try:
+                page = self._page(expression, names, last, limit)
+            except LibraryError as error:
+                if "larger than max" not in str(error) or limit == 1:
+                    raise
+                limit = max(1, limit // 4)
+                continue
+            if not page:
                 return
+            yield from page
             last = page[-1]["id"]
+
+    def _page(self, expression: str, names: list[str], after: str, limit: int) -> list[Row]:
+        found: list[Row] = self._call(
+            "query",
+            self._name,
+            filter=_join([f"(id > {_literal(after)})", expression or _ALL], "and"),
+            output_fields=names,
+            limit=limit,
+            consistency_level=SESSION,
+            **self._call.lowest_ids,
+        )
+        return found
 
     def _decode(self, found: Row) -> Row:
         row = {name: value for name, value in found.items() if name in self._native}
@@ -353,6 +395,11 @@ class MilvusTable:
 
     def _compile(self, where: Filter | None) -> tuple[str, bool]:
         return ("", True) if where is None else to_milvus(where, self._native)
+
+
+def _size(value: object) -> int:
+    """Bytes that a value takes in the JSON column."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _score(similarity: float) -> float:
