@@ -203,11 +203,12 @@ def atomic_together(target: Path, *beside: Path) -> Iterator[tuple[Path, ...]]:
     the new ones are put in place after it: a crash in between leaves one missing, never one that describes another file.
     """
     targets = (target, *beside)
-    temporaries: list[Path] = []
+    # Named before they are made: an interrupt at any moment leaves none behind.
+    temporaries = tuple(map(_temporary_for, targets))
     try:
-        for each in targets:
-            temporaries.append(_temporary_for(each))  # noqa: PERF401 - what is there is removed when the next fails
-        yield tuple(temporaries)
+        for temporary, each in zip(temporaries, targets, strict=True):
+            _begin(temporary, each)
+        yield temporaries
         for temporary in temporaries:
             _sync(temporary)
         for each in beside:
@@ -221,19 +222,22 @@ def atomic_together(target: Path, *beside: Path) -> Iterator[tuple[Path, ...]]:
 
 
 def _temporary_for(target: Path) -> Path:
-    """An empty file that nobody may read who may not read the target."""
+    """Where to write what will be the target: beside it, or among the temporary files where it cannot be replaced."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    token = secrets.token_hex(4)
     if _is_special(target):
-        handle, name = tempfile.mkstemp(prefix="sonovec-", suffix=target.suffix)
-        os.close(handle)
-        return Path(name)
+        return Path(tempfile.gettempdir(), f"sonovec-{token}{target.suffix}")
     place = _followed(target)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.stem[:32]}-{secrets.token_hex(4)}{place.suffix}")
+    return place.with_name(f".{place.stem[:32]}-{token}{place.suffix}")
+
+
+def _begin(temporary: Path, target: Path) -> None:
+    """Make an empty file that nobody may read who may not read the target."""
+    temporary.parent.mkdir(parents=True, exist_ok=True)
     # The system takes the umask off; to ask for the umask itself would change it for other threads.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if place.exists() else 0o666))
-    return temporary
+    rights = 0o600 if target.exists() else 0o666
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, rights))
 
 
 def _put(temporary: Path, target: Path) -> None:
