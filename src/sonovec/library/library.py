@@ -59,6 +59,12 @@ class Library:
     **options
         Passed to `sonovec.load`.
 
+    Notes
+    -----
+    An object may be held for long: what other processes write is seen. If the library is deleted, or made anew with other
+    settings, every method says so (`LibraryError`, `PassportError`), since vectors of two kinds cannot be compared; one
+    that is made anew with the same settings is opened again. A library that cannot be written can be searched.
+
     Examples
     --------
     >>> import tempfile, sonovec, sonovec.demo

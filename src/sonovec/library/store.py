@@ -291,8 +291,8 @@ class Store:
         """Refuse to write rows of one library into another."""
         if not self.is_current():
             raise LibraryError(
-                f"{self.location}: was deleted or made anew by someone else since it was opened; nothing was written; "
-                "run it again"
+                f"{self.location}: was deleted or made anew by someone else since it was opened; nothing was written to "
+                "the new one; run it again"
             )
 
     def create(self, config: LibraryConfig) -> None:
@@ -414,7 +414,7 @@ class Store:
 
     def refusal(self, fields: Mapping[str, Value]) -> str | None:
         """Why this store cannot keep a track with these fields, all of them, and what to do; None where it can."""
-        return self._backend.refusal(fields)
+        return self._backend.refusal({name: plain(value) for name, value in fields.items()})
 
     def update(self, changes: Mapping[str, Mapping[str, Value]]) -> dict[str, str]:
         """Change fields of tracks, given as {id: {field: value}}; ids that are not in the library are left out.
