@@ -261,7 +261,7 @@ def test_the_same_rows_again_write_nothing(sounds, library, monkeypatch):
     rows = csv(sounds, "path,word,title\nsounds/0.wav,a,T\nsounds/1.wav,,\n")
     library.add(sounds, metadata=rows)
     updates = []
-    monkeypatch.setattr(Store, "update", lambda self, changes: updates.append(changes))
+    monkeypatch.setattr(Store, "update", lambda self, changes: updates.append(changes) or {})
     library.add(sounds, metadata=rows)
     assert [each for each in updates if each] == []
 

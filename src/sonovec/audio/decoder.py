@@ -25,8 +25,11 @@ class Decoder(Protocol):
     channels: int
     claimed: float | None
     """Length in seconds that the header claims."""
-    tolerance: float
-    """By how many seconds the claim may be wrong in a sound file: padding of the codec."""
+
+    @property
+    def tolerance(self) -> float:
+        """By how many seconds the claim may be wrong in a sound file, once all is read: padding of the codec."""
+        ...
 
     @property
     def notes(self) -> list[str]:

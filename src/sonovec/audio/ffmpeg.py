@@ -16,8 +16,8 @@ from sonovec.audio.ogg import Run
 from sonovec.audio.section import Section
 from sonovec.audio.timeline import JITTER, Timeline
 
-# These state no length: what FFmpeg reports for them is a guess from the bit rate.
-_ESTIMATING = {"mp3", "aac", "ac3", "eac3", "dts", "loas", "mpeg", "mpegts", "amr", "flv", "hls", "rm"}
+# These state no length that is to be relied on: what FFmpeg reports is a guess from the bit rate, or a count of blocks.
+_ESTIMATING = {"mp3", "aac", "ac3", "eac3", "dts", "loas", "mpeg", "mpegts", "amr", "avi", "flv", "hls", "rm"}
 # The time of these begins at 0, so that a first sample that is later has silence before it, though nothing else is there.
 _ZERO_BASED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
 _LATEST_ZERO = 600.0  # seconds; recordings of live streams begin anywhere
@@ -265,6 +265,8 @@ class Track:
             if gap:
                 yield round(gap * self.rate)
             yield held.frame
+            # Containers that round lengths do it by whole frames.
+            self.tolerance = max(self.tolerance, held.length)
             held = following
 
     # -- decoding

@@ -31,13 +31,17 @@ class FFmpegDecoder:
         self._track = self._first()
         self.codec, self.rate, self.channels = self._track.codec, self._track.rate, self._track.channels
         self.claimed = None if self._parts.joined else self._track.claimed
-        self.tolerance = self._track.tolerance
         self._blocks = Regroup(self._chunks(), self.channels)
 
     @property
     def notes(self) -> list[str]:
         """What is worth knowing of the file, a sentence each; complete once all is read."""
         return list(dict.fromkeys([*self._parts.notes, *self._notes, *self._gaps.notes(), *self._track.notes]))
+
+    @property
+    def tolerance(self) -> float:
+        """By how many seconds the claim may be wrong."""
+        return self._track.tolerance
 
     def read(self, frames: int) -> NDArray[np.float32]:
         """Give the next frames; see `Decoder.read`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, progress_bar, warn_of
+from sonovec.cli.output import print_json, progress_bar, warn_of, warn_of_nothing_written
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -35,7 +35,8 @@ def embed(
 ) -> int:
     """Turn sounds into vectors, and write them to a file.
 
-    PATH is a file or a folder; folders are searched for audio.
+    PATH is a file or a folder; folders are searched for audio. OUT is replaced when all is done; if nothing can be embedded,
+    it is left as it was.
     """
     from sonovec.audio.scan import Found, scan
     from sonovec.embedding import files
@@ -68,6 +69,8 @@ def embed(
         rows = files.write(embeddings(), output, level)
     for path, text in [*notes, *failures]:
         warn_of(path, text)
+    if not rows:
+        warn_of_nothing_written(output, "no sound was embedded")
     if as_json:
         print_json(
             {
@@ -81,6 +84,6 @@ def embed(
                 "passport": encoder.passport.to_json(),
             }
         )
-    else:
+    elif rows:
         click.echo(f"{rows} vectors of {encoder.dim} numbers ({encoder.card.name}) in {display(output)}")
     return 1 if failures else 0

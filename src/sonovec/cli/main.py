@@ -55,7 +55,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
     except click.Abort:
         click.echo(
-            "sonovec: interrupted; what was committed is kept, and the same command goes on from there", err=True
+            "sonovec: interrupted; nothing that was complete is lost; run the same command again to finish", err=True
         )
         return 130
     except BrokenPipeError:

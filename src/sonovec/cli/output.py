@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -75,6 +76,13 @@ def warn_of(path: str, text: str) -> None:
     """Print a line about a file, given as `to_text` writes it, to the error stream; most reasons name it already."""
     name = shown_path(path)
     warn(text if text.startswith(name) else f"{name}: {text}")
+
+
+def warn_of_nothing_written(target: Path, reason: str) -> None:
+    """Print a line about an output file that is left as it was, since there is nothing to put into it."""
+    from sonovec.paths import display
+
+    warn(f"{display(target)}: {'left as it was' if target.exists() else 'not written'}: {reason}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sonovec.evaluation.evaluate import Evaluation, Point
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS
 from sonovec.evaluation.picture import ACCENT, DPI, INK, PALE, check_target, save
-from sonovec.paths import atomic, display, from_text, printable
+from sonovec.paths import check_output, display, from_text, output, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,19 +93,23 @@ def write_markdown(result: Evaluation, target: Path) -> None:
     Raises
     ------
     UsageError
-        If the file is there and has no such marks.
+        If the file is there and has no such marks, or cannot be written.
     """
-    text = markdown(result)
-    if target.exists():
-        before, begin, rest = target.read_text(encoding="utf-8").partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not (begin and end):
-            raise UsageError(
-                f"{display(target)} exists and has no lines {BEGIN} and {END}; add them, or give another name"
-            )
-        text = f"{before}{BEGIN}\n\n{text}\n{END}{after}"
-    with atomic(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    before, after = check_markdown(target)
+    with output(target) as (temporary,):
+        temporary.write_text(before + markdown(result) + after, encoding="utf-8", errors="surrogateescape")
+
+
+def check_markdown(target: Path) -> tuple[str, str]:
+    """What stands before and after the tables in a file; refuses one that they have no place in, before any work is done."""
+    check_output(target)
+    if not target.is_file():
+        return "", ""
+    before, begin, rest = target.read_text(encoding="utf-8", errors="surrogateescape").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise UsageError(f"{display(target)} exists and has no lines {BEGIN} and {END}; add them, or give another name")
+    return f"{before}{BEGIN}\n\n", f"\n{END}{after}"
 
 
 def draw(result: Evaluation, target: Path) -> None:

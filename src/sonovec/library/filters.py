@@ -25,7 +25,7 @@ from typing import Any, Literal, NoReturn
 
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
-from sonovec.library.records import Value
+from sonovec.library.records import Value, plain
 
 Scalar = bool | int | float | str
 Op = Literal["=", "<", "<=", ">", ">="]
@@ -68,6 +68,9 @@ class Compare(Filter):
     op: Op
     value: Scalar
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", plain(self.value))
+
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return value is not None and _COMPARE[self.op](value, self.value)
@@ -79,6 +82,9 @@ class In(Filter):
 
     field: str
     values: tuple[Scalar, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(map(plain, self.values)))
 
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)

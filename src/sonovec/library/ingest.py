@@ -26,7 +26,7 @@ from sonovec.library import sound_tags, vanished
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Counts, Entry, Ledger, Outcome
 from sonovec.library.metadata import CORRECTABLE, Metadata
-from sonovec.library.records import TRACK_FIELDS, Segment, Track, Value
+from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, TRACK_FIELDS, Segment, Track, Value
 from sonovec.library.store import Store
 from sonovec.library.tags import read_tags
 from sonovec.library.vanished import is_there
@@ -301,23 +301,29 @@ class Ingest:
         found, content = self._candidates.pop(result.path)
         failure = result.reason if isinstance(result, Failure) else _changed_meanwhile(found, content)
         if failure is not None or isinstance(result, Failure):
-            self._failed.add(to_text(found.path))
-            self._settle(self._outcome(found, "failed", failure))
-            for copy in self._copies.pop(content, []):
-                reason = f"same content as {display(found.path)}, which failed"
-                self._settle(self._outcome(copy, "failed", reason))
-            self._running.pop(content)
+            self._fail(found, content, str(failure))
             return
         segments = [
             Segment(index, part.start, part.end, part.coverage, part.vector)
             for index, part in enumerate(result.parts(self._segment_seconds))
         ]
         given = {**self._given(found.path, content), **(self._row(found.path) or {})}
-        self._tracks.append((self._track(content, result, given), segments))
+        track = self._track(content, result, given)
+        if (reason := self._store.refusal(track.fields)) is not None:
+            self._fail(found, content, f"{display(found.path)}: {reason}")
+            return
+        self._tracks.append((track, segments))
         self._report.audio_seconds += result.duration
         self._report.notes += [(to_text(found.path), note) for note in result.notes]
         outcome = self._outcome(found, "indexed", "; ".join(result.notes) or None, content)
         self._settle(replace(outcome, duration=result.duration, n_segments=len(segments)))
+
+    def _fail(self, found: Found, content: str, reason: str) -> None:
+        self._failed.add(to_text(found.path))
+        self._settle(self._outcome(found, "failed", reason))
+        for copy in self._copies.pop(content, []):
+            self._settle(self._outcome(copy, "failed", f"same content as {display(found.path)}, which failed"))
+        self._running.pop(content)
 
     def _track(self, content: str, embedding: Embedding, given: Mapping[str, Value]) -> Track:
         path = embedding.path
@@ -334,7 +340,11 @@ class Ingest:
             own[sound_tags.COLUMN] = sound_tags.write(embedding.top_tags(sound_tags.MOST))
         tags = read_tags(path)
         notes = [str(tags.pop("notes"))] if tags.get("notes") else []
-        own["notes"] = "; ".join([*embedding.notes, *notes]) or None
+        for name, value in tags.items():
+            if isinstance(value, str) and len(value) > MOST_OF_FILE:
+                tags[name] = value[:MOST_OF_FILE]
+                notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
+        own["notes"] = _shortened("; ".join([*embedding.notes, *notes])) or None
         return Track(content, embedding.vector, {**tags, **own, **self._fitting(given)})
 
     def _outcome(
@@ -429,8 +439,16 @@ class Ingest:
                 elif change := self._change(track, holders):
                     updates[content] = change
             self._store.delete(removed)
-            self._store.update(updates)
+            self._refused(self._store.update(updates))
             self._ledger.settle(settled)
+
+    def _refused(self, reasons: Mapping[str, str]) -> None:
+        """Record as failures the files for which the user gave what the store cannot keep."""
+        for content, told in reasons.items():
+            for entry in self._ledger.entries_of(content)[:1]:
+                reason = f"{display(entry.path)}: {told}"
+                self._report.failures.append((to_text(entry.path), reason))
+                self._ledger.record(self._run, Outcome(entry.path, "failed", reason))
 
     def _may_be_recorded(self, track: Track) -> bool:
         """Whether a track without a row is of a file that a later run will come to, after a kill before its row."""
@@ -448,6 +466,10 @@ class Ingest:
         holder = holder or next((entry for entry in holders if is_there(entry.path)), holders[0])
         wanted = {"path": to_text(holder.path), **self._fitting(holder.fields or {})}
         return {name: value for name, value in wanted.items() if track.fields.get(name) != value}
+
+
+def _shortened(notes: str) -> str:
+    return notes if len(notes) <= MOST_OF_NOTES else f"{notes[:MOST_OF_NOTES]}... ({len(notes)} characters)"
 
 
 def _users_columns(store: Store, encoder: Encoder) -> dict[str, type]:

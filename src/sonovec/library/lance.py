@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +23,14 @@ from numpy.typing import NDArray
 from sonovec.errors import LibraryError
 from sonovec.library import columns
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, normal
-from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig
+from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Value
 from sonovec.library.store import SEGMENT_FIELDS, ZERO, Hit, Location, Row, decode_config
-from sonovec.paths import atomic
+from sonovec.paths import atomic, display
 
 CONFIG = "library.json"
+#: Under this name the field `id` of each table keeps a copy of the config.
+COPY = b"sonovec.config"
+TABLES: Mapping[str, Mapping[str, type]] = {"tracks": {ZERO: bool, **TRACK_FIELDS}, "segments": SEGMENT_FIELDS}
 
 #: From this many rows on an approximate index is worth the time to build it.
 INDEX_ROWS = 50_000
@@ -56,30 +60,72 @@ class LanceBackend:
         self._database: Any = None
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; tables that have lost their config are an error."""
         try:
-            return decode_config((self._folder / CONFIG).read_bytes(), self._location)
+            text = (self._folder / CONFIG).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
+            self._refuse_rows()
             return None
         except OSError as error:
             raise LibraryError(f"{self._folder}: cannot be read ({error.strerror}); check its rights") from error
+        try:
+            config = decode_config(text, self._location)
+        except LibraryError as error:
+            if not isinstance(error.__cause__, ValueError):  # it is of another version, and whole
+                raise
+            raise self._without_config(f"is damaged ({error.__cause__})") from error
+        table = self._table("tracks")
+        copy = config_copy(table)
+        if table.dim() != config.dim or (copy is not None and decode_config(copy, self._location) != config):
+            raise self._without_config("is of another library than the vectors")
+        return config
+
+    def _refuse_rows(self) -> None:
+        """Rows without a config are of unknown vectors: to take them over would mix two kinds."""
+        if any(table.count() for table in self._existing_tables()):
+            raise self._without_config("is missing, which says what the vectors are")
+
+    def _without_config(self, fault: str) -> LibraryError:
+        remedy = "put it back from a backup, or index into another library: sonovec index PATH -l NEW"
+        if any(map(config_copy, self._existing_tables())):
+            remedy = f"bring it back with: {repair_command(self._folder)}"
+        return LibraryError(f"{self._folder}: {CONFIG} {fault}; {remedy}")
+
+    def _existing_tables(self) -> list[LanceTable]:
+        return [self._table(name) for name in TABLES if manifests(self._folder / f"{name}.lance")]
+
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """Everything can be kept."""
+
+    def stamp(self) -> object:
+        """Which file the config is: a library that is made anew has another."""
+        try:
+            found = (self._folder / CONFIG).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def create(self, config: LibraryConfig) -> None:
         """Make the tables, then keep the config: a library with a config is complete."""
-        import pyarrow as pa
-
-        vector = pa.field("vector", pa.list_(pa.float32(), config.dim))
-        for name, fields in (("tracks", {ZERO: bool, **TRACK_FIELDS}), ("segments", SEGMENT_FIELDS)):
-            schema = pa.schema([pa.field("id", pa.string(), nullable=False), vector, *_fields(fields)])
-            with _errors(self._folder):
-                self._open().create_table(name, schema=schema, exist_ok=True)
+        for name in TABLES:
+            self.create_table(name, config)
         try:
-            with atomic(self._folder / CONFIG) as temporary:
-                temporary.write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
+            write_config(self._folder, config)
         except OSError as error:
             raise LibraryError(
-                f"{self._folder}: cannot be written ({error.strerror}); {_remedy(str(error))}"
+                f"{self._folder}: cannot be written ({error.strerror}); {_remedy(str(error), self._folder)}"
             ) from error
+
+    def create_table(self, name: str, config: LibraryConfig) -> None:
+        """Make an empty table, in place of one that a run that was killed has left."""
+        import pyarrow as pa
+
+        # The copy of the config is for the day on which its file is lost.
+        id = pa.field("id", pa.string(), nullable=False, metadata={COPY: _encode(config)})
+        vector = pa.field("vector", pa.list_(pa.float32(), config.dim))
+        with _errors(self._folder):
+            self._open().create_table(name, schema=pa.schema([id, vector, *_fields(TABLES[name])]), mode="overwrite")
+        self._tables.pop(name, None)
 
     def columns(self) -> dict[str, type]:
         """The user's own columns."""
@@ -120,6 +166,8 @@ class LanceBackend:
     def _table(self, name: str) -> LanceTable:
         if name not in self._tables:
             with _errors(self._folder):
+                for newest in manifests(self._folder / f"{name}.lance")[:1]:
+                    check_manifest(newest)
                 table = self._open().open_table(name)
                 self._rename_lances(table)
                 self._tables[name] = LanceTable(self._folder, table)
@@ -143,6 +191,50 @@ class LanceBackend:
             )
 
 
+def write_config(folder: Path, config: LibraryConfig) -> None:
+    """Keep the config of a library in its folder."""
+    with atomic(folder / CONFIG) as temporary:
+        temporary.write_text(_encode(config), encoding="utf-8")
+
+
+def config_copy(table: LanceTable) -> str | None:
+    """The copy of the config that a table keeps; None in those that were made before there were copies."""
+    copy = (table.schema().field("id").metadata or {}).get(COPY)
+    return None if copy is None else copy.decode()
+
+
+def manifests(table: Path) -> list[Path]:
+    """The versions of the table in a folder, the newest first."""
+    return sorted((table / "_versions").glob("*.manifest"), key=_version, reverse=True)
+
+
+def check_manifest(path: Path) -> None:
+    """Raise OSError for one that was cut short or emptied: Lance takes zeros for an empty table, and panics over others."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # it was cleared up meanwhile
+        return
+    start = int.from_bytes(content[-16:-8], "little")
+    length = int.from_bytes(content[start : start + 4], "little")
+    if not content.endswith(b"LANC") or start + 4 + length > len(content) - 16:
+        raise OSError(f"{path.parent.parent.name}/_versions/{path.name} is not whole")
+
+
+def _version(manifest: Path) -> int:
+    """Lance counts down in the names, so that the newest comes first in a list; it once counted up."""
+    number = int(manifest.stem) if manifest.stem.isdigit() else 0
+    return (1 << 64) - 1 - number if number >> 63 else number
+
+
+def repair_command(folder: Path) -> str:
+    """What to run to look for damage and mend it."""
+    return f"sonovec doctor -l {shlex.quote(display(folder))} --repair"
+
+
+def _encode(config: LibraryConfig) -> str:
+    return json.dumps(asdict(config), indent=1)
+
+
 class LanceTable:
     """One Lance table; see `sonovec.library.store.Table`."""
 
@@ -155,6 +247,10 @@ class LanceTable:
         """The Arrow schema as it is now."""
         with _errors(self._folder):
             return self.table.schema
+
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return int(self.schema().field("vector").type.list_size)
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
@@ -222,6 +318,32 @@ class LanceTable:
 
     def _indexed(self) -> bool:
         return any("vector" in index.columns for index in self.table.list_indices())
+
+    def read(self) -> int:
+        """Read all that is in the table, and count its rows.
+
+        Raises
+        ------
+        LibraryError
+            Something of it cannot be read.
+        """
+        with _errors(self._folder):
+            expected = int(self.table.count_rows())
+            batches = self.table.search().select(self.table.schema.names).limit(expected).to_batches()
+            found = sum(len(batch) for batch in batches)
+            if found != expected:
+                raise OSError(f"{found} of {expected} rows can be read")
+        return expected
+
+    def broken_indices(self) -> list[str]:
+        """Names of the indices by which nothing can be found."""
+        with _errors(self._folder):
+            names = [str(index.name) for index in self.table.list_indices()]
+        try:
+            self.search(np.ones((1, self.dim()), np.float32), 1, None, ["id"])
+        except LibraryError:
+            return names
+        return []
 
     def count(self) -> int:
         """Number of rows."""
@@ -343,22 +465,35 @@ def _literal(value: bool | int | float | str) -> str:
     return f"cast({value!r} AS double)" if isinstance(value, float) else repr(value)
 
 
+#: Errors of Rust's that have no class to import.
+_PANICS = ("RustPanic", "PanicException")
+
+
 @contextmanager
 def _errors(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (RuntimeError, OSError, ValueError) as error:
-        text = re.sub(r",? \S+\.rs:\d+:\d+", "", " ".join(str(error).split()))  # where in its own source it failed
-        raise LibraryError(f"{folder}: {_remedy(text)} ({text[:200]})") from error
+    except BaseException as error:
+        if not isinstance(error, RuntimeError | OSError | ValueError) and type(error).__name__ not in _PANICS:
+            raise
+        text = said_by_lance(error)
+        raise LibraryError(f"{folder}: {_remedy(text, folder)} ({text[:200]})") from error
+
+
+def said_by_lance(error: BaseException) -> str:
+    """The message of an error of Lance on one line, without where in its own source it failed."""
+    return re.sub(r",? \S+\.rs:\d+:\d+", "", " ".join(str(error).split()))
 
 
 _REMEDIES = (
     (("no space left", "file too large", "quota"), "the disk is full; free some space and run the same command again"),
     (("permission denied", "read-only"), "cannot be written; check its rights"),
-    (("not found", "no such file"), "a part of the library is missing; index into another library"),
 )
+_DAMAGED = "a part of it is missing or damaged; bring back what can be read with: {command}"
 
 
-def _remedy(text: str) -> str:
+def _remedy(text: str, folder: Path) -> str:
     lower = text.lower()
-    return next((remedy for symptoms, remedy in _REMEDIES if any(s in lower for s in symptoms)), "the store failed")
+    damaged = _DAMAGED if folder.is_dir() else "was deleted or moved while it was in use; open it again where it is"
+    remedy = next((remedy for symptoms, remedy in _REMEDIES if any(s in lower for s in symptoms)), damaged)
+    return remedy.format(command=repair_command(folder))

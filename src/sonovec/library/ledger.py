@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -167,7 +169,8 @@ class Run:
 class Ledger:
     """The ledger in the SQLite file `path`, made where there is none; one process may write while others read.
 
-    A method returns when its change is on the disk. A `Ledger` may be shared by threads.
+    A method returns when its change is on the disk. A `Ledger` may be shared by threads. With `read_only` it is read where
+    it cannot be written: on a DVD, in a folder of someone else's.
 
     Raises
     ------
@@ -188,9 +191,17 @@ class Ledger:
     ('c0ffee', Counts(indexed=1, unchanged=0, skipped=0, failed=1))
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
+        if read_only:
+            try:
+                with self._errors():
+                    self._db = _connect_to_read(self.path)
+            except OSError as error:
+                raise LibraryError(f"ledger {display(self.path)} cannot be read: {error.strerror}") from error
+            self._check_format()
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -348,6 +359,11 @@ class Ledger:
         with self._transaction():
             self._settle(contents)
 
+    def fault(self) -> str | None:
+        """What is damaged inside the file, or None; the whole file is read for it."""
+        said = self._all("PRAGMA quick_check(1)")[0][0]
+        return None if said == "ok" else f"{display(self.path)}: {_one_line(said)}"
+
     def close(self) -> None:
         """Close the file; closing twice is allowed."""
         with self._lock:
@@ -472,12 +488,37 @@ class Ledger:
             raise kind(message) from error
 
 
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Connect to a ledger in a folder that this user may not write.
+
+    In write-ahead mode SQLite reads by way of two files beside the ledger. Where they are not there, nobody has it open,
+    and it is read as it is. Where only the first is there, a crash has left it with what is not in the ledger yet: then
+    copies are read.
+    """
+    waiting, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    if waiting.exists() and waiting.stat().st_size and not index.exists():
+        with tempfile.TemporaryDirectory(prefix="sonovec-") as folder:
+            for file in (path, waiting):
+                shutil.copyfile(file, Path(folder, file.name))
+            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            with closing(sqlite3.connect(Path(folder, path.name))) as copy:
+                copy.backup(connection)
+            return connection
+    frozen = "" if index.exists() else "&immutable=1"
+    uri = f"{path.absolute().as_uri()}?mode=ro{frozen}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+_DAMAGED = (
+    "the file is damaged; move it aside and index again, or let sonovec doctor -l LIBRARY --repair move it: nothing is "
+    "embedded a second time"
+)
 _REMEDIES: tuple[tuple[str, type[LibraryError], str], ...] = (
     ("is full", LibraryError, "free some space and run again; what was recorded before is safe"),
     ("disk i/o", LibraryError, "the disk is full or failing; free some space and run again; what was recorded is safe"),
     ("locked", LibraryLockedError, "another process is writing it; wait for it to end, or stop it, and run again"),
-    ("not a database", LibraryError, "the file is damaged; move it aside and index again"),
-    ("malformed", LibraryError, "the file is damaged; move it aside and index again"),
+    ("not a database", LibraryError, _DAMAGED),
+    ("malformed", LibraryError, _DAMAGED),
     ("readonly", LibraryError, "give yourself the right to write it and its folder"),
     ("unable to open", LibraryError, "check that it is a file and that you may read and write it and its folder"),
     ("closed database", LibraryError, "open the library again"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,16 +21,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import LibraryError, MissingExtraError, UsageError
+from sonovec.errors import LibraryError, MissingExtraError
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of, normal
 from sonovec.library.lock import Lock
-from sonovec.library.records import LibraryConfig
+from sonovec.library.records import LibraryConfig, Value
 from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
+from sonovec.paths import why_not_writable
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
 
 #: Milvus gives no more rows than this for one vector, and keeps no more bytes of text in one field.
 MAX_ROWS, MAX_TEXT = 16_384, 65_535
+
+#: Bytes of rows in one request or answer: a server refuses messages of more than 64 MiB.
+MAX_BYTES = 32 * 2**20
 
 #: Vectors that one request searches for.
 QUERIES = 64
@@ -79,13 +83,51 @@ class MilvusBackend:
         self._tables: dict[str, MilvusTable] = {}
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; rows that have lost their config are an error."""
         if self._location.kind == "milvus-lite" and not Path(self._location.address).exists():
             return None
-        if not self._connect()("has_collection", self._name("settings")):
+        text = self._config_text()
+        if text is None:
+            self._refuse_rows()
+            return None
+        return decode_config(text, self._location)
+
+    def _config_text(self) -> str | None:
+        if not self._has("settings"):
             return None
         rows = list(self._table("settings").rows(In("id", ("config",)), ["text"]))
-        return decode_config(rows[0]["text"], self._location) if rows else None
+        return str(rows[0]["text"]) if rows else None
+
+    def _has(self, collection: str) -> bool:
+        return bool(self._connect()("has_collection", self._name(collection)))
+
+    def _refuse_rows(self) -> None:
+        """Rows without a config are of unknown vectors: to take them over would mix two kinds."""
+        if any(self._table(name).count() for name in ("tracks", "segments") if self._has(name)):
+            raise LibraryError(
+                f"{self._location}: its settings are missing, which say what the vectors are; restore the collection "
+                f"{self._name('settings')} from a backup, or index into another library: sonovec index PATH -l NEW"
+            )
+
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """The fields of a track lie in one column, which holds no more than a text does."""
+        size = _size({name: value for name, value in fields.items() if value is not None})
+        if size <= MAX_TEXT:
+            return None
+        longest = max(fields, key=lambda name: _size(fields[name]))
+        return (
+            f"its fields take {size} bytes and Milvus keeps {MAX_TEXT} of a track; shorten the column {longest!r} "
+            f"({_size(fields[longest])} bytes), or index into a folder (LanceDB), which keeps any length"
+        )
+
+    def stamp(self) -> object:
+        """The config as it is now, and which file holds it: a library that is made anew may have another."""
+        if self._location.kind == "milvus":
+            return self._config_text()
+        try:
+            return Path(self._location.address).stat().st_ino, self._config_text()
+        except OSError:
+            return None
 
     def create(self, config: LibraryConfig) -> None:
         """Make the collections, then keep the config: a library with a config is complete."""
@@ -134,10 +176,10 @@ class MilvusBackend:
     def _table(self, name: str) -> MilvusTable:
         if name not in self._tables:
             connection = self._connect()
-            if not connection("has_collection", self._name(name)):
+            if not self._has(name):
                 raise LibraryError(f"{self._location}: there is no library; index into it first")
             connection("load_collection", self._name(name))
-            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0])
+            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0], self._dim_of(name))
             self._tables[name].count()
         return self._tables[name]
 
@@ -156,9 +198,12 @@ class MilvusBackend:
         from pymilvus import DataType, MilvusClient
 
         connection = self._connect()
-        if connection("has_collection", self._name(name)):
-            return
         columns, own_dim = _COLLECTIONS[name]
+        if self._has(name):  # it is empty: of a run that was killed while it made the library, perhaps with another dim
+            if self._dim_of(name) == (own_dim or dim):
+                return
+            connection("drop_collection", self._name(name))
+            self._tables.pop(name, None)
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=own_dim or dim)
@@ -169,10 +214,20 @@ class MilvusBackend:
         index.add_index("vector", **_INDEX)
         connection("create_collection", self._name(name), schema=schema, index_params=index, consistency_level=SESSION)
 
+    def _dim_of(self, name: str) -> int:
+        fields = self._connect()("describe_collection", self._name(name))["fields"]
+        return next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
+
 
 def _lock(path: Path) -> Lock:
     if path.is_file():
         raise LibraryError(f"{path}: a file that is not of Milvus Lite, which makes a folder; choose another name")
+    reason = why_not_writable(path.parent) or why_not_writable(path)
+    if reason is not None:
+        raise LibraryError(
+            f"{path}: cannot be written ({reason}), and Milvus Lite writes also where it only searches; copy it to a place "
+            "that you may write; a library in a folder (LanceDB) can be searched where it is"
+        )
     remedy = "wait for it or stop it; for many processes use a folder or a Milvus server"
     try:
         return Lock(path.with_name(path.name + ".lock"), f"{path}: Milvus Lite serves one process", remedy)
@@ -183,24 +238,36 @@ def _lock(path: Path) -> Lock:
 class MilvusTable:
     """One collection; see `sonovec.library.store.Table`."""
 
-    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type]) -> None:
+    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type], dim: int) -> None:
         self._call = connection
         self._name = name
+        self._vector_bytes = 4 * dim
         #: Columns of Milvus' own; all others are keys of the JSON column.
         self._native = frozenset(columns) - {"fields"} | {"id", "vector"}
         self._json = "fields" in columns
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
-        self._call("upsert", self._name, data=[self._encode(row) for row in rows])
+        for part in self._requests(map(self._encode, rows)):
+            self._call("upsert", self._name, data=part)
+
+    def _requests(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
+        part: list[Row] = []
+        size = 0
+        for row in rows:
+            more = self._vector_bytes + _size(row.get("fields"))
+            if part and size + more > MAX_BYTES:
+                yield part
+                part, size = [], 0
+            part.append(row)
+            size += more
+        yield part
 
     def _encode(self, row: Row) -> Row:
         native = {name: value for name, value in row.items() if name in self._native}
         if not self._json:
             return native
         fields = {name: value for name, value in row.items() if name not in self._native and value is not None}
-        if (size := len(json.dumps(fields, ensure_ascii=False).encode())) > MAX_TEXT:
-            raise UsageError(f"track {row['id']}: its fields take {size} bytes; Milvus keeps at most {MAX_TEXT}")
         return {**native, "fields": fields}
 
     def delete(self, where: Filter) -> None:
@@ -235,23 +302,36 @@ class MilvusTable:
     def _found(self, expression: str, names: list[str]) -> Iterator[Row]:
         """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers.
 
-        A server ends a page early where one of its segments has no more rows, so that only an empty page is the end.
+        A server may answer with fewer rows or with more, where they lie in several of its segments: the end is an empty
+        page, and a page that does not fit into a message is asked for in smaller ones.
         """
         last = ""
+        most = self._vector_bytes * ("vector" in names) + MAX_TEXT * ("fields" in names) + 1000
+        limit = min(BATCH, MAX_BYTES // most)
         while True:
-            page = self._call(
-                "query",
-                self._name,
-                filter=f"(id > {_literal(last)})" + (f" and {expression}" if expression else ""),
-                output_fields=names,
-                limit=BATCH,
-                consistency_level=SESSION,
-                **self._call.lowest_ids,
-            )
-            yield from page
-            if not page or (self._call.full_pages and len(page) < BATCH):
+            try:
+                page = self._page(expression, names, last, limit)
+            except LibraryError as error:
+                if "larger than max" not in str(error) or limit == 1:
+                    raise
+                limit = max(1, limit // 4)
+                continue
+            if not page:
                 return
+            yield from page
             last = page[-1]["id"]
+
+    def _page(self, expression: str, names: list[str], after: str, limit: int) -> list[Row]:
+        found: list[Row] = self._call(
+            "query",
+            self._name,
+            filter=f"(id > {_literal(after)})" + (f" and {expression}" if expression else ""),
+            output_fields=names,
+            limit=limit,
+            consistency_level=SESSION,
+            **self._call.lowest_ids,
+        )
+        return found
 
     def _decode(self, found: Row) -> Row:
         row = {name: value for name, value in found.items() if name in self._native}
@@ -322,6 +402,11 @@ class MilvusTable:
         return ("", True) if where is None else to_milvus(where, self._native)
 
 
+def _size(value: object) -> int:
+    """Bytes that a value takes in the JSON column."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
 def _score(similarity: float) -> float:
     return min(1.0, max(-1.0, float(similarity)))
 
@@ -333,8 +418,6 @@ class _Connection:
         self._location = location
         #: What makes the rows of a query with a limit those of the lowest ids, instead of the first that are found.
         self.lowest_ids = {"iterator": "True"} if location.kind == "milvus-lite" else {"reduce_stop_for_best": True}
-        #: Whether a page that is not full is the last one.
-        self.full_pages = location.kind == "milvus-lite"
         with self._errors():
             from pymilvus import MilvusClient
 

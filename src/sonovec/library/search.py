@@ -19,7 +19,7 @@ from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Filter
 from sonovec.library.records import Segment, Track, Value
-from sonovec.library.store import TINY, Store
+from sonovec.library.store import TINY, Store, row_count
 
 LEVELS = ("track", "segment")
 
@@ -151,7 +151,7 @@ def search_tags(
     name nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library
     have to do.
     """
-    _check_limit(limit)
+    limit = row_count("limit", limit)
     heard = [(track, _tags_of(track)) for track in store.tracks(where)]
     words = sound_tags.named(text, {name for _, tags in heard for name in tags})
     scored = ((sound_tags.score(tags, words), track) for track, tags in heard) if words else ()
@@ -205,16 +205,13 @@ def _tag_hit(track: Track, score: float) -> Hit:
     return Hit(track.id, track.path, score, None, None, 0.0, float(duration or 0.0), fields)
 
 
-def _check_limit(limit: int) -> None:
-    if limit < 1:
-        raise UsageError(f"limit={limit} finds nothing; give 1 or more")
-
-
 def search(store: Store, query: Query, limit: int, where: Filter | None, level: str) -> list[Hit]:
     """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
-    _check_limit(limit)
+    limit = row_count("limit", limit)
+    if limit == 0:
+        return []
     whole = level == "track"
     ids = _by_track(store, query, limit, where) if whole else _by_segment(store, query, limit, where)
     tracks = store.get(ids, vectors=whole)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from sonovec.errors import LibraryError, UsageError
 from sonovec.library import columns
 from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
-from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track, Value
+from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track, Value, plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,9 @@ MOST = 2**31 - 1
 
 #: Rows that travel in one request, and ids that one condition names.
 BATCH = 1000
+
+#: More rows than this are never asked for: a number that every store can read.
+MOST_ROWS = 2**31 - 1
 
 Kind = Literal["lance", "milvus-lite", "milvus"]
 Row = dict[str, Any]
@@ -189,7 +193,13 @@ class Backend(Protocol):
     """One library in one store: its config, its columns and its two tables."""
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; rows that have lost their config are an error."""
+
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """Why the fields of one track cannot be kept, and what to do; None where they can."""
+
+    def stamp(self) -> object:
+        """What changes when the library is made anew, and is None where there is none; asked at every commit."""
 
     def create(self, config: LibraryConfig) -> None:
         """Make the tables, then keep the config: a library with a config is complete."""
@@ -262,6 +272,7 @@ class Store:
         self.location = location
         self._backend = backend
         self._config: LibraryConfig | None = None
+        self._stamp: object = None
 
     def __enter__(self) -> Self:
         return self
@@ -272,8 +283,21 @@ class Store:
     def config(self) -> LibraryConfig | None:
         """What was fixed when the library was made, or None where there is no library yet."""
         if self._config is None:
+            self._stamp = self._backend.stamp()  # first: what is made anew in between is noticed later
             self._config = self._backend.config()
         return self._config
+
+    def is_current(self) -> bool:
+        """Whether the library is still the one that this store opened, and was not deleted or made anew since."""
+        return self._config is None or self._backend.stamp() == self._stamp
+
+    def _check_current(self) -> None:
+        """Refuse to write rows of one library into another."""
+        if not self.is_current():
+            raise LibraryError(
+                f"{self.location}: was deleted or made anew by someone else since it was opened; nothing was written to "
+                "the new one; run it again"
+            )
 
     def create(self, config: LibraryConfig) -> None:
         """Make an empty library.
@@ -286,7 +310,7 @@ class Store:
         if self.config() is not None:
             raise LibraryError(f"{self.location}: there is a library already; open it, or choose another place")
         self._backend.create(config)
-        self._config = config
+        self.config()
 
     def columns(self) -> dict[str, type]:
         """Names and types (bool, int, float or str) of all fields of a track: `TRACK_FIELDS`, then the user's own."""
@@ -300,6 +324,7 @@ class Store:
         UsageError
             A name is not an identifier, is reserved, or exists with another type.
         """
+        self._check_current()
         have = self.columns()
         for name, kind in columns.items():
             self._check_column(name, kind, have)
@@ -335,14 +360,19 @@ class Store:
         Raises
         ------
         UsageError
-            A vector has another dim or is not finite, or a field is unknown or of another type. Nothing was written.
+            A vector has another dim or is not finite, a field is unknown or of another type, or the store cannot keep the
+            fields (see `refusal`). Nothing was written.
         LibraryError
-            The store failed.
+            The store failed, or was deleted or made anew since it was opened.
         """
+        self._check_current()
         columns = self.columns()
         rows, parts = {}, {}
         for track, segments in items:
-            rows[track.id] = {**self._row(track.id, track.vector), **_checked(track.fields, columns)}
+            fields = _checked(track.fields, columns)
+            if reason := self._backend.refusal(fields):
+                raise UsageError(f"{fields.get('path') or track.id}: {reason}")
+            rows[track.id] = {**self._row(track.id, track.vector), **fields}
             parts[track.id] = [self._part(track.id, segment) for segment in segments]
         for batch in _batches(part for each in parts.values() for part in each):
             self._backend.segments().upsert(batch)
@@ -384,24 +414,40 @@ class Store:
         tracks = self._backend.tracks()
         return {row["id"] for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
 
-    def update(self, changes: Mapping[str, Mapping[str, Value]]) -> None:
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """Why this store cannot keep a track with these fields, all of them, and what to do; None where it can."""
+        return self._backend.refusal({name: plain(value) for name, value in fields.items()})
+
+    def update(self, changes: Mapping[str, Mapping[str, Value]]) -> dict[str, str]:
         """Change fields of tracks, given as {id: {field: value}}; ids that are not in the library are left out.
+
+        Returns
+        -------
+        dict
+            Tracks that are as they were since the store cannot keep their new fields, with the reason.
 
         Raises
         ------
         UsageError
             A field is unknown or of another type. Nothing was written.
         """
+        self._check_current()
         columns = self.columns()
         checked = {id: _checked(fields, columns) for id, fields in changes.items()}
         names = ["id", "vector", ZERO, *columns]
+        refused: dict[str, str] = {}
         for batch in _batches(checked):
-            rows = list(self._backend.tracks().rows(In("id", tuple(batch)), names))
-            if rows:
-                self._backend.tracks().upsert([{**row, **checked[row["id"]]} for row in rows])
+            rows = [{**row, **checked[row["id"]]} for row in self._backend.tracks().rows(In("id", tuple(batch)), names)]
+            for row in rows:
+                if reason := self._backend.refusal({name: row[name] for name in columns}):
+                    refused[row["id"]] = reason
+            if kept := [row for row in rows if row["id"] not in refused]:
+                self._backend.tracks().upsert(kept)
+        return refused
 
     def delete(self, ids: Iterable[str]) -> None:
         """Remove tracks and their segments; ids that are not in the library are left out."""
+        self._check_current()
         for batch in _batches(ids):
             # The track first: without it its segments are not found, whatever happens next.
             self._backend.tracks().delete(In("id", tuple(batch)))
@@ -415,8 +461,15 @@ class Store:
     def tracks(
         self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
     ) -> Iterator[Track]:
-        """Iterate over tracks, in an order that stays the same until something is written."""
-        return self._tracks(filter, limit, offset, vectors)
+        """Iterate over tracks, in an order that stays the same until something is written.
+
+        Raises
+        ------
+        UsageError
+            `limit` or `offset` is no whole number, or negative.
+        """
+        limit = None if limit is None else row_count("limit", limit)
+        return iter(()) if limit == 0 else self._tracks(filter, limit, row_count("offset", offset), vectors)
 
     def _tracks(
         self, where: Filter | None, limit: int | None = None, offset: int = 0, vectors: bool = False
@@ -442,6 +495,24 @@ class Store:
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
+
+    def incomplete(self, counts: Mapping[str, int]) -> list[str]:
+        """Tracks that lack segments.
+
+        Parameters
+        ----------
+        counts : mapping
+            How many segments tracks should have, where that is known; of others none may be missing before the last.
+        """
+        found: dict[str, list[int]] = {}
+        for row in self._backend.segments().rows(None, ["track", "index"]):
+            found.setdefault(row["track"], []).append(row["index"])
+        ids = (row["id"] for row in self._backend.tracks().rows(None, ["id"]))
+        return [
+            id
+            for id in ids
+            if sorted(found.get(id, [])) != list(range(counts.get(id, max(found.get(id, []), default=0) + 1)))
+        ]
 
     def count(self) -> tuple[int, int]:
         """How many tracks and segments there are."""
@@ -511,9 +582,9 @@ class Store:
         vectors = np.asarray(vectors, np.float64)
         if vectors.ndim != 2 or vectors.shape[1] != self._dim or not np.isfinite(vectors).all():
             raise UsageError(f"vectors of shape {vectors.shape}; give finite numbers of shape (q, {self._dim})")
-        if limit < 1:
-            raise UsageError(f"limit={limit} finds nothing; give 1 or more")
-        limit = min(limit, MOST)
+        limit = min(row_count("limit", limit), MOST)
+        if limit == 0:
+            return [[] for _ in vectors]
         norms = np.linalg.norm(vectors, axis=1)
         directed = norms >= TINY
         units = (vectors[directed] / norms[directed, None]).astype(np.float32)
@@ -540,6 +611,30 @@ class Store:
         self._backend.close()
 
 
+def row_count(name: str, value: object) -> int:
+    """A number of rows as every store takes it.
+
+    Raises
+    ------
+    UsageError
+        It is negative, or no whole number.
+
+    Examples
+    --------
+    >>> row_count("limit", 10**30) == MOST_ROWS
+    True
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        count = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{name}={value!r} is no whole number; give one, such as {name}=10") from None
+    if count < 0:
+        raise UsageError(f"{name}={count} is negative; give 0 or more")
+    return min(count, MOST_ROWS)
+
+
 def _checked(fields: Mapping[str, Value], columns: Mapping[str, type]) -> dict[str, Value]:
     """The fields as every store keeps them alike."""
     return {name: _checked_value(name, value, columns) for name, value in fields.items()}
@@ -549,6 +644,7 @@ def _checked_value(name: str, value: Value, columns: Mapping[str, type]) -> Valu
     if name not in columns:
         raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
     kind = columns[name]
+    value = cast(Value, plain(value))
     if value is None:
         return None
     if kind is float and type(value) is int:
