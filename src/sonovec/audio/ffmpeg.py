@@ -23,6 +23,8 @@ _ZERO_BASED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
 _LATEST_ZERO = 600.0  # seconds; recordings of live streams begin anywhere
 # Each frame of these says which samples it holds.
 _EXACT_TIMES = {"flac"}
+# Ogg counts samples at the rate of the sound, but for this codec.
+_GRANULE_RATES = {"opus": 48000}
 _PADDING_FRAMES = 4096
 _TOO_MANY_PLANES = 8
 _MOST_ERRORS = 16
@@ -49,6 +51,8 @@ class _Piece(NamedTuple):
     length: float
     damaged: bool
     """Whether packets before it did not decode."""
+    packet: int
+    """Number of the packet that it comes from, counted from 1."""
 
 
 class Track:
@@ -65,7 +69,7 @@ class Track:
     rate, channels, codec
         Of the sound that `chunks` gives.
     begins : float or None
-        Time of the first sample, in seconds of the container.
+        Time of the first sample, in seconds of a link of Ogg; None for other sources.
     claimed, tolerance
         See `sonovec.audio.decoder.Decoder`.
 
@@ -98,11 +102,11 @@ class Track:
         if like:
             self._note_change(first.frame)
         self.tolerance = _PADDING_FRAMES / self.rate
-        self.begins = first.begins
         self.claimed = self._claim()
-        self._origin = self._beginning_of_time(first)
         self._timeline = Timeline(longest=longest_gap(source), base=base)
         self._pieces = chain([first], self._decoded)
+        self.begins = self._begins_by_pages(source) if isinstance(source, Run) else None
+        self._origin = self._beginning_of_time(first)
 
     @property
     def notes(self) -> list[str]:
@@ -171,21 +175,22 @@ class Track:
         streams = self._container.streams.audio
         if not streams:
             raise UndecodableError(f"no audio stream ({self._container.format.name})")
-        best = self._container.streams.best("audio") or streams[0]
-        order = [best.index, *(stream.index for stream in streams if stream.index != best.index)]
+        best = (self._container.streams.best("audio") or streams[0]).index
+        places = [stream.index for stream in streams]  # for the streams themselves go with their container
         refused: list[str] = []
-        for index in order:
+        for place in sorted(places, key=lambda place: place != best):
             if refused:
                 self._reopen()
             try:
-                first = self._begin(self._container.streams[index])
+                first = self._begin(self._container.streams[place])
             except UndecodableError as error:
                 refused.append(str(error))
                 continue
-            number = 1 + sum(stream.index < index for stream in streams)
-            if len(streams) > 1:
+            if len(places) > 1:
                 why = f"; {len(refused)} before it cannot be decoded: {refused[0]}" if refused else ""
-                self._notes.append(f"{len(streams)} audio streams, of which number {number} is read{why}")
+                self._notes.append(
+                    f"{len(places)} audio streams, of which number {places.index(place) + 1} is read{why}"
+                )
             return first
         raise UndecodableError(refused[0])
 
@@ -199,7 +204,7 @@ class Track:
     def _begin(self, stream: Any) -> _Piece:
         if stream.codec_context is None:
             raise UndecodableError(f"no decoder for its codec ({_codec_of(self._source)})")
-        if stream.codec_context.codec_tag in _ENCRYPTED_TAGS or _says_encrypted(self._container, stream):
+        if _tag_of(stream) in _ENCRYPTED_TAGS or _says_encrypted(self._container, stream):
             raise UndecodableError(ENCRYPTED)
         self._stream = stream
         self._notes.clear()
@@ -212,17 +217,24 @@ class Track:
 
     # -- times
 
-    def _start(self) -> float:
-        """Seconds of the container's time before its sound, counted from the picture or sound that begins first."""
+    def _starts(self) -> dict[int, float]:
+        """When each stream of sound or moving pictures begins, in seconds of the container's time."""
         shown = (*self._container.streams.audio, *self._container.streams.video)
-        starts = {
+        return {
             stream.index: float(stream.start_time * stream.time_base)
             for stream in shown
             if stream.start_time is not None and not stream.disposition & _COVER
         }
-        first = min(starts.values(), default=0.0)
-        zero_based = self._container.format.name in _ZERO_BASED and abs(first) <= _LATEST_ZERO
-        return starts.get(self._stream.index, first) - (0.0 if zero_based else first)
+
+    def _zero(self) -> float:
+        """The time of the container from which its sound counts: 0, or where that means nothing, its first time."""
+        first = min(self._starts().values(), default=0.0)
+        return 0.0 if self._container.format.name in _ZERO_BASED and abs(first) <= _LATEST_ZERO else first
+
+    def _start(self) -> float:
+        """Seconds of the container's time before its sound."""
+        zero = self._zero()
+        return self._starts().get(self._stream.index, zero) - zero
 
     def _beginning_of_time(self, first: _Piece) -> float:
         """Give the time of the container from which its sound counts."""
@@ -232,8 +244,24 @@ class Track:
         late = 0.0 if first.damaged or self._stream.start_time is None else self._start()
         return first.begins - late
 
+    def _begins_by_pages(self, run: Run) -> float | None:
+        """Seconds of its link at which a run begins: those that a page counts, less what decodes up to there."""
+        pieces: list[_Piece] = []
+        length = 0.0
+        for piece in self._pieces:
+            pieces.append(piece)
+            if run.anchor is None or piece.packet > run.anchor[1]:
+                break
+            length += piece.length
+        self._pieces = chain(pieces, self._pieces)
+        rate = _GRANULE_RATES.get(self.codec, pieces[0].frame.sample_rate)
+        return None if run.anchor is None else run.anchor[0] / rate - length
+
     def _since_origin(self, piece: _Piece) -> float | None:
-        return None if piece.begins is None else piece.begins - self._origin
+        # Ogg counts its pages: within a run none is missing, whatever its times say.
+        if piece.begins is None or isinstance(self._source, Run):
+            return None
+        return piece.begins - self._origin
 
     def _claim(self) -> float | None:
         name = str(self._container.format.name)
@@ -244,7 +272,7 @@ class Track:
         if self._stream.duration:
             return self._start() + float(self._stream.duration * self._stream.time_base)
         # The container's length is that of its longest stream.
-        if self._container.duration and len(self._container.streams) == 1:
+        if self._container.duration and len(self._container.streams) == 1 and not self._zero():
             return float(self._container.duration / 1e6)
         return None
 
@@ -277,7 +305,7 @@ class Track:
         unit = float(self._stream.time_base)
         may_be_encrypted = self._container.format.name in _ENCRYPTING
         failed = 0
-        for packet in self._packets():
+        for number, packet in enumerate(self._packets(), start=1):
             if may_be_encrypted and packet is not None and packet.has_sidedata("encryption_info"):
                 self._encrypted = True
                 break
@@ -296,7 +324,7 @@ class Track:
                     trims = False
                     if begins is not None and packet is not None and packet.duration:
                         begins += max(0.0, packet.duration * unit - length)
-                yield _Piece(frame, begins, length, failed > 0)
+                yield _Piece(frame, begins, length, failed > 0, number)
                 self._damaged += failed
                 failed = 0
         self._damaged += failed
@@ -416,6 +444,13 @@ def _samples(frame: Any) -> NDArray[np.float32]:
     offset, scale = _SCALES[array.dtype.str[1:]]
     floats: NDArray[np.float32] = array.astype(np.float32)
     return (floats - offset) * np.float32(scale)
+
+
+def _tag_of(stream: Any) -> str:
+    try:
+        return str(stream.codec_context.codec_tag)
+    except UnicodeDecodeError:  # some containers have numbers that are no letters
+        return ""
 
 
 def _says_encrypted(container: Any, stream: Any) -> bool:

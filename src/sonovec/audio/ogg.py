@@ -17,11 +17,11 @@ from sonovec.audio.section import Section
 MAGIC = b"OggS\x00"
 _HEADER = struct.Struct("<5xBqIIIB")
 _LONGEST = _HEADER.size + 255 + 255 * 255
-_FIRST, _LAST = 2, 4
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
 
 # How the first packet of a codec begins, and how many packets its headers are.
-_VORBIS = b"\x01vorbis"
-_CODECS = {_VORBIS: 3, b"OpusHead": 2, b"\x7fFLAC": 2, b"Speex   ": 2}
+_VORBIS, _FLAC = b"\x01vorbis", b"\x7fFLAC"
+_CODECS = {_VORBIS: 3, b"OpusHead": 2, _FLAC: 2, b"Speex   ": 2}
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -49,10 +49,19 @@ class Page(NamedTuple):
         return sum(length < 255 for length in self.lacing)
 
     def is_whole(self) -> bool:
-        """Compare the checksum: CRC-32 as in ZIP, but with its bits the other way round."""
-        zeroed = self.raw[:22] + bytes(4) + self.raw[26:]
-        crc = zlib.crc32(zeroed.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-        return crc.to_bytes(4, "big").translate(_REVERSED) == self.raw[22:26]
+        """Compare the checksum."""
+        return _with_sum(self.raw) == self.raw
+
+    def without_end(self) -> bytes:
+        """Give the page as one that is not the last of its stream."""
+        return _with_sum(self.raw[:5] + bytes([self.flags & ~_LAST]) + self.raw[6:])
+
+
+def _with_sum(page: bytes) -> bytes:
+    """Put its checksum into a page: CRC-32 as in ZIP, but with its bits the other way round."""
+    zeroed = page[:22] + bytes(4) + page[26:]
+    crc = zlib.crc32(zeroed.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return page[:22] + crc.to_bytes(4, "big").translate(_REVERSED) + page[26:]
 
 
 class Run:
@@ -61,7 +70,10 @@ class Run:
     Attributes
     ----------
     begins_link
-        Whether it is the first of its link. Of every other one, the time of its first sample tells its place in the link.
+        Whether it is the first of its link. Every other one has its place in the link by its `anchor`.
+    anchor
+        Samples of the link up to the end of the first page that says so, and how many packets that are whole end up to
+        there; None as long as no such page was read.
     """
 
     name = ""
@@ -72,12 +84,20 @@ class Run:
         self._serial = headers[0].serial
         self._number = headers[-1].number if begins_link else None
         self._granule = -1
-        self._ready = bytearray(b"".join(page.raw for page in headers))
+        self._ready = bytearray(b"".join(page.raw if pages.summed else _with_sum(page.raw) for page in headers))
+        first = pages.peek()
+        self._resumed = None if first is None or begins_link else first.number
+        self.anchor: tuple[int, int] | None = None
+        # A packet whose beginning is lost is none for the decoder.
+        self._packets = -1 if first is not None and first.flags & _CONTINUED and first.packets else 0
 
     def read(self, size: int, /) -> bytes:
         """Read at most `size` bytes; none at the end of the run."""
         while len(self._ready) < size and (page := self._next()) is not None:
-            self._ready += page.raw
+            if page.number == self._resumed:  # FFmpeg gives no time to what begins with the last page
+                self._ready += page.without_end()
+            else:
+                self._ready += page.raw if self._pages.summed else _with_sum(page.raw)
         data = bytes(self._ready[:size])
         del self._ready[:size]
         return data
@@ -102,6 +122,9 @@ class Run:
                     continue
             self._number = page.number
             self._granule = max(self._granule, page.granule)
+            self._packets += page.packets
+            if self.anchor is None and page.granule >= 0:
+                self.anchor = page.granule, self._packets
             return self._pages.take()
         return None
 
@@ -179,7 +202,7 @@ def packets_of_headers(page: Page) -> int:
     """Give how many packets the headers of a stream are, by its first page; 0 where it is of no audio codec that is known."""
     body = page.body
     known = next((count for magic, count in _CODECS.items() if body.startswith(magic)), 0)
-    if body.startswith(b"\x7fFLAC") and len(body) > 8:
+    if body.startswith(_FLAC) and len(body) > 8:
         return 1 + max(1, int.from_bytes(body[7:9], "big"))
     if body.startswith(b"Speex   ") and len(body) >= 72:
         return known + min(16, int.from_bytes(body[68:72], "little"))
@@ -221,7 +244,8 @@ class _Pages:
         self._file = file
         self._buffer = b""
         self._at = 0
-        self._sums: bool | None = None
+        self.summed: bool | None = None
+        """Whether pages have checksums."""
         self._next: Page | None = None
 
     def peek(self) -> Page | None:
@@ -251,9 +275,9 @@ class _Pages:
         return None  # what is left is the beginning of a page that was cut off, or no Ogg
 
     def _is_good(self, page: Page) -> bool:
-        if self._sums is None:  # a file whose first page has a wrong sum was written without them
-            self._sums = page.is_whole()
-        return not self._sums or page.is_whole()
+        if self.summed is None:  # a file whose first page has a wrong sum was written without them
+            self.summed = page.is_whole()
+        return not self.summed or page.is_whole()
 
     def _fill(self) -> bool:
         """Have a whole page ahead, as far as the file goes; say whether anything is left."""
