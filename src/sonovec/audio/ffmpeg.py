@@ -28,8 +28,8 @@ _GRANULE_RATES = {"opus": 48000}
 _PADDING_FRAMES = 4096
 _TOO_MANY_PLANES = 8
 _MOST_ERRORS = 16
-# Silence for gaps is bounded by what a file of this many bytes a second would hold, and an hour.
-_SPARSEST, _LEAST_GAP = 1000, 3600.0
+# Silence for gaps is bounded by what a file of this many bytes a second would hold, and ten minutes.
+_SPARSEST, _LEAST_GAP = 1000, 600.0
 # FFmpeg's own Opus decoder is far from the reference (-7 to -20 dB on real files); the reference is inside FFmpeg too.
 _REFERENCE_DECODERS = {"opus": "libopus"}
 _ENCRYPTING = {"mov,mp4,m4a,3gp,3g2,mj2"}  # containers whose packets say that they are encrypted
