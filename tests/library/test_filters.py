@@ -28,8 +28,8 @@ from sonovec.library.filters import (
     parse,
     quote,
 )
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Track
-from sonovec.library.store import open_store
 
 COLUMNS = {"title": str, "genre": str, "year": int, "tempo": float, "silent": bool, "sound_tags": str}
 PRESENT = Not(IsNull("year"))

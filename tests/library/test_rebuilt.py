@@ -16,8 +16,8 @@ import soundfile
 import sonovec
 from sonovec.errors import LibraryError, LibraryLockedError, PassportError
 from sonovec.library import lance
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
-from sonovec.library.store import open_store
 
 ADD = "import sys, json, sonovec; sonovec.Library(sys.argv[1], **json.loads(sys.argv[3])).add(sys.argv[2])"
 

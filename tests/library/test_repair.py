@@ -16,8 +16,8 @@ import sonovec
 from sonovec.cli import main
 from sonovec.errors import LibraryError
 from sonovec.library import lance, repair
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
-from sonovec.library.store import open_store
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
 from sonovec.errors import AudioError, UsageError
 from sonovec.library.filters import Compare
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
 from sonovec.library.search import Query, search, sound_in
-from sonovec.library.store import open_store
 
 DIM = 4
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sonovec.errors import LibraryError, LibraryLockedError, MissingExtraError, UsageError
 from sonovec.library import lance
 from sonovec.library.filters import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, parse
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
-from sonovec.library.store import open_store
 
 DIM = 16
 CONFIG = LibraryConfig(dim=DIM, passport={"model": "test"}, segment_seconds=10.0, model="test", options={"a": True})
@@ -510,7 +510,7 @@ def test_a_parsed_filter_reaches_the_store(filtered):
     assert sorted(track.fields["rate"] for track in store.tracks(condition)) == expected != []
 
 
-COUNT = "import sys; from sonovec.library.store import open_store; print(open_store(sys.argv[1]).count())"
+COUNT = "import sys; from sonovec.library.open import open_store; print(open_store(sys.argv[1]).count())"
 
 
 def count_elsewhere(location):
@@ -601,7 +601,7 @@ def test_an_index_leaves_nothing_out(tmp_path, monkeypatch):
 
 READER = """
 import sys
-from sonovec.library.store import open_store
+from sonovec.library.open import open_store
 with open_store(sys.argv[1]) as store:
     seen = len(list(store.tracks()))
     print("ready", flush=True)

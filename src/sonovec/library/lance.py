@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
 from sonovec.library import columns
+from sonovec.library.backend import SEGMENT_FIELDS, ZERO, Hit, Row, decode_config
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, normal
+from sonovec.library.location import Location
 from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Value
-from sonovec.library.store import SEGMENT_FIELDS, ZERO, Hit, Location, Row, decode_config
 from sonovec.paths import atomic, display
 
 CONFIG = "library.json"
@@ -236,7 +237,7 @@ def _encode(config: LibraryConfig) -> str:
 
 
 class LanceTable:
-    """One Lance table; see `sonovec.library.store.Table`."""
+    """One Lance table; see `sonovec.library.backend.Table`."""
 
     def __init__(self, folder: Path, table: Any) -> None:
         self.table = table

@@ -27,11 +27,13 @@ from sonovec.library.filters import Filter, In, parse
 from sonovec.library.identity import content_hash
 from sonovec.library.ingest import Ingest, Progress, Prune, Report
 from sonovec.library.ledger import Entry, Ledger
+from sonovec.library.location import Location, parse_location
 from sonovec.library.lock import Lock
 from sonovec.library.metadata import read_metadata
+from sonovec.library.open import open_store
 from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
 from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
-from sonovec.library.store import Location, Store, open_store, parse_location
+from sonovec.library.store import Store
 from sonovec.models import registry, storage
 from sonovec.paths import absolute, data_dir, display, from_text, known_texts, to_text, why_not_writable
 

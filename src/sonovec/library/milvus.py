@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError, MissingExtraError
+from sonovec.library.backend import BATCH, SEGMENT_FIELDS, Hit, Row, decode_config
 from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of, normal
+from sonovec.library.location import TOKEN_VARIABLE, Location
 from sonovec.library.lock import Lock
 from sonovec.library.records import LibraryConfig, Value
-from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
 from sonovec.paths import why_not_writable
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
@@ -236,7 +237,7 @@ def _lock(path: Path) -> Lock:
 
 
 class MilvusTable:
-    """One collection; see `sonovec.library.store.Table`."""
+    """One collection; see `sonovec.library.backend.Table`."""
 
     def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type], dim: int) -> None:
         self._call = connection

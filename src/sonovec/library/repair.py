@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonovec.errors import LibraryError
+from sonovec.library.backend import decode_config
 from sonovec.library.lance import (
     CONFIG,
     TABLES,
@@ -31,9 +32,11 @@ from sonovec.library.lance import (
 )
 from sonovec.library.ledger import Entry, Ledger
 from sonovec.library.library import Library
+from sonovec.library.location import Location
 from sonovec.library.lock import Lock
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig
-from sonovec.library.store import Location, Store, decode_config, open_store
+from sonovec.library.store import Store
 from sonovec.paths import display, from_text, to_text
 
 #: What was looked at, "ok", "note" (works, with a remark) or "failed", and what was seen or done.

@@ -17,9 +17,10 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
+from sonovec.library.backend import TINY
 from sonovec.library.filters import Filter
 from sonovec.library.records import Segment, Track, Value
-from sonovec.library.store import TINY, Store, row_count
+from sonovec.library.store import Store, row_count
 
 LEVELS = ("track", "segment")
 

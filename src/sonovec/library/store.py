@@ -1,263 +1,36 @@
-"""The one interface to a vector store: where a library lives, and what can be asked of it there.
+"""The one interface to a vector store, with all that is the same for all of them.
 
-`Store` holds everything that is the same for all stores: what is checked before a write, the order of writes that
-makes a killed one repeatable, batching, and the merging of results. What differs is behind two small protocols,
-`Backend` and `Table`, which `sonovec.library.lance` and `sonovec.library.milvus` implement.
+What is checked before a write, the order of writes that makes a killed one repeatable, batching, and the merging of
+results. What differs is behind the protocols of `sonovec.library.backend`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import operator
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from sonovec.errors import LibraryError, UsageError
 from sonovec.library import columns
+from sonovec.library.backend import BATCH, TINY, ZERO, Backend, Hit, Row, Table
 from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
+from sonovec.library.location import Location
 from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track, Value, plain
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TOKEN_VARIABLE = "SONOVEC_MILVUS_TOKEN"
-
 #: More hits than any store gives; some refuse to be asked for more.
 MOST = 2**31 - 1
-
-#: Rows that travel in one request, and ids that one condition names.
-BATCH = 1000
 
 #: More rows than this are never asked for: a number that every store can read.
 MOST_ROWS = 2**31 - 1
 
-Kind = Literal["lance", "milvus-lite", "milvus"]
-Row = dict[str, Any]
-Hit = tuple[Row, float]
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a library lives: a folder (`lance`), a file (`milvus-lite`) or a server (`milvus`).
-
-    `address` is an absolute path or the server's URI; `name` tells the libraries of one server apart.
-    """
-
-    kind: Kind
-    address: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.address}/{self.name}" if self.kind == "milvus" else self.address
-
-
-def parse_location(location: str | os.PathLike[str], name: str | None = None) -> Location:
-    """Tell a folder, a Milvus Lite file (``*.db``) and a Milvus server (``http://`` or ``https://``) apart.
-
-    Parameters
-    ----------
-    location : str or path
-        A folder, a path that ends in ``.db``, or ``http(s)://host:port/name``.
-    name : str, optional
-        The library's name on a server, where the URI does not end in it.
-
-    Raises
-    ------
-    UsageError
-        The scheme is unknown, a server's library has no valid name, or a path was given a name.
-
-    Examples
-    --------
-    >>> parse_location("http://localhost:19530/sounds")
-    Location(kind='milvus', address='http://localhost:19530', name='sounds')
-    >>> parse_location("/data/sounds.db").kind
-    'milvus-lite'
-    >>> parse_location("http://localhost:19530", "my-sounds")
-    Traceback (most recent call last):
-    sonovec.errors.UsageError: ...letters, digits and underscores; use 'my_sounds'
-    """
-    text = os.fspath(location)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", text)
-    if scheme is None:
-        return _parse_path(text, name)
-    if scheme[1].lower() not in ("http", "https"):
-        raise UsageError(
-            f"{text}: unknown scheme {scheme[1]!r}; use a folder, a path ending in .db, or http(s)://host:port/name"
-        )
-    return _parse_uri(text, name)
-
-
-def _parse_path(text: str, name: str | None) -> Location:
-    if not text:
-        raise UsageError("the location is empty; give a folder, a path ending in .db, or http(s)://host:port/name")
-    path = Path(text).expanduser().absolute()
-    if name is not None:
-        raise UsageError(f"{path} is one library and takes no name; leave out name={name!r}")
-    return Location("milvus-lite" if path.suffix == ".db" else "lance", str(path), path.stem)
-
-
-def _parse_uri(text: str, name: str | None) -> Location:
-    parts = urlsplit(text)
-    host = parts.netloc.rpartition("@")[2]
-    scheme = parts.scheme.lower()
-    if "@" in parts.netloc:
-        raise UsageError(
-            f"{scheme}://{host}: leave the password out of the URI; give token='user:password' or set {TOKEN_VARIABLE}"
-        )
-    if not parts.hostname:
-        raise UsageError(f"{text}: no host; use http://host:19530/name")
-    path = parts.path.strip("/")
-    if path and name and path != name:
-        raise UsageError(f"{text}: the library is named twice, {path!r} and {name!r}; leave out one of them")
-    name = path or name
-    if not name:
-        raise UsageError(f"{text}: which library? Add its name: {scheme}://{host}/sounds")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
-        better = re.sub(r"^(?=[0-9])", "_", re.sub(r"[^A-Za-z0-9_]+", "_", name))[:100]
-        raise UsageError(f"library name {name!r}: a server takes letters, digits and underscores; use {better!r}")
-    return Location("milvus", f"{scheme}://{host}", name)
-
-
-def open_store(location: str | os.PathLike[str] | Location, name: str | None = None, token: str | None = None) -> Store:
-    """Open the store of a library, which need not exist yet: nothing is written before `Store.create`.
-
-    Parameters
-    ----------
-    location : str, path or Location
-        See `parse_location`.
-    name : str, optional
-        The library's name on a server, where the URI does not end in it.
-    token : str, optional
-        ``user:password`` or an API key of a server; otherwise taken from ``SONOVEC_MILVUS_TOKEN``.
-
-    Raises
-    ------
-    UsageError
-        The location cannot be understood.
-    MissingExtraError
-        Milvus is wanted and not installed.
-    LibraryError
-        The server cannot be reached or refuses the token, or the path holds something else.
-    LibraryLockedError
-        Another process holds the Milvus Lite file.
-    """
-    place = location if isinstance(location, Location) else parse_location(location, name)
-    if place.kind == "lance":
-        from sonovec.library.lance import LanceBackend
-
-        return Store(place, LanceBackend(place))
-    from sonovec.library.milvus import MilvusBackend
-
-    return Store(place, MilvusBackend(place, token or os.environ.get(TOKEN_VARIABLE)))
-
-
-class Table(Protocol):
-    """Rows with a text `id`, a float32 `vector` and further columns, in one store."""
-
-    def upsert(self, rows: Sequence[Row]) -> None:
-        """Write whole rows; those of the same `id` are replaced. Visible to every reader on return."""
-
-    def delete(self, where: Filter) -> None:
-        """Remove the rows that match."""
-
-    def rows(
-        self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
-    ) -> Iterator[Row]:
-        """Rows that match, with the given columns, in an order that stays the same until something is written."""
-
-    def search(
-        self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
-    ) -> list[list[Hit]]:
-        """For each of the (q, dim) unit vectors, the `limit` nearest rows that match and their cosine similarity.
-
-        Rows whose vector is zero may be missing.
-        """
-
-    def count(self) -> int:
-        """Number of rows."""
-
-    def optimize(self) -> None:
-        """Compact, and build or extend indexes where the size calls for it."""
-
-
-class Backend(Protocol):
-    """One library in one store: its config, its columns and its two tables."""
-
-    def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is; rows that have lost their config are an error."""
-
-    def refusal(self, fields: Mapping[str, Value]) -> str | None:
-        """Why the fields of one track cannot be kept, and what to do; None where they can."""
-
-    def stamp(self) -> object:
-        """What changes when the library is made anew, and is None where there is none; asked at every commit."""
-
-    def create(self, config: LibraryConfig) -> None:
-        """Make the tables, then keep the config: a library with a config is complete."""
-
-    def columns(self) -> dict[str, type]:
-        """The user's own columns."""
-
-    def add_columns(self, columns: Mapping[str, type]) -> None:
-        """Add columns that are not there yet; existing rows hold null in them."""
-
-    def tracks(self) -> Table:
-        """The table of tracks: `id`, `vector`, `zero`, the fields."""
-
-    def segments(self) -> Table:
-        """The table of segments: `id`, `vector` and `SEGMENT_FIELDS`."""
-
-    def close(self) -> None:
-        """Release what is held."""
-
-
-#: Marks vectors that have no direction: stores leave them out of a search by cosine, or give them no number.
-ZERO = "zero"
-
-#: Columns of a segment beside `id` and `vector`.
-SEGMENT_FIELDS: Mapping[str, type] = {
-    "track": str,
-    "index": int,
-    "start": float,
-    "end": float,
-    "coverage": float,
-    ZERO: bool,
-}
-
-#: A vector whose norm is below this counts as zero: squares of such numbers vanish in float32.
-TINY = 1e-15
-
-
-def decode_config(text: str | bytes, location: Location) -> LibraryConfig:
-    """Read a config that was kept as JSON.
-
-    Raises
-    ------
-    LibraryError
-        It is damaged or of another version.
-    """
-    try:
-        config = LibraryConfig(**json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise LibraryError(
-            f"{location}: the library's config is damaged, or of another version of sonovec ({error}); "
-            "use the version that made it, or index into another library"
-        ) from error
-    if config.format != LibraryConfig.format:
-        raise LibraryError(
-            f"{location}: the library has format {config.format}, this sonovec reads {LibraryConfig.format}; "
-            "use the version that made it, or index into another library"
-        )
-    return config
 
 
 class Store:
