@@ -14,7 +14,7 @@ from sonovec.cli.options import add_options, encoder_options, encoder_settings, 
 from sonovec.cli.output import print_json, print_table, progress_bar, seconds_text, warn_of
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding, Failure
+    from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
 
 COLUMNS = ("path", "start", "end", "tag", "score")
@@ -105,24 +105,12 @@ def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
 def _embed(
     encoder: Encoder, files: Sequence[Path], start: float, end: float | None
 ) -> Iterator[Embedding | tuple[str, str]]:
-    """Whole sounds on all cores, parts one by one; a path and the reason in place of what cannot be embedded."""
+    """The sounds; a path and the reason in place of what cannot be embedded."""
     from sonovec.embedding.embedding import Failure
     from sonovec.paths import display
 
-    whole = start == 0 and end is None
-    results = encoder.embed_many(files) if whole else (_part(encoder, file, start, end) for file in files)
-    for result in results:
+    for result in encoder.embed_many(files, start, end):
         yield (display(result.path or ""), result.reason) if isinstance(result, Failure) else result
-
-
-def _part(encoder: Encoder, file: Path, start: float, end: float | None) -> Embedding | Failure:
-    from sonovec.embedding.embedding import Failure
-    from sonovec.errors import AudioError, UsageError
-
-    try:
-        return encoder.embed(file, start, end)
-    except (AudioError, UsageError) as error:  # the latter where this sound ends before `start`
-        return Failure(file, error)
 
 
 def _check(top: int, threshold: float, start: float, end: float | None) -> None:
