@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -107,3 +110,43 @@ def vggish_weights(vggish_golden: tuple[ModuleType, dict[str, np.ndarray]], tmp_
     ):
         torch.save({key: torch.from_numpy(array) for key, array in arrays.items()}, folder / name)
     return folder
+
+
+def _without_the_rights_of_root() -> None:
+    """The rights of files apply to the program that is started next, as they do to any user."""
+    for right in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        assert ctypes.CDLL(None).prctl(24, right, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+
+
+@pytest.fixture
+def run_as_user() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`subprocess.run` for a program that may not write what nobody may write, also where the tests run as root."""
+    if os.name != "posix":
+        pytest.skip("the rights of POSIX")
+    prepare = _without_the_rights_of_root if os.geteuid() == 0 else None
+
+    def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [os.fspath(word) if isinstance(word, Path) else str(word) for word in command],
+            capture_output=True, text=True, check=False, preexec_fn=prepare, **options,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def read_only() -> Iterator[Callable[[Path], Path]]:
+    """Take the right to write from a folder and all that is in it, until the test ends."""
+    closed: list[tuple[Path, int]] = []
+
+    def close(folder: Path) -> Path:
+        for path in (*folder.rglob("*"), folder):
+            mode = path.stat().st_mode
+            closed.append((path, mode))
+            path.chmod(mode & ~0o222)
+        return folder
+
+    yield close
+    for path, mode in reversed(closed):
+        with suppress(FileNotFoundError):
+            path.chmod(mode)

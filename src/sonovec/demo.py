@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
-from sonovec.paths import display
+from sonovec.paths import atomic, display
 
 Samples = NDArray[np.floating[Any]]
 Rng = np.random.Generator
@@ -411,7 +411,10 @@ def _write_flac(path: Path, samples: NDArray[np.float32], title: str, genre: str
     import soundfile
 
     try:
-        with soundfile.SoundFile(path, "w", RATE, 1, subtype="PCM_16", format="FLAC") as file:
+        with (
+            atomic(path) as temporary,
+            soundfile.SoundFile(temporary, "w", RATE, 1, subtype="PCM_16", format="FLAC") as file,
+        ):
             file.title, file.genre = title, genre
             file.write(samples)
     except soundfile.LibsndfileError as error:
@@ -419,7 +422,7 @@ def _write_flac(path: Path, samples: NDArray[np.float32], title: str, genre: str
 
 
 def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["path", "kind", "bpm", "pitch"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -10,8 +10,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonovec.audio.memory import LOUDEST, MOST_CHANNELS, open_samples, open_waveform
-from sonovec.audio.stream import load
+from sonovec.audio.checks import LOUDEST
+from sonovec.audio.memory import MOST_CHANNELS, open_samples, open_waveform
+from sonovec.audio.stream import open_mono
 from sonovec.audio.waveform import Waveform
 from sonovec.errors import AudioError, UsageError
 
@@ -120,7 +121,9 @@ def test_floats_of_the_size_of_integers_are_refused(bits, level, seed):
     """As `scipy.io.wavfile.read` and `astype(float)` give them."""
     scaled = np.round(noise(500, seed=seed) * 10 ** (level / 20) * 2 ** (bits - 1))
     if np.abs(scaled).max() >= 2:
-        with pytest.raises(UsageError, match=r"in whole numbers: they are not within -1..1; .*\(samples / 32768, rate\)"):
+        with pytest.raises(
+            UsageError, match=r"in whole numbers: they are not within -1..1; .*\(samples / 32768, rate\)"
+        ):
             read(scaled)
 
 
@@ -147,7 +150,9 @@ def test_a_rate_is_any_whole_number(rate):
 
 @pytest.mark.parametrize("rate", [0, -16000, 44100.5, np.nan, np.inf, None, "16000", True, 1j, [16000]])
 def test_what_is_not_a_rate_is_refused(rate):
-    with pytest.raises(UsageError, match=r"is not a positive whole number of Hz; give, for example, \(samples, 16000\)"):
+    with pytest.raises(
+        UsageError, match=r"is not a positive whole number of Hz; give, for example, \(samples, 16000\)"
+    ):
         read(noise(100), rate)
 
 
@@ -156,7 +161,7 @@ def test_a_channel_of_nan_is_named_and_the_other_is_heard():
     for given in (samples, samples.T):
         heard, stream = read(given)
         np.testing.assert_allclose(heard, samples[:, 0] / 2, atol=1e-7)
-        assert stream.notes == ["channel 2 of 2 is NaN or infinite from beginning to end and was set to 0"]
+        assert stream.notes == ["channel 2 of 2 has no sample that is a number and counts as silence"]
 
 
 def test_single_samples_that_are_no_numbers_are_counted():
@@ -168,10 +173,9 @@ def test_single_samples_that_are_no_numbers_are_counted():
     assert stream.notes == ["3 sample(s) were NaN or infinite and were set to 0"]
 
 
-def test_masked_samples_are_no_numbers():
-    samples = np.ma.masked_array(noise(100), mask=np.arange(100) < 10)
-    heard, stream = read(samples)
-    assert not heard[:10].any() and heard[10:].any() and len(stream.notes) == 1
+def test_masked_samples_are_refused():
+    with pytest.raises(UsageError, match=r"10 of the samples are masked; give \(samples.filled\(0\), rate\)"):
+        read(np.ma.masked_array(noise(100), mask=np.arange(100) < 10))
 
 
 @pytest.mark.parametrize("samples", [np.full(100, np.nan), np.full((2, 100), np.inf)])
@@ -195,11 +199,25 @@ def test_a_waveform_is_mono_and_as_strict():
         open_waveform(Waveform(noise(100), np.nan), RATE)
 
 
+ODD = {
+    "holes": lambda x: np.where(np.arange(x.size).reshape(x.shape) % 1000 == 7, np.nan, x),
+    "one channel of NaN": lambda x: np.where(np.arange(x.shape[1]) == 1, np.nan, x),
+    "inverted": lambda x: np.where(np.arange(x.shape[1]) == 0, x[:, :1], -x[:, :1] / max(1, x.shape[1] - 1)),
+    "offset": lambda x: x + 0.3,
+    "clipped": lambda x: np.clip(20 * x, -1, 1),
+}
+
+
 @pytest.mark.parametrize("channels", [1, 2, 5])
-def test_samples_are_heard_as_their_file_is(tmp_path, channels):
-    samples = noise(70_000, channels)
-    samples[100] = np.nan
+@pytest.mark.parametrize("kind", ODD)
+def test_samples_are_heard_as_their_file_is_and_what_is_odd_is_told_alike(tmp_path, kind, channels):
+    samples = ODD[kind](noise(70_000, channels)).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", samples, 22050, subtype="FLOAT")
     for start, end in ((0.0, None), (1.0, 2.5)):
-        expected = load(tmp_path / "a.wav", RATE, start, end).samples
-        np.testing.assert_array_equal(read(samples.T, 22050, start=start, end=end)[0], expected)
+        with open_mono(tmp_path / "a.wav", RATE, start, end) as file:
+            expected = np.concatenate(list(file))
+        for given in (samples, samples.T, samples.astype(np.float64)):
+            heard, stream = read(given, 22050, start=start, end=end)
+            np.testing.assert_array_equal(heard, expected)
+            assert stream.notes == file.notes
+    assert file.notes or channels == 1

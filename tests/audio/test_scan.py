@@ -44,14 +44,112 @@ def test_found_has_size_and_time(tmp_path: Path) -> None:
     (item,) = scan([tmp_path])
     assert isinstance(item, Found)
     assert (item.path, item.size) == (tmp_path / "a.wav", 5)
-    assert item.mtime_ns == (tmp_path / "a.wav").stat().st_mtime_ns
+    status = (tmp_path / "a.wav").stat()
+    assert (item.mtime_ns, item.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
 
 
-def test_hidden_names_are_left_out_of_folders_only(tmp_path: Path) -> None:
-    make(tmp_path, ".hidden.wav", ".git/b.wav", "._c.mp3", "d.wav")
-    assert names(tmp_path) == ["d.wav"]
-    assert reasons(tmp_path) == dict.fromkeys([".hidden.wav", ".git", "._c.mp3"], ("hidden", False))
-    assert names(tmp_path / ".hidden.wav", tmp_path / ".git") == [".hidden.wav", "b.wav"]
+RIFF = b"RIFF\0\0\0\0WAVE"
+
+
+def left_out(*paths: Path) -> dict[str, str]:
+    return {item.path.name: item.reason for item in scan(paths) if isinstance(item, Skipped) and item.by_custom}
+
+
+MUSIC = [
+    "...And Justice for All/1.mp3", ".38 Special/Hold On.mp3", ".hack/sign.ogg", ".mp3/a.wav", "Git/a.wav",
+    "Trash/a.wav", "Recycler/a.wav", "cache/a.wav", "sync/a.wav", "a.download/b.wav", "part/a.part.wav",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUSIC)
+def test_names_of_music_are_entered_whatever_they_begin_with(tmp_path: Path, name: str) -> None:
+    make(tmp_path, name)
+    assert names(tmp_path) == [Path(name).name]
+    assert reasons(tmp_path) == {}
+
+
+HIDDEN = [
+    ".git", ".hg", ".Trash", ".Trash-1000", ".Trashes", "$RECYCLE.BIN", ".thumbnails", ".cache", ".stfolder", ".stversions",
+    ".sync", ".dropbox.cache", ".AppleDouble", ".Spotlight-V100", ".fseventsd", "System Volume Information", "lost+found",
+    "@eaDir", "#recycle", ".snapshot", ".config", ".local", ".venv", ".SPOTLIGHT-v100",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_systems_and_programs_hide_is_one_row_for_the_folder(tmp_path: Path, name: str) -> None:
+    make(tmp_path, f"{name}/deep/a.wav", f"{name}/b.wav", "c.wav")
+    assert names(tmp_path) == ["c.wav"]
+    ((hidden, reason),) = left_out(tmp_path).items()
+    assert hidden == name and reason.startswith("hidden: ")
+    assert names(tmp_path / name) == ["b.wav", "a.wav"], "a folder that is given is entered"
+
+
+def test_files_with_a_dot_are_found_if_they_begin_like_audio(tmp_path: Path) -> None:
+    make(tmp_path, ".intro.wav", "...song", "._real.wav", ".mp3", content=RIFF)
+    make(tmp_path, ".junk.wav", ".DS_Store", ".hidden", content=b"words")
+    make(tmp_path, "._song.mp3", "._empty.flac", content=b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
+    (tmp_path / "._empty.flac").write_bytes(b"")
+    assert names(tmp_path) == ["...song", "._real.wav", ".intro.wav", ".mp3"]
+    assert left_out(tmp_path) == {
+        ".junk.wav": "hidden: it does not begin like audio",
+        "._song.mp3": "hidden: a resource fork of macOS",
+        "._empty.flac": "hidden: a resource fork of macOS",
+    }
+    assert reasons(tmp_path)[".DS_Store"] == ("not audio", False)
+    assert names(tmp_path / ".junk.wav") == [".junk.wav"], "a file that is given is found"
+
+
+UNFINISHED = [
+    "a.mp3.part", "a.mp3.crdownload", "Unconfirmed 1234.crdownload", "a.mp3.download", "a.wav.partial", "a.webm.part-Frag3",
+    "a.flac.filepart", "a.mp3.!qB", "a.mp3.PART", ".pending-1700000000-a.mp3", ".a.mp3.Xa3f9K",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_what_is_not_finished_is_left_out_and_said(tmp_path: Path, name: str) -> None:
+    make(tmp_path, name, content=RIFF)
+    assert left_out(tmp_path) == {name: "an unfinished copy" if name == ".a.mp3.Xa3f9K" else "an unfinished download"}
+    assert names(tmp_path / name) == [name], "a file that is given is found"
+
+
+def test_other_files_that_hold_sound_and_are_no_music(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        "a.wav.tmp",
+        ".trashed-1700-b.mp3",
+        ".fuse_hidden0000001200000003",
+        "c.mp3.download/c.mp3",
+        content=RIFF,
+    )
+    assert names(tmp_path) == []
+    assert left_out(tmp_path) == {
+        "a.wav.tmp": "a temporary file",
+        ".trashed-1700-b.mp3": "hidden: in Android's waste basket",
+        ".fuse_hidden0000001200000003": "hidden: deleted while it was open",
+        "c.mp3.download": "an unfinished download",
+    }
+
+
+def test_libraries_are_one_row_and_what_is_ones_own_is_none(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        "lance/tracks.lance/data/1.lance",
+        "lance/x.wav",
+        "half/library.json",
+        "half/ledger.sqlite",
+        "half/x.wav",
+    )
+    make(tmp_path, "milvus.db/LOCK", "milvus.db/collections/x.wav", "music/library.json", "music/a.wav", "mine/b.wav")
+    found = list(scan([tmp_path], own=lambda path: path.name == "mine"))
+    assert [item.path.name for item in found if isinstance(item, Found)] == ["a.wav"]
+    assert [(item.path.name, item.reason) for item in found if isinstance(item, Skipped)] == [
+        ("half", "a library of sonovec"),
+        ("lance", "a library of sonovec"),
+        ("milvus.db", "a library of sonovec"),
+        ("library.json", "not audio"),
+    ]
+    (given,) = scan([tmp_path / "lance"])
+    assert isinstance(given, Skipped) and given.failed
 
 
 def test_what_is_not_audio_is_left_out_unless_it_is_given(tmp_path: Path) -> None:
@@ -119,9 +217,62 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
 def test_a_file_that_is_reached_twice_counts_once(tmp_path: Path) -> None:
     make(tmp_path, "a.wav")
     (tmp_path / "b.wav").symlink_to("a.wav")
-    os.link(tmp_path / "a.wav", tmp_path / "c.wav")
     assert names(tmp_path, tmp_path, tmp_path / "a.wav") == ["a.wav"]
     assert reasons(tmp_path)["b.wav"] == (f"the same as {tmp_path / 'a.wav'}", False)
+    assert [item.first for item in scan([tmp_path]) if isinstance(item, Skipped)] == [tmp_path / "a.wav"]
+
+
+@posix
+def test_another_name_of_a_file_is_a_file(tmp_path: Path) -> None:
+    """Its content says that it is a copy; the number of a file would, too, but cannot be trusted everywhere."""
+    make(tmp_path, "a.wav")
+    os.link(tmp_path / "a.wav", tmp_path / "c.wav")
+    assert names(tmp_path) == ["a.wav", "c.wav"]
+
+
+@posix
+@pytest.mark.parametrize("number", [0, 7])
+def test_file_systems_that_give_all_files_one_number(tmp_path: Path, monkeypatch, number: int) -> None:
+    make(tmp_path, "a/1.wav", "a/2.wav", "b/1.wav")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "b" / "link.wav").symlink_to(tmp_path / "a" / "1.wav")
+    original, original_scandir = os.stat, os.scandir
+
+    def lying(status: os.stat_result) -> os.stat_result:
+        fields = list(status[:10])
+        fields[1], fields[2] = number, 1
+        return os.stat_result(fields, {name: getattr(status, name) for name in dir(status) if name.endswith("_ns")})
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry = entry
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._entry, name)
+
+        def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+            return lying(self._entry.stat(follow_symlinks=follow_symlinks))
+
+        def inode(self) -> int:
+            return number
+
+    class Listing(list):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception: object) -> None:
+            pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda *args, **more: lying(original(*args, **more)))
+        patch.setattr(os, "scandir", lambda path: Listing(map(Entry, original_scandir(path))))
+        items = list(scan([tmp_path]))
+    found = [str(item.path.relative_to(tmp_path)) for item in items if isinstance(item, Found)]
+    assert found == ["a/1.wav", "a/2.wav", "b/1.wav"]
+    assert {item.path.name: item.first for item in items if isinstance(item, Skipped)} == {
+        "loop": tmp_path,
+        "link.wav": tmp_path / "a" / "1.wav",
+    }
 
 
 @posix

@@ -12,8 +12,9 @@ import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sonovec.audio.mix import mix
 from sonovec.audio.resample import resampled_length
-from sonovec.audio.stream import load, mix, open_mono
+from sonovec.audio.stream import load, open_mono
 from sonovec.audio.windows import WindowSpec, frame
 from sonovec.errors import AudioError, UsageError
 

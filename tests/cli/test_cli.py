@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +101,69 @@ def test_some_failed_is_exit_code_1_and_the_others_are_done(sonovec, tmp_path, s
     answer = json.loads(out)
     assert code == 1
     assert (answer["found"], answer["indexed"], answer["failed"], answer["tracks"]) == (3, 1, 2, 1)
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(
+    ("command", "option", "name"),
+    [
+        ("embed", "-o", "out.npy"),
+        ("embed", "-o", "out.jsonl"),
+        ("embed", "-o", "out.parquet"),
+        ("tag", "--csv", "out.csv"),
+        ("tag", "--labels", "out.txt"),
+    ],
+)
+def test_where_everything_fails_the_good_file_stays_and_that_is_said(sonovec, tmp_path, there, command, option, name):
+    (tmp_path / "bad.wav").write_text("words")
+    target = tmp_path / name
+    if there:
+        target.write_text("good")
+    code, _, err = sonovec(command, tmp_path / "bad.wav", option, target, "--json")
+    assert code == 1
+    reason = "no sound was embedded" if command == "embed" else "no sound could be heard"
+    assert f"{target}: {'left as it was' if there else 'not written'}: {reason}" in err
+    assert (target.read_text() if target.exists() else None) == ("good" if there else None)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("embed", "-o"),
+        ("tag", "--csv"),
+        ("tag", "--labels"),
+        ("evaluate", "-o"),
+        ("evaluate", "--markdown"),
+        ("evaluate", "--picture"),
+        ("models compare -m logmel", "--picture"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(sonovec, sounds, tmp_path, command, option):
+    (tmp_path / "file").touch()
+    endings = {"-o": ".npy", "--picture": ".png"}
+    target = tmp_path / "file" / f"out{endings.get(option, '.txt')}"
+    code, out, err = sonovec(*command.split(), sounds / "nowhere", option, target)
+    assert (code, out) == (2, "")
+    assert err == f"sonovec: {target}: cannot be written (Not a directory); give another place\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT as a terminal sends it")
+def test_an_interrupt_leaves_the_good_file(tmp_path):
+    (tmp_path / "out.jsonl").write_text("good")
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(2000):
+        soundfile.write(many / f"{number}.wav", np.full(1600, number / 4000), 16000)
+    command = [sys.executable, "-m", "sonovec", "embed", str(many), "-o", str(tmp_path / "out.jsonl")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) == 2:  # until the new file is begun
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted; nothing that was complete is lost" in err
+    assert (tmp_path / "out.jsonl").read_text() == "good" and len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

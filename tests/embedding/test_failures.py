@@ -205,7 +205,9 @@ def strict_finish(error):
     return features, finish
 
 
-@pytest.mark.parametrize("error", [AttributeError("two\nlines"), ValueError(), RuntimeError("x" * 5000), RecursionError()])
+@pytest.mark.parametrize(
+    "error", [AttributeError("two\nlines"), ValueError(), RuntimeError("x" * 5000), RecursionError()]
+)
 @pytest.mark.parametrize("where", ["features", "network"])
 def test_an_unexpected_error_is_that_sounds_alone(error, where, caplog):
     features, finish = strict_finish(error)
@@ -274,7 +276,10 @@ def test_a_failure_keeps_no_samples(logmel, tmp_path):
     """Failures are collected over whole libraries; frames of a traceback would keep what they worked on."""
     soundfile.write(tmp_path / "a.wav", X, RATE)
     (tmp_path / "b.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:44])
-    for failure in (*logmel.embed_many([tmp_path / "b.wav"]), *encoder(strict_features(KeyError())).embed_many(sounds())):
+    for failure in (
+        *logmel.embed_many([tmp_path / "b.wav"]),
+        *encoder(strict_features(KeyError())).embed_many(sounds()),
+    ):
         if isinstance(failure, Failure):
             assert failure.error.__traceback__ is None
 

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +79,26 @@ def test_every_format_gives_back_the_same_numbers(embeddings, tmp_path, ending, 
     assert sonovec.Passport.from_json(passport) == embeddings[0].passport
 
 
+def holding(folder, ending):
+    """A good file of each format from an earlier run, with its sidecar, and what is in the folder."""
+    target = folder / f"out{ending}"
+    target.write_bytes(b"good")
+    if ending in files.WITH_SIDECAR:
+        files.sidecar(target).write_bytes(b"good too")
+    return target, contents(folder)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("ending", files.WRITERS)
-def test_nothing_to_write_is_still_a_file(tmp_path, ending):
+def test_without_embeddings_nothing_is_written_and_nothing_replaced(tmp_path, ending):
     assert files.write(iter([]), tmp_path / f"out{ending}") == 0
-    assert (tmp_path / f"out{ending}").exists()
+    assert contents(tmp_path) == {}
+    target, before = holding(tmp_path, ending)
+    assert files.write(iter([]), target) == 0
+    assert contents(tmp_path) == before
 
 
 def test_an_unknown_ending_is_refused_and_the_known_ones_named(tmp_path):
@@ -89,14 +108,56 @@ def test_an_unknown_ending_is_refused_and_the_known_ones_named(tmp_path):
         files.check_target(tmp_path / "out.xls")
 
 
-def test_what_fails_midway_leaves_nothing_half_written(embeddings, tmp_path):
+@pytest.mark.parametrize("ending", files.WRITERS)
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_fails_midway_leaves_the_good_file(embeddings, tmp_path, ending, error):
     def broken():
         yield embeddings[0]
-        raise RuntimeError("the disk went away")
+        raise error
 
-    with pytest.raises(RuntimeError):
-        files.write(broken(), tmp_path / "out.jsonl")
-    assert list(tmp_path.iterdir()) == []
+    target, before = holding(tmp_path, ending)
+    with pytest.raises(error):
+        files.write(broken(), target)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("ending", files.WRITERS)
+def test_a_second_run_replaces_the_first(embeddings, tmp_path, ending):
+    target = tmp_path / f"out{ending}"
+    files.write(iter(embeddings), target)
+    assert files.write(iter(embeddings[:1]), target) == 1
+    assert READERS[ending](target)[1] == [str(embeddings[0].path)]
+    assert len(contents(tmp_path)) == 1 + (ending in files.WITH_SIDECAR)
+
+
+#: A limit on the size of any file stands for a disk that is full: the same calls fail, with another number.
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import sonovec
+from sonovec.embedding import files
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+encoder = sonovec.load("logmel")
+rng = __import__("numpy").random.default_rng(0)
+embeddings = [encoder.embed((rng.standard_normal(80000).astype("float32") / 8, 16000)) for _ in range(20)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    files.write(iter(embeddings), Path(sys.argv[1]), "window")
+except sonovec.SonovecError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE is a POSIX limit")
+@pytest.mark.parametrize("ending", files.WRITERS)
+def test_a_disk_that_fills_up_leaves_the_good_file(tmp_path, ending):
+    target, before = holding(tmp_path, ending)
+    run = subprocess.run([sys.executable, "-c", FULL, target], capture_output=True, text=True, check=False)
+    assert run.returncode == 2, run.stderr
+    assert run.stdout.startswith(f"{target}: cannot be written (") and run.stdout.count("\n") == 1
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
@@ -107,6 +168,6 @@ def test_a_full_disk_is_one_line(embeddings, tmp_path, monkeypatch):
                 file.write("x" * 100_000)
 
     monkeypatch.setitem(files.WRITERS, ".csv", full)
-    with pytest.raises(UsageError, match=r"out\.csv: cannot be written \(No space left on device\)"):
+    with pytest.raises(UsageError, match=r"out\.csv: cannot be written \(No space left on device\); free some space"):
         files.write(iter(embeddings), tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ import pytest
 import soundfile
 
 import sonovec
+from sonovec.library.identity import content_hash
+from tests.library.invariants import check_in_step
 
 #: Writes down each file that is really embedded, so that repeated work shows.
 INDEX = """
@@ -82,6 +86,169 @@ def wait_for_work(process, log):
     while process.poll() is None and not log.read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+#: Writes down what it embeds and each write that it begins and ends, so that the test knows where the kill came; it kills
+#: itself at one of these moments, if it is told to.
+CHANGING = """
+import os, signal, sys
+from sonovec.library import ingest
+from sonovec.library.lance import LanceTable
+from sonovec.library.ledger import Ledger
+import sonovec
+
+folder, sounds, log, metadata, prune, moment = sys.argv[1:]
+moment = int(moment)
+ingest.COMMIT_TRACKS, ingest.COMMIT_SECONDS = 4, 0.02
+log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+embed_many = sonovec.Encoder.embed_many
+
+def tap(paths):
+    for path in paths:
+        os.write(log, b"embed " + os.fsencode(path) + b"\\n")
+        yield path
+
+def tell(text):
+    global moment
+    os.write(log, text.encode())
+    moment -= 1
+    if moment == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def told(owner, name):
+    original = getattr(owner, name)
+
+    def wrapped(*arguments, **more):
+        tell(f"begin {owner.__name__}.{name}\\n")
+        result = original(*arguments, **more)
+        tell(f"end {owner.__name__}.{name}\\n")
+        return result
+
+    setattr(owner, name, wrapped)
+
+sonovec.Encoder.embed_many = lambda self, paths: embed_many(self, tap(paths))
+for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run"):
+    told(Ledger, name)
+for name in ("upsert", "delete", "optimize"):
+    told(LanceTable, name)
+prune = {"no": False, "yes": True, "all": "all"}[prune]
+sonovec.Library(folder, model="logmel").add(sounds, metadata=metadata or None, prune=prune)
+"""
+
+
+class Disk:
+    """A folder of sounds that people and programs change."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        self.root = root
+        self.csv = root.parent / "mine.csv"
+        self._random = random.Random(seed)
+        self._made = 0
+        for number in range(48):
+            self._write(root / f"album{number % 4}" / f"{number}.wav")
+
+    def _write(self, path: Path) -> None:
+        self._made += 1
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.random.default_rng(self._made).standard_normal(8000) / 8, 8000)
+
+    def _pick(self) -> Path:
+        return self._random.choice(sorted(self.root.rglob("*.wav")))
+
+    def _new(self) -> Path:
+        self._made += 1
+        path = self.root / f"album{self._random.randrange(6)}" / f"{self._random.choice('aqz')}{self._made}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def change(self) -> None:
+        """A handful of changes, and a CSV that speaks of some of the files."""
+        for _ in range(self._random.randrange(3, 12)):
+            kind = self._random.choice(
+                ["other content", "new", "new", "copy", "move", "move", "over", "swap", "delete"]
+            )
+            if kind == "other content":
+                self._write(self._pick())
+            elif kind == "new":
+                self._write(self._new())
+            elif kind == "copy":
+                shutil.copy(self._pick(), self._new())
+            elif kind == "move":
+                self._pick().rename(self._new())
+            elif kind == "over":
+                self._pick().replace(self._pick())
+            elif kind == "swap":
+                one, other, aside = self._pick(), self._pick(), self.root / "aside"
+                one.rename(aside)
+                if other.exists():
+                    other.rename(one)
+                aside.rename(other)
+            else:
+                self._pick().unlink()
+        if self._random.random() < 0.15:  # an album goes, and another comes
+            shutil.rmtree(self._pick().parent)
+            for _ in range(12):
+                self._write(self._new())
+        lines = [f"{path},{self._random.choice(['calm', 'wild', 'NA'])},{self._made}" for path in self._some()]
+        self.csv.write_text("\n".join(["path,mood,n", *lines]) + "\n")
+
+    def _some(self) -> list[Path]:
+        return [path for path in sorted(self.root.rglob("*.wav")) if self._random.random() < 0.3]
+
+
+KILLS = int(os.environ.get("SONOVEC_TEST_KILLS", "8"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_kills_among_changes_moves_deletions_and_prunes_leave_nothing_apart(tmp_path, record_testsuite_property):
+    """With SONOVEC_TEST_KILLS=100 it kills as often; ``--junit-xml`` has where the kills came.
+
+    Half of them come at any time, half before or after a write.
+    """
+    folder, log = tmp_path / "library", tmp_path / "log"
+    disk = Disk(tmp_path / "sounds", seed=7)
+    moments, counts, rounds, seconds, writes = random.Random(8), Counter(), 0, 2.0, 40
+    while counts.total() < KILLS:
+        rounds += 1
+        disk.change()
+        committed = committed_contents(folder)
+        log.write_bytes(b"")
+        by_time = moments.random() < 0.5
+        moment = 0 if by_time else moments.randrange(1, writes)
+        options = [moments.choice(["", disk.csv]), moments.choice(["no", "yes", "all"]), str(moment)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHANGING, folder, disk.root, log, *options], stderr=subprocess.PIPE
+        )
+        wait_for_work(process, log)
+        try:
+            began = time.monotonic()
+            process.wait(moments.uniform(0, seconds) if by_time else 60)
+            seconds = time.monotonic() - began
+        except subprocess.TimeoutExpired:
+            process.kill()
+        _, complaint = process.communicate()
+        told = log.read_bytes().decode().splitlines()
+        steps = [line for line in told if not line.startswith("embed ")]
+        if process.returncode == 0:
+            writes = len(steps)
+        else:
+            assert process.returncode == -signal.SIGKILL, complaint.decode()
+            counts[steps[-1] if steps else "before any write"] += 1
+        embedded = {content_hash(line.removeprefix("embed ")) for line in told if line.startswith("embed ")}
+        assert not embedded & committed, "a committed sound was embedded again"
+        if rounds % 5 == 0 or counts.total() == KILLS:
+            with sonovec.Library(folder, model="logmel") as library:
+                library.add(disk.root, prune="all")
+                check_in_step(library, disk.root)
+    record_testsuite_property("kills", f"{counts.total()} in {rounds} runs: {dict(counts.most_common())}")
+
+
+def committed_contents(folder):
+    if not folder.exists():
+        return set()
+    with sonovec.Library(folder) as library:
+        return set() if library.config is None else {track.id for track in library.tracks()}
 
 
 #: A limit on the size of any file stands for a disk that is full: the same calls fail, with another number.

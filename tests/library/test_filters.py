@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import (
     MAX_CONDITIONS,
+    MAX_DEPTH,
     And,
     Compare,
     Contains,
@@ -22,6 +24,7 @@ from sonovec.library.filters import (
     Not,
     Or,
     StartsWith,
+    normal,
     parse,
     quote,
 )
@@ -231,6 +234,143 @@ def test_every_store_finds_one_tag_and_none_that_is_like_it(emptied, rows):
         opposite = parse(f"sound_tags not has {quote(name)}", columns)
         others = [f"{n:04}" for n, row in enumerate(rows) if row and name not in dict(row)]
         assert [track.id for track in emptied.tracks(opposite)] == others, name
+
+
+# -- what is nested deep, or long
+
+
+#: From a leaf outwards: each step negates what is there, or joins it with others.
+STEPS = st.lists(st.one_of(st.just(None), st.tuples(st.sampled_from([And, Or]), st.lists(FILTERS, max_size=2))))
+
+
+@st.composite
+def deep(draw):
+    condition = draw(LEAVES)
+    for step in draw(STEPS.map(lambda steps: (steps * MAX_DEPTH)[: MAX_DEPTH - 6])):
+        condition = Not(condition) if step is None else step[0]((*step[1], condition))
+    return condition
+
+
+def is_normal(condition, within=None):
+    match condition:
+        case Not(part):
+            return not isinstance(part, Not | And | Or)
+        case And(parts) | Or(parts):
+            kind = type(condition)
+            return len(parts) > 1 and kind is not within and all(is_normal(part, kind) for part in parts)
+    return True
+
+
+@given(condition=st.one_of(FILTERS, deep()), rows=ROWS)
+def test_the_normal_form_means_the_same(condition, rows):
+    made = normal(condition)
+    assert is_normal(made)
+    for row in rows:
+        assert made.matches(row) == condition.matches(row)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(rows=ROWS, condition=deep())
+def test_every_store_answers_what_is_nested_deep(emptied, rows, condition):
+    emptied.delete(emptied.ids())
+    fill(emptied, rows)
+    expected = [f"{n:04}" for n, row in enumerate(rows) if condition.matches(row)]
+    assert answer(emptied, condition) == expected
+
+
+def answer(store, condition):
+    """Tracks in the order of their ids, which a search must find as well; a store that takes minutes hangs."""
+    found = []
+
+    def ask():
+        found.append(store.ids(condition))
+        found.append(sorted(id for id, _ in store.search_tracks(np.ones((1, 2)), 100, condition)[0]))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(300)
+    assert not thread.is_alive(), "the store hangs"
+    by_rows, by_search = found
+    assert by_rows == by_search
+    return by_rows
+
+
+def alternating(form, n=MAX_DEPTH - 1):
+    """``and`` within ``or`` within ``and``, as deep as the language goes."""
+    text = "year < 45"
+    for level in range(n):
+        text = form.format(word="and" if level % 2 else "or", level=level, inner=f"({text})")
+    return text
+
+
+def both_sides(n, word, other):
+    """Two operands that are both deep."""
+    return "year = 3" if n == 0 else f"({chained(n - 1, other, word)}) {word} ({both_sides(n - 1, other, word)})"
+
+
+def chained(n, word, other):
+    return "year < 45" if n == 0 else f"year = {n} {word} ({chained(n - 1, other, word)})"
+
+
+def many(condition, word, n=MAX_CONDITIONS):
+    return f" {word} ".join(condition.format(level=level) for level in range(n))
+
+
+EXTREMES = {
+    "not": "not " * 48 + "year < 45",
+    "not not in": "not " * 49 + "year not in (1, 45, 46)",
+    "not ()": "not (" * 24 + "year < 45" + ")" * 24,
+    "parentheses": "(" * 49 + "year < 45" + ")" * 49,
+    "deep on the right": alternating("year = {level} {word} {inner}"),
+    "deep on the left": alternating("{inner} {word} year = {level}"),
+    "deep between": alternating("year != {level} {word} {inner} {word} year > {level}"),
+    "deep and negated": alternating("title not contains '{level}' {word} not {inner}", 24),
+    "deep on both sides": both_sides(28, "and", "or"),
+    "deep with tags": alternating("sound_tags not has '{level}' {word} {inner}"),
+    "whole numbers": f"year in ({', '.join(map(str, range(45, 10_045)))})",
+    "other whole numbers": f"year not in ({', '.join(map(str, range(45, 10_045)))})",
+    "texts": f"title in ({', '.join(map(repr, map(str, range(45, 10_045))))})",
+    "long text": f"title = '{'x' * 500_000}' or year = 45",
+    "not a long text": f"not (title startswith '{'x' * 500_000}' or title contains '{'y' * 500_000}')",
+    "long texts": many(f"title startswith '{'x' * 5000}{{level}}'", "or"),
+} | {
+    f"{word} {condition}": many(condition, word)
+    for word in ("and", "or")
+    for condition in (
+        "year != {level}",
+        "not year not in ({level}, 45)",
+        "title startswith '{level}'",
+        "title not contains '{level}'",
+        "sound_tags has '{level}'",
+        "sound_tags not has '{level}'",
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def fifty(any_location, tmp_path_factory):
+    """A store of fifty tracks, of whose fields some are null."""
+    location = f"{any_location}b" if any_location.startswith("http") else any_location.replace("library", "fifty")
+    rows = [
+        {
+            "year": None if n % 7 == 0 else n,
+            "title": None if n % 5 == 0 else f"{n}",
+            "sound_tags": None if n % 3 == 0 else f"{n} 0.900; {n + 1} 0.300",
+        }
+        for n in range(50)
+    ]
+    with open_store(location) as store:
+        store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
+        store.add_columns({"tempo": float, "sound_tags": str})
+        fill(store, rows)
+        yield store, rows
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_every_store_answers_all_that_the_language_accepts(fifty, name):
+    store, rows = fifty
+    condition = parse(EXTREMES[name], COLUMNS)
+    assert answer(store, condition) == [f"{n:04}" for n, row in enumerate(rows) if condition.matches(row)]
 
 
 def test_long_filters_reach_every_store(emptied):

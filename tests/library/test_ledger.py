@@ -71,6 +71,52 @@ def test_known_needs_size_and_time(ledger):
     assert ledger.known("b.wav", size=10, mtime_ns=1) is None
 
 
+def test_known_compares_the_other_time_where_the_row_has_one(ledger):
+    ledger.record_many(ledger.begin_run(), [indexed("a.wav", ctime_ns=5), indexed("old.wav")])
+    assert ledger.known("a.wav", size=10, mtime_ns=1, ctime_ns=5).held
+    assert ledger.known("a.wav", size=10, mtime_ns=1, ctime_ns=6) is None
+    assert ledger.known("a.wav", size=10, mtime_ns=1).held
+    assert ledger.known("old.wav", size=10, mtime_ns=1, ctime_ns=6).held
+
+
+def test_what_the_user_gave_is_joined_and_stays(ledger):
+    run = ledger.begin_run()
+    ledger.record(run, indexed("a.wav", fields={"mood": "calm", "n": 3, "x": 1.0, "on": True}))
+    ledger.record(run, Outcome(Path("a.wav"), "indexed", content_hash="bb", fields={"mood": None, "y": "\udce9☃"}))
+    ledger.record(run, Outcome(Path("a.wav"), "failed", "cannot be read"))
+    fields = ledger.lookup("a.wav").fields
+    assert fields == {"mood": None, "n": 3, "x": 1.0, "on": True, "y": "\udce9☃"}
+    assert [type(fields[name]) for name in ("n", "x", "on")] == [int, float, bool]
+    ledger.record(run, Outcome(Path("failed.wav"), "failed", "cannot be read", fields={"mood": "wild"}))
+    assert ledger.lookup("failed.wav").fields == {"mood": "wild"}
+
+
+def test_a_content_that_a_path_gives_up_is_unsettled(ledger):
+    run = ledger.begin_run()
+    ledger.record_many(run, [indexed("a.wav", "aa"), indexed("b.wav", "bb"), indexed("c.wav", "cc")], settled=["aa"])
+    assert ledger.unsettled() == []
+    ledger.record_many(run, [indexed("a.wav", "dd"), indexed("b.wav", "bb")], forget=["c.wav"], unsettled=["ee"])
+    assert ledger.unsettled() == ["aa", "cc", "ee"]
+    ledger.forget(["b.wav", "never.wav"])
+    ledger.mark(["ff", "aa"])
+    assert ledger.unsettled() == ["aa", "bb", "cc", "ee", "ff"]
+    ledger.settle(["aa", "cc", "never"])
+    assert ledger.unsettled() == ["bb", "ee", "ff"]
+    ledger.record_many(run, [indexed("f.wav", "ff")], settled=["ff"])
+    assert ledger.unsettled() == ["bb", "ee"]
+
+
+def test_marks_are_written_with_their_batch_or_not_at_all(ledger):
+    run = ledger.begin_run()
+    ledger.record_many(run, [indexed("a.wav", "aa"), indexed("b.wav", "bb")])
+    with pytest.raises(UsageError):
+        ledger.record_many(
+            run, [indexed("a.wav", "cc"), Outcome(Path("x"), "failed")], forget=["b.wav"], unsettled=["d"]
+        )
+    assert ledger.unsettled() == []
+    assert ledger.paths_of("aa") == [Path("a.wav")] and ledger.lookup("b.wav").held
+
+
 def test_unchanged_keeps_what_is_held(ledger):
     ledger.record(ledger.begin_run(), indexed("a.wav"))
     second = ledger.begin_run()
@@ -330,7 +376,123 @@ def test_damage_inside_is_reported(tmp_path):
     one_line(error, path)
 
 
-@pytest.mark.parametrize("statement", ["PRAGMA user_version = 2", "CREATE TABLE songs (name)"])
+#: A ledger as the first version wrote it.
+FORMAT_1 = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, started REAL NOT NULL, finished REAL, options TEXT NOT NULL,
+    found INTEGER NOT NULL DEFAULT 0, indexed INTEGER NOT NULL DEFAULT 0 CHECK (indexed >= 0),
+    unchanged INTEGER NOT NULL DEFAULT 0 CHECK (unchanged >= 0), skipped INTEGER NOT NULL DEFAULT 0 CHECK (skipped >= 0),
+    failed INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
+    CHECK (found = indexed + unchanged + skipped + failed)
+);
+CREATE TABLE files (
+    path BLOB PRIMARY KEY, status TEXT NOT NULL CHECK (status IN ('indexed', 'unchanged', 'skipped', 'failed')),
+    reason TEXT, size INTEGER, mtime_ns INTEGER, content_hash TEXT, duration REAL, n_segments INTEGER,
+    run INTEGER NOT NULL REFERENCES runs (id), updated REAL NOT NULL,
+    CHECK (status IN ('skipped', 'failed') OR content_hash IS NOT NULL),
+    CHECK (status IN ('indexed', 'unchanged') OR reason IS NOT NULL)
+) WITHOUT ROWID;
+CREATE INDEX files_by_content ON files (content_hash) WHERE content_hash IS NOT NULL;
+CREATE INDEX files_by_status ON files (status);
+INSERT INTO runs VALUES (1, 5.0, 6.0, '{}', 3, 1, 0, 1, 1);
+INSERT INTO files VALUES (CAST('a.wav' AS BLOB), 'indexed', NULL, 10, 1, 'aa', 2.5, 1, 1, 5.5);
+INSERT INTO files VALUES (CAST('b.wav' AS BLOB), 'skipped', 'same content as a.wav', 10, 2, 'aa', NULL, NULL, 1, 5.5);
+INSERT INTO files VALUES (CAST('c.txt' AS BLOB), 'failed', 'no audio', 7, 3, NULL, NULL, NULL, 1, 5.5);
+PRAGMA user_version = 1;
+PRAGMA journal_mode = WAL;
+"""
+
+
+@pytest.fixture
+def old(tmp_path):
+    path = tmp_path / "old.sqlite"
+    raw = sqlite3.connect(path)
+    raw.executescript(FORMAT_1)
+    raw.close()
+    return path
+
+
+def format_of(path):
+    with sqlite3.connect(path) as raw:
+        return raw.execute("PRAGMA user_version").fetchone()[0]
+
+
+def check_old_rows(ledger):
+    assert ledger.known("a.wav", size=10, mtime_ns=1, ctime_ns=77).held
+    assert ledger.paths_of("aa") == [Path("a.wav"), Path("b.wav")]
+    assert [entry.ctime_ns for entry in ledger.entries()] == [None] * 3
+    assert ledger.summary() == ledger.summary(1) == Counts(indexed=1, skipped=1, failed=1)
+
+
+def test_an_old_ledger_is_read_as_it_is_and_upgraded_when_it_is_written(old):
+    with Ledger(old) as ledger:
+        check_old_rows(ledger)
+        assert format_of(old) == 1
+        run = ledger.begin_run()
+        assert format_of(old) == 2
+        check_old_rows(ledger)
+        assert ledger.unsettled() == []
+        ledger.record(run, Outcome(Path("a.wav"), "unchanged", size=10, mtime_ns=1, content_hash="aa", ctime_ns=77))
+        assert ledger.lookup("a.wav").ctime_ns == 77 and ledger.lookup("a.wav").duration == 2.5
+    with Ledger(old) as ledger:
+        assert ledger.lookup("a.wav").ctime_ns == 77
+
+
+def test_an_old_ledger_is_read_where_it_cannot_be_written(old):
+    with Ledger(old) as ledger:
+        ledger._db.execute("PRAGMA query_only = ON")
+        check_old_rows(ledger)
+        with pytest.raises(LibraryError):
+            ledger.begin_run()
+        check_old_rows(ledger)
+    assert format_of(old) == 1
+
+
+def test_one_who_reads_while_another_upgrades(old):
+    with Ledger(old) as reader, Ledger(old) as writer:
+        run = writer.begin_run()
+        check_old_rows(reader)
+        writer.record(run, indexed("n.wav", "nn", ctime_ns=4))
+        assert reader.lookup("n.wav").held
+        assert reader.forget(["n.wav"]) == 1
+        assert reader.unsettled() == ["nn"]
+
+
+UPGRADE_AND_DIE = """
+import os, signal, sqlite3, sys
+from sonovec.library.ledger import Ledger
+
+ledger = Ledger(sys.argv[1])
+left = int(sys.argv[2])
+
+def die(statement):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+
+ledger._db.set_trace_callback(die)
+ledger.begin_run()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_an_upgrade_that_is_killed_at_any_statement_leaves_one_format_or_the_other(old):
+    formats = set()
+    for left in range(40):
+        done = subprocess.run([sys.executable, "-c", UPGRADE_AND_DIE, old, str(left)], check=False)
+        formats.add(format_of(old))
+        with Ledger(old) as ledger:
+            check_old_rows(ledger)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+    assert formats == {1, 2} and left >= 7
+    with sqlite3.connect(old) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.parametrize("statement", ["PRAGMA user_version = 3", "CREATE TABLE songs (name)"])
 def test_another_format_is_refused_and_left(tmp_path, statement):
     path = tmp_path / "ledger.sqlite"
     raw = sqlite3.connect(path)
@@ -338,7 +500,7 @@ def test_another_format_is_refused_and_left(tmp_path, statement):
     raw.commit()
     raw.close()
     before = path.read_bytes()
-    with pytest.raises(LibraryError, match="this sonovec reads 1: use the version") as error:
+    with pytest.raises(LibraryError, match="this sonovec reads 1 to 2: use the version") as error:
         Ledger(path)
     one_line(error, path)
     assert path.read_bytes() == before

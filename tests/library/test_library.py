@@ -145,8 +145,12 @@ def test_filters_choose_among_tracks_at_both_levels(made):
 
 def test_wrong_arguments_name_the_value_and_the_way_out(made):
     _, paths, library, _ = made
-    with pytest.raises(UsageError, match="limit=0"):
-        library.search(paths[0], limit=0)
+    with pytest.raises(UsageError, match="limit=-1 is negative; give 0 or more"):
+        library.search(paths[0], limit=-1)
+    with pytest.raises(UsageError, match=r"limit=2\.5 is no whole number"):
+        library.search_text("rain", limit=2.5)
+    with pytest.raises(UsageError, match="limit='3' is no whole number"):
+        library.tracks(limit="3")
     with pytest.raises(UsageError, match="level='bar'.*track, segment"):
         library.search(paths[0], level="bar")
     with pytest.raises(UsageError, match="knd"):
@@ -157,6 +161,15 @@ def test_wrong_arguments_name_the_value_and_the_way_out(made):
         library.search("nowhere.wav")
     with pytest.raises(UsageError, match="segment_seconds=0"):
         sonovec.Library("x", segment_seconds=0)
+
+
+def test_a_limit_of_nothing_gives_nothing_and_those_of_numpy_count(made):
+    _, paths, library, _ = made
+    for level in ("track", "segment"):
+        assert library.search(paths[0], limit=0, level=level) == []
+        assert len(library.search(paths[0], limit=np.int64(2), level=level)) == 2
+    assert library.search_text("rain", limit=0).hits == [] and library.tracks(limit=0) == []
+    assert len(library.search_text("music", limit=np.int32(1)).hits) == len(library.tracks(limit=np.int64(1))) == 1
 
 
 def test_no_library_is_said_and_none_is_made(tmp_path):

@@ -23,10 +23,10 @@ def music(tmp_path: Path) -> Path:
     return tmp_path / "music"
 
 
-def read(folder: Path, text: str | bytes) -> Metadata:
+def read(folder: Path, text: str | bytes, known: dict[str, type] | None = None) -> Metadata:
     path = folder / "mine.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_metadata(path)
+    return read_metadata(path, known)
 
 
 def test_columns_are_typed_by_what_they_hold(tmp_path):
@@ -52,11 +52,74 @@ def test_numbers_that_are_floats(tmp_path, text):
     assert metadata.rows[0].values["x"] == float(text)
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "1_000", "1e999", "0x10", "٣", "1 000", ".", "-", "01.5", "e5", "+"])
+@pytest.mark.parametrize("text", ["inf", "1_000", "1e999", "0x10", "٣", "1 000", ".", "---", "01.5", "e5", "+", "nans"])
 def test_texts_that_are_no_numbers(tmp_path, text):
     metadata = read(tmp_path, f"path,x\na,{text}\n")
     assert metadata.columns == {"x": str}
     assert metadata.rows[0].values["x"] == text
+
+
+@pytest.mark.parametrize(
+    "null", ["", " ", "NA", "n/a", "#N/A", "<NA>", "nan", "NaN", "NULL", "null", "None", "-", "--"]
+)
+def test_what_stands_for_no_value(tmp_path, null):
+    text = f"path,a,b,c,title,empty\nx.wav,{null},1.5,dog,{null},{null}\ny.wav,3,{null},{null},T,{null}\n"
+    metadata = read(tmp_path, text)
+    assert metadata.columns == {"a": int, "b": float, "c": str, "title": str}
+    assert [dict(row.values) for row in metadata.rows] == [
+        {"a": None, "b": 1.5, "c": "dog"},
+        {"a": 3, "b": None, "c": None, "title": "T"},
+    ]
+
+
+KNOWN = {"n": int, "x": float, "on": bool, "word": str, "_old": int, "sound_tags": str}
+
+
+def test_a_column_keeps_the_type_that_the_library_has(tmp_path):
+    text = "path,n,x,on,word,_old,sound_tags\na,120.0,3,yes,007,1,\nb,-7,2.5,NA,true,,Dog\n"
+    metadata = read(tmp_path, text, KNOWN)
+    assert metadata.columns == KNOWN
+    assert [list(row.values.values()) for row in metadata.rows] == [
+        [120, 3.0, True, "007", 1, None],
+        [-7, 2.5, None, "true", None, "Dog"],
+    ]
+    assert [type(value) for value in metadata.rows[0].values.values()] == [int, float, bool, str, int, type(None)]
+
+
+def test_a_float_column_takes_whole_numbers_that_it_can_hold(tmp_path):
+    metadata = read(tmp_path, "path,x\na,9007199254740992\nb,-7\n", KNOWN)
+    assert [row.values["x"] for row in metadata.rows] == [2.0**53, -7.0]
+
+
+def test_an_emptied_column_clears_where_the_library_has_it(tmp_path):
+    metadata = read(tmp_path, "path,n,new,title\na,,NA,-\n", KNOWN)
+    assert metadata.columns == {"n": int}
+    assert dict(metadata.rows[0].values) == {"n": None}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("n", "1.5", "line 3: n='1.5' must be a whole number, such as n=1999; the library's column holds such values"),
+        ("n", "dog", "give others a column of their own, such as 'n_2'"),
+        ("n", "1e300", "must be a whole number"),
+        ("n", "99999999999999999999", "must be a whole number"),
+        ("x", "loud", "line 3: x='loud' must be a number, such as x=0.5"),
+        ("x", "inf", "must be a number"),
+        ("x", "9007199254740993", "must be a number"),  # which no float is
+        ("on", "1", "line 3: on='1' must be true or false, such as on=true"),
+        ("year", "2003.5", "line 3: year='2003.5' must be a whole number, such as year=1999"),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_its_line(tmp_path, column, value, says):
+    with pytest.raises(UsageError) as error:
+        read(tmp_path, f"path,{column}\na,\nb,{value}\n", KNOWN)
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_name_that_differs_by_case_from_one_of_the_library(tmp_path):
+    with pytest.raises(UsageError, match="column 'Word' differs from the column 'word' by case only; call it 'Word_2'"):
+        read(tmp_path, "path,Word\na,1\n", KNOWN)
 
 
 def test_tags_keep_their_types_and_empty_cells_correct_nothing(tmp_path):
@@ -85,10 +148,13 @@ def test_separators_and_byte_order_mark(tmp_path, delimiter):
     [
         ("", "is empty; its first line names the columns, one of them 'path'"),
         ("name,bpm\na,1\n", "has no column 'path' but 'name', 'bpm': name the column of the files 'path'"),
-        (
-            "path,my mood!\na,1\n",
-            "column 'my mood!' (number 2) must be letters, digits and underscores; call it 'my_mood'",
-        ),
+        ("path,my mood!\na,1\n", "column 'my mood!' must be letters, digits and underscores; call it 'my_mood'"),
+        (f"path,{'m' * 101}\na,1\n", f"has more than 100 letters; call it '{'m' * 90}'"),
+        ("path,_rowid\na,1\n", "column '_rowid' begins with an underscore, which stores keep for names of their own"),
+        ("path,_Score,score\na,1,2\n", "call it 'my_Score'"),
+        ("path,sound_tags\na,1\n", "column 'sound_tags' is a name that sonovec uses itself; call it 'my_sound_tags'"),
+        ("path,Sound_Tags\na,1\n", "call it 'my_Sound_Tags'"),
+        ("path,is\na,1\n", "column 'is' is a name that sonovec uses itself; call it 'my_is'"),
         ("path,Ätna\na,1\n", "call it 'Atna'"),
         ("path,1st\na,1\n", "call it 'column_1st'"),
         ("path,\na,1\n", "column '' (number 2) must be letters, digits and underscores; call it 'column'"),
@@ -211,3 +277,25 @@ def test_whole_numbers_come_back(tmp_path_factory, numbers):
         assert [row.values["n"] for row in metadata.rows] == numbers
     else:
         assert metadata.columns == {}
+
+
+cells = st.one_of(
+    st.integers(-(10**14), 10**14).map(str), st.floats(allow_nan=False, allow_infinity=False, width=32).map(str),
+    st.sampled_from(["", "NA", "yes", "False", "dog", "007", "-", "1.0", "1e3"]),
+)  # fmt: skip
+
+
+@given(st.lists(cells, min_size=1, max_size=4), st.sampled_from([bool, int, float, str]))
+def test_a_known_type_is_kept_or_the_value_is_refused(tmp_path_factory, written, kind):
+    lines = "".join(f"{index}.wav,{cell}\n" for index, cell in enumerate(written))
+    try:
+        metadata = read(tmp_path_factory.getbasetemp(), "path,n\n" + lines, {"n": kind})
+    except UsageError as error:
+        assert kind is not str and "line " in str(error) and "such as n=" in str(error)
+        return
+    assert metadata.columns == {"n": kind}
+    for cell, row in zip(written, metadata.rows, strict=True):
+        value = row.values["n"]
+        assert value is None or type(value) is kind
+        if value is not None and kind in (int, float):
+            assert value == float(cell)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import LibraryError, LibraryLockedError, MissingExtraError, UsageError
+from sonovec.library import lance
 from sonovec.library.filters import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, parse
 from sonovec.library.records import LibraryConfig, Segment, Track
 from sonovec.library.store import open_store
@@ -131,12 +132,85 @@ def test_columns_are_added_later_and_checked(store):
     assert [track.fields["later"] for track in sorted(store.tracks(), key=lambda t: t.id)] == [None, 7]
     for columns, says in (
         ({"mood": int}, "holds str and cannot take int"),
-        ({"vector": str}, "the name is taken"),
-        ({"no good": str}, "letters, digits and underscores"),
+        ({"vector": str}, "is a name that sonovec uses itself; call it 'my_vector'"),
+        ({"no good": str}, "letters, digits and underscores; call it 'no_good'"),
+        ({"Mood": str}, "differs from the column 'mood' by case only; call it 'Mood_2'"),
         ({"listed": list}, "list cannot be stored"),
     ):
         with pytest.raises(UsageError, match=says):
             store.add_columns(columns)
+
+
+#: Of LanceDB, Milvus and sonovec, in several cases.
+KEPT = [
+    "_rowid", "_ROWID", "_rowaddr", "_rowoffset", "_distance", "_Score", "_relevance_score", "_row_created_at_version",
+    "_row_last_updated_at_version", "_", "__id", "$meta", "id", "ID", "Vector", "zero", "Path", "TITLE", "score", "Null",
+]  # fmt: skip
+
+
+def test_names_that_stores_keep_are_refused_before_anything_is_written(store):
+    store.put(*item(1))
+    before = store.columns()
+    for name in KEPT:
+        for columns in ({name: int}, {"fine": str, name: int}):
+            with pytest.raises(UsageError, match="call it '[A-Za-z]") as error:
+                store.add_columns(columns)
+            assert repr(name) in str(error.value)
+    assert store.columns() == before
+
+
+FREE = [
+    "rowid",
+    "distance",
+    "rowaddr",
+    "RowID",
+    "Timestamp",
+    "fields",
+    "meta",
+    "count",
+    "select",
+    "exists",
+    "like",
+    "key",
+    "value",
+]
+
+
+def test_names_that_are_free_are_kept_searched_and_filtered(location):
+    with open_store(location) as store:
+        store.create(CONFIG)
+        store.add_columns(dict.fromkeys(FREE, int))
+        store.put(*item(1, **{name: number for number, name in enumerate(FREE)}))
+        store.put(*item(2))
+        for number, name in enumerate(FREE):
+            (track,) = store.tracks(Compare(name, "=", number))
+            assert track.fields[name] == number
+            ((hit,),) = store.search_tracks(vectors(1), 5, Compare(name, "=", number))
+            assert hit[0] == track.id
+
+
+@pytest.mark.parametrize("name", sorted(lance.LANCE_NAMES))
+def test_a_table_with_a_name_of_lances_own_is_mended_when_it_is_opened(tmp_path, name, caplog):
+    """Earlier versions let users call a column so, and then neither read nor searched the library."""
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        store.add_columns({name.lstrip("_"): str})
+        store.put_many([item(1), item(2)])
+        store._backend.add_columns({name: int})
+        if name == "_distance":  # the others could not even be written
+            store.put(*item(3, _distance=7))
+    with open_store(tmp_path / "library") as store:
+        better = f"{name.lstrip('_')}_2"
+        assert store.columns()[better] is int and name not in store.columns()
+        assert f"the column {name!r} has a name of LanceDB's own and is now called {better!r}" in caplog.text
+        count = store.count()[0]
+        assert [track.fields[better] for track in store.tracks()] == [None, None, 7][:count]
+        assert len(store.search_tracks(vectors(1), 5)[0]) == count
+        store.put(*item(4, **{better: 8}))
+        store.update({item(1)[0].id: {better: 9}})
+        store.delete([item(2)[0].id])
+        store.optimize()
+        assert sorted(track.fields[better] for track in store.tracks() if track.fields[better]) == [7, 8, 9][-count:]
 
 
 def test_tracks_are_paged_in_one_order(store):
@@ -157,6 +231,19 @@ def test_many_rows_are_more_than_one_request(store):
 
 def cosine(a, b):
     return a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
+
+
+def test_rows_of_many_writes_are_all_found(store):
+    """Each is sealed by itself, and each holds some of all ids."""
+    for start in range(4):
+        store.put_many([item(n, 1, stars=n) for n in range(start, 24, 4)])
+        store.optimize()
+    store.update({item(n)[0].id: {"mood": "new"} for n in range(0, 24, 5)})
+    store.delete([item(7)[0].id])
+    wanted = {item(n)[0].id for n in range(24) if n != 7}
+    assert {track.id for track in store.tracks()} == store.existing(item(n)[0].id for n in range(30)) == wanted
+    assert set(store.segments(wanted)) == wanted and store.count() == (23, 23)
+    assert {track.fields["stars"] for track in store.tracks(Compare("mood", "=", "new"))} == {0, 5, 10, 15, 20}
 
 
 def test_search_is_what_brute_force_says(store):
@@ -236,9 +323,119 @@ def test_numbers_are_kept_alike(store):
 
 
 def test_a_search_for_what_cannot_be_is_refused(store):
-    for queries, limit in ((vectors(1)[0], 1), (vectors(1)[:, :3], 1), (vectors(1) * np.nan, 1), (vectors(1), 0)):
+    for queries in (vectors(1)[0], vectors(1)[:, :3], vectors(1) * np.nan):
         with pytest.raises(UsageError, match="give"):
-            store.search_tracks(queries, limit)
+            store.search_tracks(queries, 1)
+
+
+def lengths(store, limit):
+    return (
+        len(list(store.tracks(limit=limit))),
+        [len(hits) for hits in store.search_tracks(vectors(2), limit)],
+        [len(hits) for hits in store.search_segments(vectors(2), limit)],
+    )
+
+
+def test_a_limit_is_any_whole_number(store):
+    store.put_many([item(n, 1) for n in range(6)])
+    for limit in (0, 1, 4, np.int64(4), np.int32(0), np.uint8(6), 6, 7, 2**31, 2**63, 10**30):
+        expected = min(6, int(limit))
+        assert lengths(store, limit) == (expected, [expected] * 2, [expected] * 2), limit
+    for offset in (np.int64(2), 2):
+        assert len(list(store.tracks(offset=offset))) == 4
+    assert list(store.tracks(offset=2**70)) == list(store.tracks(limit=3, offset=6)) == []
+
+
+@pytest.mark.parametrize("number", [-1, np.int64(-5), 2.0, np.float64(1), True, np.bool_(True), "3", float("inf")])
+def test_what_is_no_number_of_rows_is_refused_alike(store, number):
+    store.put_many([item(1, 1)])
+    for ask in (
+        lambda: store.tracks(limit=number),
+        lambda: store.tracks(offset=number),
+        lambda: store.search_tracks(vectors(1), number),
+        lambda: store.search_segments(vectors(1), number),
+    ):
+        with pytest.raises(UsageError, match="(limit|offset)=.* (is negative|is no whole number); give"):
+            ask()
+
+
+def test_numbers_of_numpy_are_kept_and_asked_for_as_pythons_own(store):
+    fields = {"stars": np.int64(3), "weight": np.float32(0.5), "live": np.bool_(True), "mood": np.str_("calm")}
+    store.put(*item(1, 1, **fields))
+    store.put(*item(2, 1))
+    store.update({item(2)[0].id: {"stars": np.uint8(7)}})
+    found = store.get([item(1)[0].id])[item(1)[0].id].fields
+    assert [(name, found[name], type(found[name])) for name in fields] == [
+        ("stars", 3, int), ("weight", 0.5, float), ("live", True, bool), ("mood", "calm", str),
+    ]  # fmt: skip
+    for condition in (
+        Compare("stars", "=", np.int64(3)),
+        Compare("weight", ">=", np.float64(0.5)),
+        Compare("live", "=", np.bool_(True)),
+        In("stars", (np.int64(3), np.int8(4))),
+        In("mood", (np.str_("calm"),)),
+    ):
+        assert [track.id for track in store.tracks(condition)] == [item(1)[0].id], condition
+    for refused in (
+        {"stars": np.float64(1)},
+        {"live": np.int64(1)},
+        {"weight": np.float64("nan")},
+        {"mood": np.array(["a", "b"])},
+    ):
+        with pytest.raises(UsageError, match=f"field '{next(iter(refused))}'"):
+            store.update({item(1)[0].id: refused})
+
+
+@pytest.mark.parametrize("order", ["ids", "chance"])
+def test_what_several_runs_wrote_is_read_whole(store, order):
+    """A Milvus server keeps each run's rows in segments of their own, and answers from each for itself."""
+    numbers = np.random.default_rng(0).permutation(2400) if order == "chance" else np.arange(2400)
+    for part in np.array_split(numbers, 6):
+        store.put_many([(Track(f"{n:032x}", vectors(1, int(n))[0], {"path": f"/{n}"}), []) for n in part])
+        store.optimize()
+    assert len(list(store.tracks())) == len({track.id for track in store.tracks()}) == 2400
+    assert len({track.id for track in store.tracks(vectors=True)}) == 2400
+    assert len(store.existing(f"{n:032x}" for n in range(2400))) == 2400
+
+
+@pytest.mark.slow
+def test_rows_as_large_as_can_be_travel_in_messages_that_are_not_too_large(store):
+    text = "x" * 60_000
+    for part in np.array_split(np.random.default_rng(0).permutation(1500), 5):
+        store.put_many([(Track(f"{n:032x}", vectors(1, int(n))[0], {"path": f"/{n}", "mood": text}), []) for n in part])
+        store.optimize()
+    assert [track.fields["mood"] == text for track in store.tracks()] == [True] * 1500
+    assert store.update({f"{n:032x}": {"stars": 1} for n in range(1500)}) == {}
+    assert {track.fields["stars"] for track in store.tracks()} == {1}
+
+
+def test_fields_that_are_too_large_are_refused_by_name_and_nothing_is_written(store):
+    small, large = item(1, 1), item(2, 1, mood="x" * 70_000, title="y" * 100)
+    if store.location.kind == "lance":
+        assert store.refusal(large[0].fields) is None
+        store.put_many([small, large])
+        assert len(store.get([large[0].id])[large[0].id].fields["mood"]) == 70_000
+        return
+    says = r"its fields take 7\d{4} bytes and Milvus keeps 65535 of a track; shorten the column 'mood' \(70002 bytes\)"
+    with pytest.raises(UsageError, match=rf"^/2\.wav: {says}"):
+        store.put_many([small, large])
+    assert store.count() == (0, 0)
+    store.put_many([small, item(3, 1)])
+    refused = store.update({small[0].id: {"mood": "x" * 70_000}, item(3)[0].id: {"mood": "short"}})
+    assert list(refused) == [small[0].id] and refused[small[0].id].startswith("its fields take 7")
+    found = store.get([small[0].id, item(3)[0].id])
+    assert [found[id].fields["mood"] for id in (small[0].id, item(3)[0].id)] == [None, "short"]
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
+def test_any_text_comes_back_and_is_found(store, text):
+    store.put(*item(1, 1, mood=text))
+    store.put(*item(2, 1, mood=f"{text}."))
+    assert store.get([item(1)[0].id])[item(1)[0].id].fields["mood"] == text
+    assert [track.id for track in store.tracks(Compare("mood", "=", text))] == [item(1)[0].id]
 
 
 TEXTS = ["", "a", "A", "it's", 'say "x"', "50%", "a_b", "back\\slash", "☃", "𝄞 clef", "line\nbreak", "%", "_", "\\"]
@@ -327,7 +524,7 @@ def test_another_process_sees_what_was_written_or_is_told_who_holds_it(location)
         run = count_elsewhere(location)
         if location.endswith(".db"):
             assert LibraryLockedError.__name__ in run.stderr
-            assert "is at it; wait for it or stop it; for many processes use a folder or a Milvus server" in run.stderr
+            assert "; wait for it or stop it; for many processes use a folder or a Milvus server" in run.stderr
         else:
             assert run.stdout == "(3, 6)\n", run.stderr
     assert count_elsewhere(location).stdout == "(3, 6)\n"

@@ -46,11 +46,105 @@ def test_words_name_tags(text, words):
     assert sound_tags.named(text, ["Glass", "Breaking", "Baby cry, infant cry", "Dog"]) == words
 
 
-def test_words_that_name_nothing_are_told_the_nearest():
-    with pytest.raises(UsageError, match=r"names nothing that was heard.*the nearest that was heard: Glass"):
-        sound_tags.named("glas", ["Glass", "Dog"])
-    with pytest.raises(UsageError, match="heard were: Dog, Glass"):
-        sound_tags.named("qqq", ["Glass", "Dog"])
+@pytest.mark.parametrize("text", ["qqq", "of the", "!"])
+def test_words_that_name_nothing_name_nothing(text):
+    assert sound_tags.named(text, ["Glass", "Dog"]) == {}
+
+
+def quiet_library(folder, **options):
+    """A library of three tracks, in one of which a dog is heard and in one nothing."""
+    library = sonovec.Library(folder / "library", **options)
+    for seed in range(3):
+        soundfile.write(folder / f"{seed}.wav", tiny.sound(1.0, 16000, seed), 16000)
+    library.add(sorted(folder.glob("*.wav")))
+    first, second, third = library._store.ids()
+    library._store.update(
+        {
+            first: {"sound_tags": "Dog 0.900; Bark 0.500", "year": 1990},
+            second: {"sound_tags": "Rain 0.700", "year": 2000},
+            third: {"sound_tags": None, "year": 2000},
+        }
+    )
+    return library
+
+
+#: What is asked, the exit code, and what is said in Python and by the command.
+ANSWERS = [
+    ("dog", "year > 3000", 0, "no track matches the filter 'year > 3000'"),
+    ("cat", "year > 3000", 0, "no track matches the filter 'year > 3000'"),
+    ("a cat meows", None, 0, "heard nowhere in the library: Cat, Roaring cats (lions, tigers), Meow"),
+    ("dog", "year = 2000", 0, "heard nowhere in the tracks that match the filter 'year = 2000': Dog"),
+    ("glas", None, 2, "text='glas' names none of the 527 tags that this library knows; the nearest are: Glass"),
+    (
+        "glas",
+        "year > 3000",
+        2,
+        "text='glas' names none of the 527 tags that this library knows; the nearest are: Glass",
+    ),
+    ("qqq", None, 2, "give words such as: A capella, "),
+]
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    with quiet_library(tmp_path_factory.mktemp("quiet")) as library:
+        yield library
+
+
+@pytest.mark.parametrize(("text", "where", "code", "says"), ANSWERS)
+def test_a_filter_unheard_tags_and_unknown_words_are_told_apart(quiet, capsys, text, where, code, says):
+    command = ["search", "--text", text, "-l", str(quiet.location), *(["--filter", where] if where else [])]
+    if code:
+        with pytest.raises(UsageError) as raised:
+            quiet.search_text(text, filter=where)
+        assert says in str(raised.value)
+        assert run(command) == run([*command, "--json"]) == code
+        out, err = capsys.readouterr()
+        assert out == "" and err.count(says) == 2
+        return
+    found = quiet.search_text(text, filter=where)
+    assert found.hits == [] and found.reason.startswith(says)
+    assert run(command) == code
+    out, err = capsys.readouterr()
+    assert out == f"no hits: {found.reason}\n" and err == ""
+    assert run([*command, "--json"]) == code
+    told = json.loads(capsys.readouterr().out)
+    assert told["hits"] == [] and told["reason"] == found.reason
+
+
+def test_a_search_that_finds_gives_no_reason(quiet, capsys):
+    assert quiet.search_text("dog").reason is None
+    assert run(["search", "--text", "dog", "-l", str(quiet.location), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reason"] is None
+
+
+def test_a_sound_that_finds_nothing_is_told_why(quiet, tmp_path, capsys):
+    path = quiet.tracks()[0].path
+    assert run(["search", path, "-l", str(quiet.location), "--filter", "year > 3000"]) == 0
+    assert capsys.readouterr().out == "no hits: no track matches the filter 'year > 3000'\n"
+    (tmp_path / "none").mkdir()
+    with sonovec.Library(tmp_path / "empty") as empty:
+        empty.add(tmp_path / "none")
+        assert empty.search_text("dog").reason == "the library is empty"
+    for asked in ([path], ["--text", "dog"], ["--text", "dog", "--filter", "year > 3000"]):
+        assert run(["search", *asked, "-l", str(tmp_path / "empty")]) == 0
+        assert capsys.readouterr().out == "no hits: the library is empty\n"
+
+
+def test_without_its_encoder_a_library_knows_the_tags_that_it_heard(tmp_path, shared_data):
+    weights = tmp_path / "yamnet.tflite"
+    weights.symlink_to(shared_data / "weights" / "yamnet.tflite")
+    with quiet_library(tmp_path, model="yamnet", weights=weights) as library:
+        assert library.search_text("cat").reason == "heard nowhere in the library: Cat"
+    with sonovec.Library(tmp_path / "library") as library:  # nothing is fetched for the names of its classes
+        with pytest.raises(
+            UsageError, match="names none of the 3 tags that this library knows; give words such as: Bark"
+        ):
+            library.search_text("cat", filter="year = 2000")
+        assert library.search_text("dog", filter="year = 2000").reason.startswith("heard nowhere in the tracks")
+        assert library.search_text("dog", filter="year > 3000").reason == "no track matches the filter 'year > 3000'"
+        library._store.update({id: {"sound_tags": None} for id in library._store.ids()})
+        assert library.search_text("cat").reason == "heard nowhere in the library: cat"
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def hub():
 
 
 @pytest.fixture
-def use(hub, tmp_path):
+def use(hub, tmp_path, run_as_user):
     """Load a model in a process of its own, since the client reads its settings when it is imported."""
 
     def load(name=NAME, *, offline=False, without="", settings="{}", home="home"):
@@ -54,8 +54,7 @@ def use(hub, tmp_path):
             "HF_HUB_DISABLE_XET": "1",
             "SONOVEC_CACHE": str(tmp_path / "cache"),
         }
-        command = [sys.executable, "-c", CODE, name, without, settings]
-        run = subprocess.run(command, capture_output=True, text=True, env=environment)
+        run = run_as_user(sys.executable, "-c", CODE, name, without, settings, env=environment)
         assert run.returncode == 0, run.stderr
         assert run.stdout.count("\n") == 1, run.stdout
         return run.stdout.strip()
@@ -112,6 +111,15 @@ def test_what_the_clients_own_cache_holds_is_found_offline(hub, use, model, tmp_
     fetch = "import sys, huggingface_hub; huggingface_hub.snapshot_download(sys.argv[1])"
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
     subprocess.run([sys.executable, "-c", fetch, NAME], check=True, capture_output=True, env=environment)
+    assert use(offline=True).startswith(f"OK {commit}")
+
+
+def test_where_the_clients_cache_cannot_be_written_our_own_is_used(hub, use, model, tmp_path, read_only):
+    commit = hub.push(NAME, model)
+    (tmp_path / "home").mkdir()
+    read_only(tmp_path / "home")
+    assert use().startswith(f"OK {commit}")
+    assert files(tmp_path / "cache" / "huggingface", "model.safetensors")
     assert use(offline=True).startswith(f"OK {commit}")
 
 

@@ -184,3 +184,31 @@ def test_a_file_put_there_by_hand_is_recorded_too(server, cache):
     (cache / "net.pth").write_bytes(CONTENT)
     weights.resolve(described(server, sha256=""))
     assert weights.record_of(cache / "net.pth").read_text() == DIGEST and not server.requests
+
+
+HELD = """
+import sys
+from sonovec.models import weights
+from sonovec.models.card import WeightFile
+print(weights.resolve(WeightFile("w.bin", sys.argv[1], "", 3_000_000)))
+"""
+
+
+def test_weights_in_a_cache_that_cannot_be_written_are_used_and_others_fetched(
+    server, tmp_path, monkeypatch, run_as_user, read_only
+):
+    """A cache that an administrator filled for all, say."""
+    url = f"http://127.0.0.1:{server.server_port}/w.bin"
+    shared = tmp_path / "shared"
+    (shared / "weights").mkdir(parents=True)
+    (tmp_path / "tmp").mkdir()
+    read_only(shared)
+    monkeypatch.setenv("SONOVEC_CACHE", str(shared))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    fetched = run_as_user(sys.executable, "-c", HELD, url)
+    assert fetched.stdout.startswith(str(tmp_path / "tmp")), fetched.stderr
+    (shared / "weights").chmod(0o755)
+    (shared / "weights" / "w.bin").write_bytes(CONTENT)
+    read_only(shared)
+    assert run_as_user(sys.executable, "-c", HELD, url).stdout == f"{shared / 'weights' / 'w.bin'}\n"
+    assert len(server.requests) == 1

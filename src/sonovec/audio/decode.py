@@ -7,6 +7,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from types import TracebackType
@@ -15,17 +16,41 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio import headers, magic
-from sonovec.audio.decoder import Decoder, UndecodableError
-from sonovec.audio.ffmpeg import FFmpegDecoder
+from sonovec.audio import headers, magic, ogg
+from sonovec.audio.checks import Checks
+from sonovec.audio.decoder import ENCRYPTED, Decoder, UndecodableError
+from sonovec.audio.headers import DataChunk
+from sonovec.audio.joined import FFmpegDecoder
 from sonovec.audio.libsndfile import SndfileDecoder
+from sonovec.audio.limits import RATES, Allowance
+from sonovec.audio.section import Section, without_tags
 from sonovec.errors import AudioError, UsageError
 from sonovec.paths import display
 
 BLOCK = 65536
 """Frames in a block unless asked otherwise."""
 
+_SEARCHED = 1 << 14  # bytes: two frames of every stream that hides in samples
 _CHUNK_TOLERANCE = 0.01  # seconds
+
+_BY_FFMPEG = {
+    "mpeg",
+    "flac",
+    "matroska",
+    "mp4",
+    "avi",
+    "asf",
+    "flv",
+    "mpeg-ps",
+    "mpeg-ts",
+    "amr",
+    "wavpack",
+    "ape",
+    "tta",
+    "musepack",
+    "dsf",
+    "ac3",
+}
 
 _OPEN_ERRORS = {
     errno.ENOENT: "no such file; check the path",
@@ -82,8 +107,9 @@ class AudioReader:
         _check_range(name, start, end)
         self._file = _open_regular(path, name)
         try:
-            self._chunk = headers.data_chunk(self._file)
-            self._decoder = _open_decoder(self._file, name)
+            self._allowance = Allowance(name, os.fstat(self._file.fileno()).st_size)
+            with self._allowance.spend():
+                self._chunk, self._decoder = _open_decoder(self._file, name)
         except BaseException:
             self._file.close()
             raise
@@ -96,14 +122,13 @@ class AudioReader:
         self._reached = -1  # frames of the file behind us; -1 before the start was looked for
         self._exhausted = False
         self._compared = False
-        self._bad = 0
-        self._claimed, self._tolerance = self._decoder.claimed, self._decoder.tolerance  # not those of a second decoder
+        self._checks = Checks(self.info.channels, rate)
         self._notes: list[str] = []
 
     @property
     def notes(self) -> list[str]:
         """What is worth knowing of the file, a sentence each; complete once the blocks are exhausted."""
-        return [*self._decoder.notes, *self._notes]
+        return [*self._decoder.notes, *self._notes, *self._checks.notes()]
 
     def blocks(self, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
         """Give what is left of the sound, block by block.
@@ -131,7 +156,7 @@ class AudioReader:
             self._go_to_start()
         while len(block := self._read(self._left(frames))):
             self.position += len(block)
-            self._clean(block)
+            self._checks.clean(block)
             yield block
         self._finish()
 
@@ -149,16 +174,9 @@ class AudioReader:
         self.close()
 
     def _go_to_start(self) -> None:
-        self._reached = 0
-        try:
-            if self._first and self._decoder.seek(self._first):
-                self._reached = self._first
-        except UndecodableError as error:
-            self._recover(error)
-        self._discard_to(self._first)
-
-    def _discard_to(self, frame: int) -> None:
-        while self._reached < frame and len(self._read(min(BLOCK, frame - self._reached))):
+        with self._allowance.spend():
+            self._reached = self._decoder.seek(self._first) if self._first else 0
+        while self._reached < self._first and len(self._read(min(BLOCK, self._first - self._reached))):
             pass
 
     def _left(self, frames: int) -> int:
@@ -167,43 +185,11 @@ class AudioReader:
     def _read(self, frames: int) -> NDArray[np.float32]:
         if frames <= 0 or self._exhausted:
             return np.empty((0, self.info.channels), dtype=np.float32)
-        try:
+        with self._allowance.spend():
             block = self._decoder.read(frames)
-        except UndecodableError as error:
-            block = (
-                self._decoder.read(frames) if self._recover(error) else np.empty((0, self.info.channels), np.float32)
-            )
         self._reached += len(block)
         self._exhausted = not len(block)
         return block
-
-    def _recover(self, error: UndecodableError) -> bool:
-        """Let FFmpeg go on where libsndfile gave up, if it can; it decodes more of a damaged file."""
-        where, reached = self._reached / self.info.rate, self._reached
-        self._notes.append(f"libsndfile gave up after {where:.2f} s ({error}); FFmpeg was asked for the rest")
-        try:
-            other = FFmpegDecoder(self._file)
-        except UndecodableError:
-            self._exhausted = True
-            return False
-        if (other.rate, other.channels) != (self.info.rate, self.info.channels):
-            other.close()
-            self._exhausted = True
-            return False
-        self._notes = [*self._decoder.notes, *self._notes]
-        self._decoder.close()
-        self._decoder = other
-        self._reached = 0
-        self._discard_to(reached)
-        return True
-
-    def _clean(self, block: NDArray[np.float32]) -> None:
-        with np.errstate(all="ignore"):
-            if np.isfinite(block.sum()):  # one pass, no memory; only a suspicion is looked into
-                return
-        bad = ~np.isfinite(block)
-        self._bad += int(np.count_nonzero(bad))
-        block[bad] = 0
 
     def _finish(self) -> None:
         name, rate = self.info.path, self.info.rate
@@ -214,18 +200,15 @@ class AudioReader:
                     "give a smaller start"
                 )
             raise AudioError(f"{name}: no samples decode; export it again, or leave it out")
-        if self._bad == self.position * self.info.channels:
+        if self._checks.all_bad:
             raise AudioError(f"{name}: no sample of it is a number (all NaN or infinite); export it again")
-        if self._bad:
-            self._notes.append(f"{self._bad} sample(s) were NaN or infinite and were set to 0")
-            self._bad = 0
         if self._exhausted and not self._compared:
             self._compared = True
             self._compare_with_header(self._reached / rate)
 
     def _compare_with_header(self, decoded: float) -> None:
         """Note where the header and what decoded, in seconds from the beginning of the file, differ."""
-        claimed, tolerance = self._claimed, self._tolerance
+        claimed, tolerance = self._decoder.claimed, self._decoder.tolerance
         if self._chunk is not None and self._chunk.present:
             # Both decoders believe the size of a file rather than its header, so they do not tell what it claims.
             share = self._chunk.claimed and self._chunk.claimed / self._chunk.present
@@ -304,29 +287,54 @@ def _open_regular(path: str | bytes | os.PathLike[str], name: str) -> FileIO:
     return file
 
 
-def _open_decoder(file: FileIO, name: str) -> Decoder:
+def _open_decoder(file: FileIO, name: str) -> tuple[DataChunk | None, Decoder]:
+    """Choose the decoder of a file, and measure its samples where a header says how many they are."""
     try:
-        head = magic.read_head(file)
+        sound = without_tags(file)
+        head = sound.head()
         if not head:
             raise AudioError(f"{name}: an empty file (0 bytes); copy or download it again")
-        # libmpg123, behind libsndfile, writes to stderr, gives up after a kilobyte of junk, and stops where the first
-        # header says; FFmpeg gives the same samples at the same speed.
-        mpeg = magic.kind(head) == "mpeg" or magic.has_sync(head)
-        if not mpeg:
-            try:
-                return SndfileDecoder(file)
-            except UndecodableError:
-                pass
-        return FFmpegDecoder(file)
+        chunk = headers.data_chunk(sound)
+        decoder = _decoder_of(sound, head, chunk)
+        least, most = RATES
+        if not least <= decoder.rate <= most:
+            raise AudioError(f"{name}: {decoder.rate} samples a second are no sound; export it at 8000 Hz or more")
+        return chunk, decoder
     except UndecodableError as error:
         raise AudioError(f"{name}: {_refusal(head, error)}") from error
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror}); copy it to another disk") from error
 
 
+def _decoder_of(sound: Section, head: bytes, chunk: DataChunk | None) -> Decoder:
+    kind = magic.kind(head) or ("mpeg" if magic.has_sync(head) else None)
+    # What is joined or damaged needs FFmpeg, as libsndfile stops behind the first stream, or loses its place in time.
+    if kind == "wav" and chunk is None:  # FFmpeg would look for it for as long as the file is
+        raise UndecodableError("it has no data chunk")
+    if chunk is not None and not chunk.present:
+        raise UndecodableError("no samples")
+    plain = ogg.is_plain_vorbis(sound) if kind == "ogg" else kind not in _BY_FFMPEG
+    if chunk is not None and magic.may_hide_a_stream(sound.part(chunk.start).read(_SEARCHED)):
+        with suppress(UndecodableError):
+            if not (hidden := FFmpegDecoder(sound)).codec.startswith("pcm_"):
+                return hidden
+            hidden.close()
+    if plain and not (chunk and chunk.joined):
+        with suppress(UndecodableError):
+            return SndfileDecoder(sound, chunk)
+    try:
+        return FFmpegDecoder(sound)
+    except UndecodableError:
+        if kind == "mpeg" and magic.is_free_format(head):  # FFmpeg does not know it
+            return SndfileDecoder(sound)
+        raise
+
+
 def _refusal(head: bytes, error: UndecodableError) -> str:
     """Say why neither decoder took a file, and what to do."""
     reason = str(error)
+    if reason == ENCRYPTED:
+        return "its sound is encrypted; give a file without copy protection"
     if reason.startswith("no audio stream"):
         return f"{reason}; give a file with sound in it"
     known = magic.kind(head)

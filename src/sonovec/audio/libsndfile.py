@@ -1,44 +1,48 @@
-"""Decoding by libsndfile: PCM of every container, FLAC, Ogg Vorbis and Ogg Opus."""
+"""Decoding by libsndfile: uncompressed and simply compressed samples, in the containers that hold them."""
 
 from __future__ import annotations
 
-from io import FileIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio import headers
 from sonovec.audio.decoder import UndecodableError
+from sonovec.audio.headers import DataChunk, Encoding
+from sonovec.audio.section import Section
 
 if TYPE_CHECKING:
     import soundfile
 
-# Only uncompressed samples and FLAC are reached by a seek to the sample.
+# Only uncompressed samples are reached by a seek to the sample.
 _EXACT_SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
-_EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"}
+_EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "RAW"}
 _UNKNOWN_FRAMES = 1 << 60
 
 
 class SndfileDecoder:
-    """Reads an open file through libsndfile; see `sonovec.audio.decoder.Decoder`."""
+    """Reads an open file through libsndfile; see `sonovec.audio.decoder.Decoder`.
+
+    Parameters
+    ----------
+    file : Section
+    chunk : DataChunk, optional
+        Where its samples are, if that was measured.
+    """
 
     name = "libsndfile"
     tolerance = 0.01
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: Section, chunk: DataChunk | None = None) -> None:
         self.notes: list[str] = []
-        ogg = headers.ogg_ending(file)
-        if ogg is not None and ogg.other_stream:
-            raise UndecodableError("several Ogg streams behind each other, of which libsndfile reads the first only")
-        if ogg is not None and ogg.cut_off:
-            self.notes.append("the Ogg stream has no end: it was cut off")
-        self._sound = _open(file)
+        self._sound = _open_raw(file, chunk, chunk.encoding) if chunk and chunk.encoding else _open(file)
         self.codec = str(self._sound.subtype)
         self.rate = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)
         frames = self._sound.frames
         self.claimed = frames / self.rate if frames < _UNKNOWN_FRAMES else None
+        # Otherwise the wrapper seeks after each read, which not every codec survives: blocks would not equal the whole.
+        self._sound.seekable = lambda: False
 
     def read(self, frames: int) -> NDArray[np.float32]:
         """Give the next frames; see `Decoder.read`."""
@@ -47,39 +51,49 @@ class SndfileDecoder:
         try:
             block: NDArray[np.float32] = self._sound.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise UndecodableError(_reason(error)) from error
+            self.notes.append(f"reading stopped early ({_reason(error)})")
+            return np.empty((0, self.channels), np.float32)
         return block
 
-    def seek(self, frame: int, /) -> bool:
+    def seek(self, frame: int, /) -> int:
         """Go to a frame where the format lets that be exact."""
         import soundfile
 
         exact = self._sound.format in _EXACT_FORMATS and self._sound.subtype.startswith(_EXACT_SUBTYPES)
-        if not exact or frame > self._sound.frames:
-            return False
+        if not exact:
+            return 0
         try:
-            return bool(self._sound.seek(frame) == frame)
-        except soundfile.LibsndfileError as error:
-            raise UndecodableError(_reason(error)) from error
+            return int(self._sound.seek(min(frame, self._sound.frames)))
+        except soundfile.LibsndfileError:
+            return int(self._sound.seek(0))
 
     def close(self) -> None:
         """Free the decoder."""
         self._sound.close()
 
 
-def _open(file: FileIO) -> soundfile.SoundFile:
-    import soundfile
-
-    file.seek(0)  # libsndfile takes the position of a descriptor for the beginning of the sound
-    try:
-        sound = soundfile.SoundFile(file.fileno(), closefd=False)
-    except soundfile.LibsndfileError as error:
-        raise UndecodableError(_reason(error)) from error
-    # MPEG audio inside a WAV: libmpg123 would write to stderr and stop where the first header says.
-    if sound.subtype.startswith("MPEG") or not sound.frames:
+def _open(file: Section) -> soundfile.SoundFile:
+    sound = _sound_file(file)
+    if not sound.frames:
         sound.close()
         raise UndecodableError("no samples")
     return sound
+
+
+def _open_raw(file: Section, chunk: DataChunk, encoding: Encoding) -> soundfile.SoundFile:
+    """Open the samples of a file alone, whose header would have them end too early."""
+    return _sound_file(file.part(chunk.start, chunk.start + chunk.present), format="RAW", **encoding._asdict())
+
+
+def _sound_file(file: Section, **fields: Any) -> soundfile.SoundFile:
+    import soundfile
+
+    # A descriptor is faster, but has the whole file; libsndfile takes its position for the beginning of the sound.
+    source = file.descriptor() if not (file.start or fields) else file.part()
+    try:
+        return soundfile.SoundFile(source, closefd=False, **fields)
+    except soundfile.LibsndfileError as error:
+        raise UndecodableError(_reason(error)) from error
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from io import FileIO
 from typing import NamedTuple
 
 HEAD = 4096
 """How many bytes of a file's beginning are enough for every question of this module."""
 
-_ID3_HEADER = 10
+_ID3_HEADER, _ID3_FOOTER = 10, 0x10
 
 
 class _Signature(NamedTuple):
@@ -18,7 +17,7 @@ class _Signature(NamedTuple):
 
 
 _SIGNATURES = (
-    _Signature("wav", 8, b"WAVE"),
+    _Signature("wav", 8, b"WAVE"),  # RIFF, RIFX, RF64, BW64
     _Signature("w64", 0, b"riff\x2e\x91\xcf\x11"),
     _Signature("aiff", 8, b"AIFF"),
     _Signature("aiff", 8, b"AIFC"),
@@ -52,18 +51,6 @@ _SIGNATURES = (
 _PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
 
 
-def read_head(file: FileIO) -> bytes:
-    """Give the first bytes, or where an ID3 tag stands before something that is known, the first bytes of that."""
-    file.seek(0)
-    head = file.read(HEAD) or b""
-    skip = id3_length(head)
-    if not skip:
-        return head
-    file.seek(skip)
-    tagged = file.read(HEAD) or b""
-    return tagged if kind(tagged) else head
-
-
 def id3_length(head: bytes) -> int:
     """Give the length in bytes of the ID3v2 tag that `head` begins with, 0 where there is none.
 
@@ -77,7 +64,7 @@ def id3_length(head: bytes) -> int:
     size = 0
     for byte in head[6:_ID3_HEADER]:  # four bytes of seven bits each
         size = size << 7 | byte & 0x7F
-    return _ID3_HEADER + size
+    return _ID3_HEADER + size + (_ID3_HEADER if head[5] & _ID3_FOOTER else 0)
 
 
 def kind(head: bytes) -> str | None:
@@ -114,3 +101,34 @@ def _is_mpeg_frame(head: bytes) -> bool:
         return head[1] & 0xF0 == 0xF0 and head[2] >> 2 & 15 < 13
     # Layer I is left out: nobody has such files, and UTF-16 text begins like one.
     return version != 1 and layer != 3 and head[2] >> 4 != 15 and head[2] >> 2 & 3 != 3
+
+
+def is_free_format(head: bytes) -> bool:
+    """Say whether `head` begins MPEG audio of a bit rate that no table has, which its frames do not tell.
+
+    Examples
+    --------
+    >>> is_free_format(bytes.fromhex("fffb0000")), is_free_format(bytes.fromhex("fffb9000"))
+    (True, False)
+    """
+    return _is_mpeg_frame(head) and head[1] >> 1 & 3 != 0 and head[2] >> 4 == 0
+
+
+# How the frames begin that players pass on to an amplifier in place of samples: DTS of 16 and 14 bits, and IEC 61937, which
+# wraps AC-3 and others; each in both orders of bytes.
+_HIDDEN = tuple(
+    mark
+    for words in ("7ffe8001", "1fffe800", "f8724e1f")
+    for mark in (bytes.fromhex(words), bytes.fromhex(words[2:4] + words[:2] + words[6:] + words[4:6]))
+)
+
+
+def may_hide_a_stream(samples: bytes) -> bool:
+    r"""Say whether samples of 16 bits have a mark among them of a compressed stream that is stored as if it were sound.
+
+    Examples
+    --------
+    >>> may_hide_a_stream(bytes(100) + b"\xfe\x7f\x01\x80"), may_hide_a_stream(bytes(200))
+    (True, False)
+    """
+    return any(mark in samples for mark in _HIDDEN)

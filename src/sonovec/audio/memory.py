@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.audio.checks import LOUDEST, Checks
 from sonovec.audio.decode import BLOCK, AudioInfo
 from sonovec.audio.stream import MonoStream
 from sonovec.audio.waveform import Waveform
@@ -17,8 +18,6 @@ from sonovec.errors import AudioError, UsageError
 NAME = "samples in memory"
 #: An axis of more than this many is time, one of fewer is channels.
 MOST_CHANNELS = 32
-#: Full scale is 1, and a loud mix may pass it; what passes it by 20 dB has another scale.
-LOUDEST = 10.0
 #: Whole numbers from here on are no floats within -1..1 but integers that were converted.
 WHOLE = 2.0
 #: Calls that bring integers to -1..1.
@@ -41,37 +40,27 @@ class MemoryReader:
             raise AudioError(
                 f"{NAME}: none from {start} s on, of {len(samples) / rate:.2f} s; give samples, and a range in them"
             )
-        finite = np.isfinite(self._samples)
-        if not finite.any():
-            raise AudioError(f"{NAME}: no sample is a number (all NaN or infinite); give samples within -1..1")
-        self._bad = None if finite.all() else ~finite
-        self.notes = [] if self._bad is None else _notes(self._bad)
+        self._checks = Checks(samples.shape[1], rate)
         self.info = AudioInfo(NAME, rate, samples.shape[1], "float32", "memory")
         self.position = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What is odd about the samples, as for a file; complete once the blocks are exhausted."""
+        return self._checks.notes()
 
     def blocks(self, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
         """Give what is left of the samples, block by block, float32 `(n, channels)`."""
         while self.position < len(self._samples):
-            part = slice(self.position, self.position + frames)
-            block = np.asarray(self._samples[part], np.float32)
-            if self._bad is not None:
-                block = np.where(self._bad[part], np.float32(0), block)
+            block = np.array(self._samples[self.position : self.position + frames], np.float32)  # the caller's stay
+            self._checks.clean(block)
             self.position += len(block)
             yield block
+        if self._checks.all_bad:
+            raise AudioError(f"{NAME}: no sample is a number (all NaN or infinite); give samples within -1..1")
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _notes(bad: NDArray[np.bool_]) -> list[str]:
-    """What to say of samples that are no numbers: whole channels by their number, the others by how many they are."""
-    whole: NDArray[np.bool_] = np.logical_and.reduce(bad, axis=0)
-    notes = [
-        f"channel {channel + 1} of {len(whole)} is NaN or infinite from beginning to end and was set to 0"
-        for channel in np.flatnonzero(whole)
-    ]
-    others = int(np.count_nonzero(bad[:, ~whole]))
-    return notes + [f"{others} sample(s) were NaN or infinite and were set to 0"] * (others > 0)
 
 
 def open_waveform(waveform: Waveform, rate: int, start: float = 0.0, end: float | None = None) -> MonoStream:
@@ -103,7 +92,7 @@ def open_samples(samples: Any, own_rate: Any, rate: int, start: float = 0.0, end
     ----------
     samples : array or what NumPy makes one of, float
         Shape (n,), (n, channels) or (channels, n): an axis of more than 32 is time, and the other is the channels.
-        Full scale is -1 to 1. What is masked counts as no number.
+        Full scale is -1 to 1.
     own_rate : int
         Their rate in Hz.
     rate : int
@@ -114,7 +103,7 @@ def open_samples(samples: Any, own_rate: Any, rate: int, start: float = 0.0, end
     Raises
     ------
     UsageError
-        If the samples are no floats, have the size of integers (a peak over 10, or whole numbers up to 2 or more) or a
+        If the samples are no floats, have the size of integers (a peak over 8, or whole numbers up to 2 or more) or a
         shape that does not tell which axis is time; or if the rate is no positive whole number. Each with the
         corrected call.
     AudioError
@@ -143,8 +132,8 @@ def _floats(samples: Any) -> NDArray[np.floating]:
     if array.dtype.kind != "f":
         known = SCALED.get(array.dtype.name, "such as (int16_samples / 32768, rate)")
         raise UsageError(f"samples of dtype {array.dtype} and shape {array.shape}; give floats within -1..1: {known}")
-    if isinstance(samples, np.ma.MaskedArray):
-        return np.asarray(samples.filled(np.nan))
+    if np.ma.is_masked(samples):
+        raise UsageError(f"{np.ma.count_masked(samples)} of the samples are masked; give (samples.filled(0), rate)")
     return array
 
 

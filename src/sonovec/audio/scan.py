@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from sonovec.audio import magic
+from sonovec.audio import magic, names
+from sonovec.audio.section import without_tags
 from sonovec.paths import display
-
-_ENDINGS = frozenset(
-    ending
-    for line in (
-        "3g2 3gp aa3 aac ac3 adts aif aifc aiff alac amr ape asf au avi caf dff dsf dts eac3 f4a f4v flac flv gsm m2ts",
-        "m4a m4b m4r m4v mka mkv mov mp1 mp2 mp3 mp4 mpa mpc mpeg mpg mpga oga ogg ogm ogv ogx oma opus ra rf64 rm",
-        "rmvb snd spx tak tta voc vob w64 wav wave weba webm wma wmv wv",
-    )
-    for ending in line.split()
-)
 
 
 @dataclass(frozen=True)
@@ -34,12 +25,15 @@ class Found:
     size
         Bytes.
     mtime_ns
-        Time of the last change, in nanoseconds.
+        Time of the last change of the content, in nanoseconds.
+    ctime_ns
+        Time of the last change of the content, the name or the rights, in nanoseconds; nobody can set it back.
     """
 
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int
 
 
 @dataclass(frozen=True)
@@ -54,24 +48,36 @@ class Skipped:
         Why, in a few words.
     failed
         Whether something that was asked for may be missing, so that a command should not claim success.
+    by_custom
+        Whether it was left out for what it is called or belongs to, and may hold sound all the same.
+    first
+        For a file that was reached before, by a link or twice: the path that counts.
     """
 
     path: Path
     reason: str
     failed: bool = False
+    by_custom: bool = False
+    first: Path | None = None
 
 
-def scan(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Found | Skipped]:
+def scan(
+    paths: Iterable[str | os.PathLike[str]], own: Callable[[Path], bool] = lambda path: False
+) -> Iterator[Found | Skipped]:
     """Walk through files and folders, lazily, each folder sorted by name.
 
     A file that is given is always found, whatever it is called; in folders, files with an audio or video ending are
-    found, and of the others those that begin like audio. Names that begin with a dot are left out of folders. Links are
-    followed; a file or folder that is reached twice counts once.
+    found, and of the others those that begin like audio. What systems and tools hide in folders is left out
+    (`sonovec.audio.names`), and so are downloads that are not finished and libraries of sonovec. A name that begins with
+    a dot is not hidden for that alone: ``...And Justice for All`` is walked through, and ``.intro.mp3`` is found if it
+    begins like audio. Links are followed; a file or folder that is reached twice counts once.
 
     Parameters
     ----------
     paths
         Files and folders.
+    own
+        Says of a path in a folder that the caller writes it, so that it is passed over without a word.
 
     Yields
     ------
@@ -82,93 +88,125 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Found | Skipped]:
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("b.mp3", "a.txt"):
+    >>> for name in ("b.mp3", "a.txt", "c.mp3.part"):
     ...     _ = (folder / name).write_bytes(b"...")
-    >>> [(item.path.name, type(item).__name__) for item in scan([folder])]
-    [('a.txt', 'Skipped'), ('b.mp3', 'Found')]
+    >>> [(item.path.name, getattr(item, "reason", "found")) for item in scan([folder])]
+    [('a.txt', 'not audio'), ('b.mp3', 'found'), ('c.mp3.part', 'an unfinished download')]
     """
-    walk = _Walk()
+    walk = _Walk(own)
     for path in paths:
         yield from walk.explicit(Path(path))
 
 
-class _Walk:
-    """What was seen so far, by device and inode, so that links cannot loop and no file counts twice."""
+@dataclass(frozen=True)
+class _Folder:
+    """A folder to be entered: as it was reached, and where it really lies."""
 
-    def __init__(self) -> None:
-        self._seen: dict[tuple[int, int], Path] = {}
+    path: Path
+    real: str
+
+
+class _Walk:
+    """What was seen so far, by its path without links, so that links cannot loop and no file counts twice.
+
+    Not by device and inode: some file systems give all files the same number, or one number to two files.
+    """
+
+    def __init__(self, own: Callable[[Path], bool]) -> None:
+        self._own = own
+        self._seen: dict[str, Path] = {}
 
     def explicit(self, path: Path) -> Iterator[Found | Skipped]:
         try:
             status = path.stat()
+            real = os.path.realpath(path)
         except (OSError, ValueError) as error:
             yield Skipped(path, _reason(error), failed=True)
             return
         if stat.S_ISDIR(status.st_mode):
-            yield from self._folder(path, status)
+            yield from self._folder(_Folder(path, real))
         elif not stat.S_ISREG(status.st_mode):
             yield Skipped(path, "neither a file nor a folder", failed=True)
         else:
-            yield self._repeated(path, status) or Found(path, status.st_size, status.st_mtime_ns)
+            yield self._repeated(path, real) or _found(path, status)
 
-    def _folder(self, path: Path, status: os.stat_result) -> Iterator[Found | Skipped]:
+    def _folder(self, folder: _Folder) -> Iterator[Found | Skipped]:
         """Walk a folder with a stack of its own: folders may be nested deeper than calls."""
-        stack = [iter((path,))]
-        opened: dict[Path, os.stat_result] = {path: status}
+        stack: list[Iterator[Found | Skipped | _Folder]] = [iter((folder,))]
         while stack:
-            entry = next(stack[-1], None)
-            if entry is None:
+            item = next(stack[-1], None)
+            if item is None:
                 stack.pop()
-            elif (status_of := opened.pop(entry, None)) is not None:
-                if (repeated := self._repeated(entry, status_of)) is not None:
-                    yield repeated
-                    continue
-                try:
-                    inside = sorted(entry.iterdir(), key=os.fsencode)
-                except OSError as error:
-                    yield Skipped(entry, _reason(error), failed=True)
-                    continue
-                stack.append(iter(inside))
-            else:
-                item = self._entry(entry)
-                if isinstance(item, os.stat_result):
-                    opened[entry] = item
-                    stack.append(iter((entry,)))
+            elif isinstance(item, _Folder):
+                inside = self._enter(item, given=item is folder)
+                if isinstance(inside, Skipped):
+                    yield inside
                 else:
-                    yield item
+                    stack.append(inside)
+            else:
+                yield item
 
-    def _entry(self, path: Path) -> Found | Skipped | os.stat_result:
-        """Judge what lies in a folder; a folder is given back as its status."""
-        if path.name.startswith("."):
-            return Skipped(path, "hidden")
+    def _enter(self, folder: _Folder, given: bool) -> Skipped | Iterator[Found | Skipped | _Folder]:
+        if (repeated := self._repeated(folder.path, folder.real)) is not None:
+            return repeated
         try:
-            status = path.stat()
+            with os.scandir(folder.path) as listing:
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            return Skipped(path, _reason(error), failed=_has_ending(path))
-        if stat.S_ISDIR(status.st_mode):
-            return status
+            return Skipped(folder.path, _reason(error), failed=True)
+        if (reason := names.library(folder.path.name, {entry.name for entry in entries})) is not None:
+            return Skipped(folder.path, reason, failed=given, by_custom=True)
+        return (item for entry in entries if (item := self._entry(folder, entry)) is not None)
+
+    def _entry(self, folder: _Folder, entry: os.DirEntry[str]) -> Found | Skipped | _Folder | None:
+        """Judge what lies in a folder."""
+        path = folder.path / entry.name
+        if self._own(path):
+            return None
+        try:
+            is_folder = entry.is_dir()
+            if (reason := names.left_out(entry.name, is_folder)) is not None:
+                return Skipped(path, reason, by_custom=True)
+            real = os.path.realpath(path) if entry.is_symlink() else os.path.join(folder.real, entry.name)  # noqa: PTH118
+            if is_folder:
+                return _Folder(path, real)
+            status = entry.stat()
+        except OSError as error:
+            return Skipped(path, _reason(error), failed=_sounds(entry.name))
         if not stat.S_ISREG(status.st_mode):
             return Skipped(path, "neither a file nor a folder")
         try:
-            audio = _has_ending(path) or _begins_like_audio(path)
+            audio = _sounds(entry.name) or _begins_like_audio(path)
         except OSError as error:
             return Skipped(path, _reason(error), failed=True)
         if not audio:
-            return Skipped(path, "not audio")
-        return self._repeated(path, status) or Found(path, status.st_size, status.st_mtime_ns)
+            return _no_audio(path)
+        return self._repeated(path, real) or _found(path, status)
 
-    def _repeated(self, path: Path, status: os.stat_result) -> Skipped | None:
-        first = self._seen.setdefault((status.st_dev, status.st_ino), path)
-        return None if first is path else Skipped(path, f"the same as {display(first)}")
+    def _repeated(self, path: Path, real: str) -> Skipped | None:
+        first = self._seen.setdefault(real, path)
+        return None if first is path else Skipped(path, f"the same as {display(first)}", first=first)
 
 
-def _has_ending(path: Path) -> bool:
-    return path.suffix[1:].lower() in _ENDINGS
+def _found(path: Path, status: os.stat_result) -> Found:
+    return Found(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _sounds(name: str) -> bool:
+    """Whether a name alone promises sound; one that begins with a dot does not, since many that do are hidden."""
+    return names.sounds(name) and not name.startswith(".")
+
+
+def _no_audio(path: Path) -> Skipped:
+    if not (path.name.startswith(".") and names.sounds(path.name)):
+        return Skipped(path, "not audio")
+    custom = "a resource fork of macOS" if path.name.startswith("._") else "it does not begin like audio"
+    return Skipped(path, f"hidden: {custom}", by_custom=True)
 
 
 def _begins_like_audio(path: Path) -> bool:
     with FileIO(path) as file:
-        return magic.kind(magic.read_head(file)) is not None
+        return magic.kind(without_tags(file).head()) is not None
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.decode import BLOCK, AudioInfo, open_audio
+from sonovec.audio.mix import mix_or_first
 from sonovec.audio.resample import Resampler
 from sonovec.audio.waveform import Waveform
+
+#: Bounds of a block, so that its memory is bounded whatever the rate and the number of channels.
+MOST_SECONDS, MOST_SAMPLES = 16, 1 << 23
 
 
 class Reader(Protocol):
@@ -68,9 +72,12 @@ class MonoStream:
         return self.blocks()
 
     def blocks(self, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-        """Give float32 blocks `(n,)`, decoding `frames` source frames at a time, which shapes the blocks only."""
-        for block in self._reader.blocks(frames):
-            if len(mono := self._resampler.process(mix(block))):
+        """Give float32 blocks `(n,)`, decoding about `frames` source frames at a time, which shapes the blocks only."""
+        rate, channels = self.info.rate, self.info.channels
+        # Several channels are mixed by the second, so that how they are mixed does not depend on the blocks.
+        size = min(frames, MOST_SECONDS * rate) if channels == 1 else min(rate, max(1, MOST_SAMPLES // channels))
+        for block in self._reader.blocks(size):
+            if len(mono := self._resampler.process(mix_or_first(block))):
                 yield mono
         if len(rest := self._resampler.flush()):
             yield rest
@@ -138,22 +145,3 @@ def load(
     """
     with open_mono(path, rate, start, end) as stream:
         return Waveform(np.concatenate(list(stream)), stream.rate)
-
-
-def mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the mean over the channels of `(n, channels)`, sample by sample the same whatever n is.
-
-    Examples
-    --------
-    >>> mix(np.array([[0.5, 0.25]], dtype=np.float32))
-    array([0.375], dtype=float32)
-    """
-    channels = block.shape[1]
-    if channels == 1:
-        return block[:, 0]
-    # Scaled before they are added, so that no sum overflows; column by column, which is faster than a mean over rows.
-    share = np.float32(1 / channels)
-    mono: NDArray[np.float32] = block[:, 0] * share
-    for channel in range(1, channels):
-        mono += block[:, channel] * share
-    return mono

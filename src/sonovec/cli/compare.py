@@ -58,16 +58,18 @@ def compare(
             device=device,
             progress=update and (lambda name, done, total: update(done, total, name)),
         )
-    if picture:
-        from sonovec.evaluation.picture import draw
+    try:
+        if picture:
+            from sonovec.evaluation.picture import draw
 
-        draw(result, picture)
-    for path, reason in result.failures:
-        warn_of(path, reason)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        _print(result)
+            draw(result, picture)
+    finally:  # the work is not lost where the picture cannot be written
+        for path, reason in result.failures:
+            warn_of(path, reason)
+        if as_json:
+            print_json(result.to_json())
+        else:
+            _print(result)
     return 1 if result.failures else 0
 
 

@@ -18,7 +18,7 @@ def demo(folder: Path, as_json: bool) -> int:
     """Make sounds, index them and search them, in FOLDER (default: sonovec-demo)."""
     from sonovec import demo as sounds
     from sonovec.library.library import Library
-    from sonovec.paths import display
+    from sonovec.paths import display, from_text, to_text
 
     paths = sounds.write(folder / "sounds")
     queries = [next(path for path in paths if path.parent.name == kind) for kind in sounds.KINDS]
@@ -27,20 +27,22 @@ def demo(folder: Path, as_json: bool) -> int:
         tracks = len(library)
         answers = {query: library.search(query, limit=4) for query in queries}
     # A query finds itself first; what counts is what comes after it.
-    others = {query: [hit for hit in hits if Path(hit.path) != query.absolute()][:3] for query, hits in answers.items()}
-    same_kind = [Path(hit.path).parent.name == query.parent.name for query, hits in others.items() for hit in hits]
+    others = {
+        query: [hit for hit in hits if from_text(hit.path) != query.absolute()][:3] for query, hits in answers.items()
+    }
+    same_kind = [from_text(hit.path).parent.name == query.parent.name for query, hits in others.items() for hit in hits]
     if as_json:
-        searches = [{"query": display(q), "hits": [hit.to_json() for hit in hits]} for q, hits in others.items()]
+        searches = [{"query": to_text(q), "hits": [hit.to_json() for hit in hits]} for q, hits in others.items()]
         precision = sum(same_kind) / len(same_kind)
         print_json(
-            {**report_json(report, display(folder / "library"), tracks), "same_kind": precision, "searches": searches}
+            {**report_json(report, str(folder / "library"), tracks), "same_kind": precision, "searches": searches}
         )
         return 1 if report.failures else 0
-    print_report(report, display(folder / "library"), tracks)
+    print_report(report, str(folder / "library"), tracks)
     print_table(
         ["what sounds like", "nearest", "score", "seconds"],
         [
-            (display(query.name), Path(hit.path).name, hit.score, seconds_text(hit.start, hit.end))
+            (display(query.name), display(from_text(hit.path).name), hit.score, seconds_text(hit.start, hit.end))
             for query, hits in others.items()
             for hit in hits[:1]
         ],

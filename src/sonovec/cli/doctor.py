@@ -15,6 +15,7 @@ import click
 from sonovec import __version__
 from sonovec.cli.options import json_option
 from sonovec.cli.output import print_json, print_table
+from sonovec.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,23 @@ class Finding:
 @click.command(short_help="Check this machine and, with -l, a library.")
 @click.option("-l", "--library", help="Also look at this library.")
 @click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
+@click.option(
+    "--repair", is_flag=True, help="With -l: bring back what can be read of a damaged library, and nothing else."
+)
 @json_option
-def doctor(library: str | None, token: str | None, as_json: bool) -> int:
-    """Check this machine: decoders, processor, packages, caches, and a whole round from sound to vector."""
-    findings = [finding for name, check in CHECKS.items() for finding in _guard(name, check)]
+def doctor(library: str | None, token: str | None, repair: bool, as_json: bool) -> int:
+    """Check this machine: decoders, processor, packages, caches, and a whole round from sound to vector.
+
+    With -l, also look for damage in a library, which is read whole for that. --repair brings back the last good version after
+    a crash or a power cut, and says what is lost; nothing is deleted: what cannot be read is moved into the library's folder
+    `damaged`.
+    """
+    if repair and not library:
+        raise UsageError("--repair is of a library; say which: sonovec doctor -l LIBRARY --repair")
+    checks = {} if repair else CHECKS
+    findings = [finding for name, check in checks.items() for finding in _guard(name, check)]
     if library:
-        findings += _guard("library", lambda: _library(library, token))
+        findings += _guard("library", lambda: _library(library, token, repair))
     if as_json:
         print_json({"version": __version__, "findings": [asdict(finding) for finding in findings]})
     else:
@@ -140,16 +152,25 @@ def _round_trip() -> Iterator[Finding]:
     )
 
 
-def _library(location: str, token: str | None) -> Iterator[Finding]:
+def _library(location: str, token: str | None, mend: bool) -> Iterator[Finding]:
     from sonovec.library.library import Library
+    from sonovec.library.repair import examine, repair
 
     with Library(location, token=token) as library:
+        damage = False
+        for found in repair(library) if mend else examine(library):
+            yield Finding(*found)
+            damage = damage or found[1] == "failed"
+        if damage:
+            return
         tracks = len(library)
         config = library.config
         assert config is not None
         yield Finding("library", "ok", f"{location}: {tracks} tracks, {config.model}, {config.dim} numbers a vector")
         counts = library.ledger.summary()
-        yield Finding("ledger", "ok", f"{counts.found} files seen: {counts}")
+        empty = tracks and not counts.found
+        remedy = "; index again to write its rows: nothing is embedded for that" if empty else f": {counts}"
+        yield Finding("ledger", "note" if empty else "ok", f"{counts.found} files seen{remedy}")
 
 
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {

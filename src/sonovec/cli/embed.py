@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, progress_bar, warn_of
+from sonovec.cli.output import print_json, progress_bar, warn_of, warn_of_nothing_written
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -35,7 +35,8 @@ def embed(
 ) -> int:
     """Turn sounds into vectors, and write them to a file.
 
-    PATH is a file or a folder; folders are searched for audio.
+    PATH is a file or a folder; folders are searched for audio. OUT is replaced when all is done; if nothing can be embedded,
+    it is left as it was.
     """
     from sonovec.audio.scan import Found, scan
     from sonovec.embedding import files
@@ -43,13 +44,13 @@ def embed(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models import registry
-    from sonovec.paths import display
+    from sonovec.paths import display, to_text
 
     files.check_target(output)
     encoder = load(model or registry.DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
-    failures = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
     if not found and not failures:
         raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
     notes: list[tuple[str, str]] = []
@@ -59,19 +60,21 @@ def embed(
             if update:
                 update(done, len(found), "")
             if isinstance(result, Failure):
-                failures.append((display(result.path or ""), result.reason))
+                failures.append((to_text(result.path or ""), result.reason))
                 continue
-            notes.extend((display(result.path or ""), note) for note in result.notes)
+            notes.extend((to_text(result.path or ""), note) for note in result.notes)
             yield result
 
     with progress_bar("embedding") as update:
         rows = files.write(embeddings(), output, level)
     for path, text in [*notes, *failures]:
         warn_of(path, text)
+    if not rows:
+        warn_of_nothing_written(output, "no sound was embedded")
     if as_json:
         print_json(
             {
-                "output": display(output),
+                "output": to_text(output),
                 "rows": rows,
                 "dim": encoder.dim,
                 "found": len(found),
@@ -81,6 +84,6 @@ def embed(
                 "passport": encoder.passport.to_json(),
             }
         )
-    else:
+    elif rows:
         click.echo(f"{rows} vectors of {encoder.dim} numbers ({encoder.card.name}) in {display(output)}")
     return 1 if failures else 0

@@ -60,8 +60,13 @@ def evaluate(
     from sonovec.evaluation.perturb import PERTURBATIONS
     from sonovec.evaluation.picture import check_target
     from sonovec.models import registry
-    from sonovec.paths import atomic
+    from sonovec.paths import check_output
+    from sonovec.paths import output as writing
 
+    if output:
+        check_output(output)
+    if markdown:
+        report.check_markdown(markdown)
     if picture:
         check_target(picture)
     found = datasets.read(dataset, folds)
@@ -76,19 +81,21 @@ def evaluate(
             seed=seed,
             progress=update and (lambda told, done, total: update(done, total, told)),
         )
-    if output:
-        with atomic(output) as temporary:
-            temporary.write_text(json.dumps(result.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
-    if markdown:
-        report.write_markdown(result, markdown)
-    if picture:
-        report.draw(result, picture)
-    for path, reason in result.failures:
-        warn_of(path, reason)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        _print(result)
+    try:
+        if output:
+            with writing(output) as (temporary,):
+                temporary.write_text(json.dumps(result.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+        if markdown:
+            report.write_markdown(result, markdown)
+        if picture:
+            report.draw(result, picture)
+    finally:  # the work is not lost where a file cannot be written
+        for path, reason in result.failures:
+            warn_of(path, reason)
+        if as_json:
+            print_json(result.to_json())
+        else:
+            _print(result)
     return 1 if result.failures else 0
 
 

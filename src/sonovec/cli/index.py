@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, library_options
-from sonovec.cli.output import print_json, print_table, progress_bar, warn, warn_of
+from sonovec.cli.output import print_json, print_table, progress_bar, shown_path, warn, warn_of
+from sonovec.paths import display, printable, to_text
 
 if TYPE_CHECKING:
-    from sonovec.library.ingest import Progress, Report
+    from sonovec.library.ingest import Progress, Prune, Report
     from sonovec.library.library import Library
 
 
-@click.command(short_help="Sounds into a library.")
+class _Command(click.Command):
+    """``--prune=all`` beside ``--prune``; an option whose value may be missing would take the path after it for that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, with ``--prune=all`` as an option of its own."""
+        options = len(list(takewhile(lambda arg: arg != "--", args)))
+        args[:options] = ["--prune-all" if arg == "--prune=all" else arg for arg in args[:options]]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Command, short_help="Sounds into a library.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @add_options(library_options)
 @click.option("--metadata", type=click.Path(path_type=Path), help="CSV with a column `path` and columns of your own.")
-@click.option("--prune", is_flag=True, help="Remove files that lay under PATH and are gone.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove files that lay under PATH and are gone. Places of which nothing is left, as of a disk that is not mounted, "
+    "are named and asked for on a terminal; --prune=all removes them too.",
+)
+@click.option("--prune-all", is_flag=True, hidden=True)
+@click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
 @click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
 @add_options(encoder_options)
 @json_option
@@ -30,6 +52,8 @@ def index(
     token: str | None,
     metadata: Path | None,
     prune: bool,
+    prune_all: bool,
+    reread: bool,
     segment_seconds: float | None,
     model: str | None,
     weights: str | None,
@@ -52,8 +76,10 @@ def index(
         segment_seconds=segment_seconds,
         **encoder_settings(options, **settings),  # type: ignore[arg-type]
     )
+    wanted: Prune = "all" if prune_all else prune
+    asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     with made:
-        report = add_with_progress(made, paths, metadata=metadata, prune=prune)
+        report = add_with_progress(made, paths, asks, metadata=metadata, prune=wanted, reread=reread)
         tracks = len(made)
         advice = made.advice if model is None else None
     if as_json:
@@ -62,40 +88,87 @@ def index(
         print_report(report, library, tracks)
     if advice:
         warn(advice)
-    return 1 if report.failures else 0
+    return 1 if report.failures or (wanted and report.withheld) else 0
 
 
-def add_with_progress(library: Library, paths: tuple[Path, ...], **arguments: object) -> Report:
-    """`Library.add` with a progress bar on a terminal; failures and notes become lines on the error stream."""
-    with progress_bar("indexing") as update:
+def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = False, **arguments: object) -> Report:
+    """`Library.add` with a progress bar on a terminal; failures and notes become lines on the error stream.
+
+    With `asks`, the user is asked whether to remove what a prune withholds.
+    """
+    with ExitStack() as shown:
+        update = shown.enter_context(progress_bar("indexing"))
 
         def tell(progress: Progress) -> None:
             if update:
                 update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
 
-        report = library.add(paths, progress=tell, **arguments)  # type: ignore[arg-type]
+        def ask(place: Path, files: int) -> bool:
+            shown.close()  # a bar would write over the question
+            warn(_missing(display(place), files))
+            return click.confirm(f"Remove {_files(files)} from the library, with the columns of your own?", err=True)
+
+        report = library.add(paths, progress=tell, confirm=ask if asks else None, **arguments)  # type: ignore[arg-type]
     for path, text in [*report.notes, *report.failures]:
         warn_of(path, text)
+    for line in left_out_lines(report.left_out):
+        warn(line)
+    for path, original in report.metadata_copies:
+        copy, first = shown_path(path), shown_path(original)
+        warn(
+            f"metadata: {copy} is a copy of {first}: its row is kept with the copy, and filters see the row of {first}"
+        )
     for row in report.metadata_unused:
-        warn(f"metadata: no file of this run for {row}")
+        warn(f"metadata: no file of this run for {printable(row)}")
     return report
+
+
+#: Names that are listed for one reason.
+LISTED = 3
+
+
+def left_out_lines(left_out: list[tuple[str, str]]) -> list[str]:
+    """A line for each reason for which files and folders were left out.
+
+    Examples
+    --------
+    >>> left_out_lines([("a.mp3.part", "an unfinished download"), (".git", "hidden: kept by version control")])
+    ['left out: a.mp3.part (an unfinished download)', 'left out: .git (hidden: kept by version control)']
+    """
+    lines = []
+    for reason, count in Counter(reason for _, reason in left_out).items():
+        names = [shown_path(path) for path, each in left_out if each == reason][:LISTED]
+        more = f" and {count - LISTED} more" if count > LISTED else ""
+        lines.append(f"left out: {', '.join(names)}{more} ({reason})")
+    return lines
+
+
+def _missing(place: str, files: int) -> str:
+    return f"{place}: {_files(files)} that the library holds there cannot be found; check that the disk is mounted"
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
     """A report as plain JSON values."""
     return {
-        "library": library,
+        "library": to_text(library),
         "tracks": tracks,
         "found": report.counts.found,
         **asdict(report.counts),
         "copies": report.copies,
+        "left_out": [{"path": path, "reason": reason} for path, reason in report.left_out],
         "vanished": report.vanished,
         "pruned": report.pruned,
+        "withheld": [{"path": path, "files": files} for path, files in report.withheld],
         "audio_seconds": report.audio_seconds,
         "seconds": report.seconds,
         "failures": [{"path": path, "reason": reason} for path, reason in report.failures],
         "notes": [{"path": path, "note": note} for path, note in report.notes],
         "metadata_unused": report.metadata_unused,
+        "metadata_copies": [{"path": path, "copy_of": original} for path, original in report.metadata_copies],
     }
 
 
@@ -108,4 +181,8 @@ def print_report(report: Report, library: str, tracks: int) -> None:
         click.echo(f"{report.audio_seconds / 60:.1f} min of sound in {report.seconds:.1f} s ({speed:.0f} x real time)")
     if report.vanished:
         removed = "removed from the library" if report.pruned else "still in the library; --prune removes them"
-        click.echo(f"{report.vanished} files are gone from disk and {removed}")
+        are = "is" if report.vanished == 1 else "are"
+        click.echo(f"{_files(report.vanished)} {are} gone from disk and {removed}")
+    for place, files in report.withheld:
+        missing = _missing(shown_path(place), files)
+        click.echo(f"{missing}. Kept in the library; if you deleted what was there, --prune=all removes it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -39,6 +40,9 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 all went well, 1 some files failed, 2 the command could not run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has not all characters is no failure
     sys.exit(run(arguments))
 
 
@@ -57,7 +61,7 @@ def _run(arguments: list[str] | None) -> int:
         error.show()
     except click.Abort:
         click.echo(
-            "sonovec: interrupted; what was committed is kept, and the same command goes on from there", err=True
+            "sonovec: interrupted; nothing that was complete is lost; run the same command again to finish", err=True
         )
         return 130
     except BrokenPipeError:

@@ -79,7 +79,7 @@ def fetch(names: tuple[str, ...], options: tuple[str, ...], as_json: bool) -> No
     """Fetch the encoders NAME... and convert them, so that they run without a network and without PyTorch afterwards."""
     from sonovec.embedding.encoder import load
     from sonovec.models import storage
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     rows = []
     for name in names:
@@ -88,7 +88,7 @@ def fetch(names: tuple[str, ...], options: tuple[str, ...], as_json: bool) -> No
         # A folder or a card of the user's own has nothing fetched; its graph is kept by the hash of its weights.
         known = name in storage.all_names()
         size = storage.kept(name).size if known else 0
-        rows += [(name, display(path), encoder.model.weights_hash[:16], size) for path in _weights_of(name, known)]
+        rows += [(name, to_text(path), encoder.model.weights_hash[:16], size) for path in _weights_of(name, known)]
     if as_json:
         print_json({"fetched": [dict(zip(("name", "path", "sha256", "bytes_here"), row, strict=True)) for row in rows]})
     else:

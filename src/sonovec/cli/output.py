@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
+from sonovec.paths import display, from_text, printable
+
 
 def print_json(value: object) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+    """Print one JSON object: in UTF-8, or, where the output stream has another encoding, in ASCII, which all can take."""
+    utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    click.echo(json.dumps(value, ensure_ascii=not utf8, indent=1, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """Print rows as a table on a terminal, and as tab-separated lines with a heading elsewhere."""
+    """Print rows as a table on a terminal, and as tab-separated lines with a heading elsewhere.
+
+    Control characters are escaped, so that a row stays a line; what is for programs is `print_json`.
+    """
     cells = [[_text(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for line in [list(columns), *cells]:
@@ -27,7 +35,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, header_style="bold")
+    table = Table(title=title and escape(printable(title)), header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold")
     for line in cells:
@@ -38,7 +46,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
 
 
 def seconds_text(start: float | None, end: float | None) -> str:
@@ -59,9 +67,22 @@ def warn(line: str) -> None:
     click.echo(line, err=True)
 
 
+def shown_path(text: str) -> str:
+    """A path, given as `to_text` writes it, for people to read."""
+    return display(from_text(text))
+
+
 def warn_of(path: str, text: str) -> None:
-    """Print a line about a file to the error stream; most reasons name it already."""
-    warn(text if text.startswith(path) else f"{path}: {text}")
+    """Print a line about a file, given as `to_text` writes it, to the error stream; most reasons name it already."""
+    name = shown_path(path)
+    warn(text if text.startswith(name) else f"{name}: {text}")
+
+
+def warn_of_nothing_written(target: Path, reason: str) -> None:
+    """Print a line about an output file that is left as it was, since there is nothing to put into it."""
+    from sonovec.paths import display
+
+    warn(f"{display(target)}: {'left as it was' if target.exists() else 'not written'}: {reason}")
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def search(
     from sonovec.errors import UsageError
     from sonovec.library.library import Library
     from sonovec.library.search import TextSearch
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     if (query is None) == (text is None):
         raise UsageError(
@@ -63,23 +63,23 @@ def search(
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
     with Library(library, token=token, weights=weights, device=device) as opened:
         if query is not None:
-            found = TextSearch(opened.search(query, limit, start=start, end=end, filter=where, level=level), "sound")
+            hits = opened.search(query, limit, start=start, end=end, filter=where, level=level)
+            found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level)
         advice = opened.advice
-    hits = found.hits
-    if found.by == "tags":
+    if found.by == "tags" and found.hits:
         warn(_told(found))
     if advice:
         warn(advice)
     if as_json:
-        asked = {"query": display(query)} if query is not None else {"text": text}
-        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown)}
-        print_json({**asked, "library": library, **how, "hits": [hit.to_json() for hit in hits]})
-    elif hits:
-        print_hits(hits)
+        asked = {"query": to_text(query)} if query is not None else {"text": text}
+        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
+        print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
+    elif found.hits:
+        print_hits(found.hits)
     else:
-        click.echo("no hits" + (": no track matches the filter" if where else ": the library is empty"))
+        click.echo(f"no hits: {found.reason}")
 
 
 def _told(found: TextSearch) -> str:

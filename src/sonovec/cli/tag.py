@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, print_table, progress_bar, seconds_text, warn_of
+from sonovec.cli.output import (
+    print_json,
+    print_table,
+    progress_bar,
+    seconds_text,
+    warn_of,
+    warn_of_nothing_written,
+)
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -60,8 +66,11 @@ def tag(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models import registry
+    from sonovec.paths import check_output
 
     _check(top, threshold, start, end)
+    for target in filter(None, (table, labels)):
+        check_output(target)
     if windows and not as_json:
         raise UsageError("--windows is told in JSON; add --json")
     encoder = load(model or registry.ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
@@ -80,11 +89,13 @@ def tag(
                 failures.append(result)
             else:
                 heard.append(_told(result, top, threshold, windows))
-    _report({"model": encoder.card.name, "threshold": threshold, "sounds": heard, "failures": failures}, as_json)
-    if table:
-        _write_csv(table, heard)
-    if labels and heard:
-        _write_labels(labels, heard[0])
+    try:
+        if table:
+            _write(table, heard, _write_csv)
+        if labels:
+            _write(labels, heard, _write_labels)
+    finally:  # the work is not lost where a file cannot be written
+        _report({"model": encoder.card.name, "threshold": threshold, "sounds": heard, "failures": failures}, as_json)
     return 1 if failures else 0
 
 
@@ -92,11 +103,11 @@ def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
     """Files that hold sound, and those that cannot, with the reason."""
     from sonovec.audio.scan import Found, scan
     from sonovec.errors import UsageError
-    from sonovec.paths import display
+    from sonovec.paths import display, to_text
 
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
-    failures = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
     if not found and not failures:
         raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
     return found, failures
@@ -107,10 +118,10 @@ def _embed(
 ) -> Iterator[Embedding | tuple[str, str]]:
     """The sounds; a path and the reason in place of what cannot be embedded."""
     from sonovec.embedding.embedding import Failure
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     for result in encoder.embed_many(files, start, end):
-        yield (display(result.path or ""), result.reason) if isinstance(result, Failure) else result
+        yield (to_text(result.path or ""), result.reason) if isinstance(result, Failure) else result
 
 
 def _check(top: int, threshold: float, start: float, end: float | None) -> None:
@@ -125,10 +136,10 @@ def _check(top: int, threshold: float, start: float, end: float | None) -> None:
 
 
 def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:
-    from sonovec.paths import display
+    from sonovec.paths import to_text
 
     told: dict[str, Any] = {
-        "path": display(sound.path or ""),
+        "path": to_text(sound.path or ""),
         "duration": sound.duration,
         "tags": [{"tag": name, "score": score} for name, score in sound.top_tags(top)],
         "events": [
@@ -164,7 +175,9 @@ def _report(told: dict[str, Any], as_json: bool) -> None:
 
 
 def _print(told: dict[str, Any]) -> None:
-    click.echo(f"{told['path']} ({told['duration']:.1f} s)")
+    from sonovec.paths import printable
+
+    click.echo(f"{printable(told['path'])} ({told['duration']:.1f} s)")
     click.echo("  " + "; ".join(f"{each['tag']} {each['score']:.2f}" for each in told["tags"]))
     rows = [(seconds_text(each["start"], each["end"]), each["tag"], each["score"]) for each in told["events"]]
     if rows:
@@ -174,27 +187,26 @@ def _print(told: dict[str, Any]) -> None:
     click.echo()
 
 
-def _write_csv(target: Path, heard: Sequence[dict[str, Any]]) -> None:
-    with _writing(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+def _write(
+    target: Path, heard: Sequence[dict[str, Any]], writer: Callable[[Path, Sequence[dict[str, Any]]], None]
+) -> None:
+    from sonovec.paths import output
+
+    if not heard:
+        warn_of_nothing_written(target, "no sound could be heard")
+        return
+    with output(target) as (temporary,):
+        writer(temporary, heard)
+
+
+def _write_csv(path: Path, heard: Sequence[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for sound in heard:
             writer.writerows({"path": sound["path"], **event} for event in sound["events"])
 
 
-def _write_labels(target: Path, sound: dict[str, Any]) -> None:
-    lines = [f"{each['start']:.6f}\t{each['end']:.6f}\t{each['tag']}\n" for each in sound["events"]]
-    with _writing(target) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[Path]:
-    from sonovec.errors import UsageError
-    from sonovec.paths import atomic, display
-
-    try:
-        with atomic(target) as temporary:
-            yield temporary
-    except OSError as error:
-        raise UsageError(f"{display(target)}: cannot be written ({error.strerror}); give another place") from error
+def _write_labels(path: Path, heard: Sequence[dict[str, Any]]) -> None:
+    lines = [f"{each['start']:.6f}\t{each['end']:.6f}\t{each['tag']}\n" for each in heard[0]["events"]]
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sonovec.embedding.events import Event, events
 from sonovec.embedding.passport import Passport
-from sonovec.embedding.pooling import pool, segment_bounds
+from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
 from sonovec.errors import SonovecError
 
 
@@ -96,8 +96,7 @@ class Embedding:
 
         The last part holds what is left, so that every window is in exactly one part.
         """
-        hop_seconds = self.passport.hop / self.passport.rate
-        bounds = segment_bounds(len(self.windows), max(1, round(seconds / hop_seconds)))
+        windows = windows_per_segment(seconds, self.passport.hop / self.passport.rate)
         return [
             Part(
                 float(self.times[first, 0]),
@@ -105,7 +104,7 @@ class Embedding:
                 float(self.coverage[first:last].mean()),
                 pool(self.windows[first:last], self.coverage[first:last]),
             )
-            for first, last in bounds
+            for first, last in segment_bounds(len(self.windows), windows)
         ]
 
 

@@ -310,7 +310,7 @@ class Encoder:
                 f"a {type(sounds).__name__} is not a list of sounds; give one: encoder.embed_many([sound]), where a sound "
                 "is a path, a Waveform, or a tuple (samples, rate)"
             )
-        _check_range(start, end)
+        check_range(start, end)
         return self._run(source_of(sound, start, end) for sound in sounds)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -404,13 +404,14 @@ class Encoder:
 
 def source_of(sound: Any, start: float = 0.0, end: float | None = None) -> Source:
     """What the pipeline reads, for all that can be embedded; whether it is a sound turns out when it is opened."""
-    _check_range(start, end)
+    check_range(start, end)
     if isinstance(sound, str | os.PathLike) and isinstance(text := os.fspath(sound), str) and text:
         return Source(Path(text), start, end)
     return Source(sound, start, end)
 
 
-def _check_range(start: float, end: float | None) -> None:
+def check_range(start: float, end: float | None) -> None:
+    """Refuse what is not a range of seconds."""
     if not (0 <= start < math.inf and (end is None or start < end)):
         raise UsageError(f"start={start}, end={end} is not a range of seconds; give 0 <= start < end")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import numpy as np
 
 from sonovec.embedding.embedding import Embedding
 from sonovec.errors import UsageError
-from sonovec.paths import atomic, display
+from sonovec.paths import check_output, display, output, to_text
 
 LEVELS = ("clip", "window")
 
 
 def write(embeddings: Iterable[Embedding], target: Path, level: str = "clip") -> int:
     """Write vectors to a file whose ending says the format, and return how many rows it has.
+
+    The file is there when it is whole: until then, and after an error, what was there before stays. Without embeddings
+    nothing is written.
 
     Parameters
     ----------
@@ -29,13 +33,14 @@ def write(embeddings: Iterable[Embedding], target: Path, level: str = "clip") ->
         ``.npy`` holds the vectors alone, float32 (n, dim), with paths, times and passport in ``target.json`` beside
         it; ``.npz`` holds arrays ``vectors``, ``paths``, ``start``, ``end``, ``coverage`` and ``passport``;
         ``.parquet``, ``.jsonl`` and ``.csv`` hold a row for each vector (the passport of a CSV lies beside it too).
+        Paths are as `sonovec.paths.to_text` writes them.
     level : {"clip", "window"}
         One row for each sound, or for each of its windows.
 
     Raises
     ------
     UsageError
-        If the ending or the level is unknown, or the file cannot be written; then nothing is left of it.
+        If the ending or the level is unknown, or the file cannot be written.
     """
     writer = check_target(target)
     if level not in LEVELS:
@@ -49,23 +54,26 @@ def write(embeddings: Iterable[Embedding], target: Path, level: str = "clip") ->
                 count += 1
                 yield row
 
-    try:
-        with atomic(target) as temporary:
-            side = writer(rows(), temporary)
-            if side is not None:
-                with atomic(sidecar(target)) as beside:
-                    beside.write_text(json.dumps(side, indent=1), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{display(target)}: cannot be written ({error.strerror}); free some space, or give another place"
-        ) from error
+    made = rows()
+    first = next(made, None)
+    if first is None:
+        return 0
+    beside = [sidecar(target)] if target.suffix in WITH_SIDECAR else []
+    with output(target, *beside) as (temporary, *temporary_beside):
+        side = writer(chain([first], made), temporary)
+        for path in temporary_beside:
+            path.write_text(json.dumps(side, indent=1), encoding="utf-8")
     return count
 
 
 def check_target(target: Path) -> Callable[[Iterator[dict[str, Any]], Path], dict[str, Any] | None]:
-    """The writer for a file name, so that a wrong ending is refused before any work is done."""
+    """The writer for a file name.
+
+    Call it before any work is done: it refuses an unknown ending, and a place that cannot be written.
+    """
     if target.suffix not in WRITERS:
         raise UsageError(f"{display(target)}: unknown ending {target.suffix!r}; give one of: {', '.join(WRITERS)}")
+    check_output(target)
     return WRITERS[target.suffix]
 
 
@@ -75,7 +83,7 @@ def sidecar(target: Path) -> Path:
 
 
 def _rows(embedding: Embedding, level: str) -> Iterator[dict[str, Any]]:
-    path = display(embedding.path) if embedding.path else ""
+    path = to_text(embedding.path) if embedding.path else ""
     passport = embedding.passport.to_json()
     if level == "clip":
         yield {
@@ -110,7 +118,7 @@ def _columns(rows: Iterator[dict[str, Any]]) -> tuple[dict[str, list[Any]], Mapp
 
 
 def _matrix(vectors: list[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
+    return np.stack(vectors)
 
 
 def _write_npy(rows: Iterator[dict[str, Any]], path: Path) -> dict[str, Any]:
@@ -161,10 +169,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path, block: int = 4096
         return pa.table({**columns, "vector": vectors}, metadata={"sonovec.passport": json.dumps(passport)})
 
     kinds = {"path": pa.string(), "start": pa.float64(), "end": pa.float64(), "coverage": pa.float64()}
-    first = next(rows, None)
-    if first is None:
-        pq.write_table(pa.table({name: pa.array([], kind) for name, kind in kinds.items()}), path)
-        return
+    first = next(rows)
     dim, passport, part = len(first["vector"]), first["passport"], [first]
     with pq.ParquetWriter(path, table(part).schema) as writer:
         for row in rows:
@@ -174,6 +179,9 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path, block: int = 4096
             part.append(row)
         writer.write_table(table(part))
 
+
+#: Formats with a second file for what they have no place for.
+WITH_SIDECAR = (".npy", ".csv")
 
 WRITERS: Mapping[str, Callable[[Iterator[dict[str, Any]], Path], dict[str, Any] | None]] = {
     ".npy": _write_npy,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 POOLING = "coverage-mean-1"
 
 
-def pool(windows: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+def pool(windows: NDArray[np.float32], coverage: NDArray[np.floating]) -> NDArray[np.float32]:
     """Mean of window vectors, weighted by how much of each window is sound and not padding.
 
     Parameters
@@ -29,6 +29,17 @@ def pool(windows: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray
     """
     weights = coverage.astype(np.float64)
     return np.asarray(weights @ windows.astype(np.float64) / weights.sum(), np.float32)
+
+
+def windows_per_segment(seconds: float, hop_seconds: float) -> int:
+    """How many windows make a segment of about `seconds`; never less than one.
+
+    Examples
+    --------
+    >>> windows_per_segment(10, 2.0), windows_per_segment(1, 2.0)
+    (5, 1)
+    """
+    return max(1, round(seconds / hop_seconds))
 
 
 def segment_bounds(n_windows: int, windows_per_segment: int) -> list[tuple[int, int]]:

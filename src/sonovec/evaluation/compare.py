@@ -21,7 +21,7 @@ from sonovec.errors import SonovecError, UsageError
 from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import fold
 from sonovec.evaluation.metrics import Score
-from sonovec.paths import display
+from sonovec.paths import display, name_of, to_text
 
 #: A library keeps one vector for each segment of this length, unless it is told otherwise.
 SEGMENT_SECONDS = 10.0
@@ -213,7 +213,7 @@ class _Classes:
     @classmethod
     def of(cls, root: Path, paths: Sequence[Path], folds: str | None) -> _Classes:
         parts = [path.relative_to(root).parts for path in paths]
-        labels = [display(part[0]) if len(part) > 1 else "" for part in parts]
+        labels = [name_of(part[0]) if len(part) > 1 else "" for part in parts]
         found = None if folds is None else [fold(folds, path) for path in paths]
         return cls(labels, found, _why_unlabelled(labels))
 
@@ -345,7 +345,7 @@ def _assemble(
         for one, vectors, shared in zip(measured, stacked, agreement, strict=True)
     ]
     return Comparison(
-        folder=display(root),
+        folder=to_text(root),
         sounds=len(paths),
         audio_seconds=sum(measured[0].audio[path] for path in paths),
         classes={}
@@ -356,7 +356,7 @@ def _assemble(
         agreement=agreement,
         agreement_k=k,
         agreement_by_chance=metrics.agreement_by_chance(len(paths), k),
-        failures=[(display(path), reason) for path, reason in failures.items()],
+        failures=[(to_text(path), reason) for path, reason in failures.items()],
         notes=list(_notes(rows, classes, k)),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sonovec.audio.scan import Found, scan
 from sonovec.errors import UsageError
-from sonovec.paths import display
+from sonovec.paths import display, from_text, name_of, to_text
 
 #: Columns of a CSV file, under any of these names.
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -132,9 +132,9 @@ def _foldered(root: Path) -> Dataset:
             f"{display(loose[0])} is in no sub-folder and has no class ({len(loose)} of {len(paths)} sounds are so); put it "
             "into one, or give a CSV file with the columns path and label"
         )
-    failed = [(display(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    failed = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
     return Dataset(
-        root, tuple(paths), tuple(display(path.relative_to(root).parts[0]) for path in paths), None, tuple(failed)
+        root, tuple(paths), tuple(name_of(path.relative_to(root).parts[0]) for path in paths), None, tuple(failed)
     )
 
 
@@ -151,7 +151,7 @@ def _listed(file: Path) -> Dataset:
     for number, row in enumerate(rows, start=2):
         if not row[names["path"]] or not row[names["label"]]:
             raise UsageError(f"{display(file)}: line {number} lacks its {names['path']} or its {names['label']}")
-    paths = tuple(file.parent / row[names["path"]] for row in rows)
+    paths = tuple(file.parent / from_text(row[names["path"]]) for row in rows)
     missing = [path for path in paths if not path.is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -22,7 +22,7 @@ from sonovec.evaluation.dataset import Dataset
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS, Perturbation
 from sonovec.log import as_failure
-from sonovec.paths import display
+from sonovec.paths import display, to_text
 
 #: Neighbours that vote.
 K = 5
@@ -254,7 +254,7 @@ def _measured(
         )
     durations = [result.duration for result in clean.values() if isinstance(result, Embedding)]
     return Evaluation(
-        dataset=display(dataset.source),
+        dataset=to_text(dataset.source),
         folds="given" if kept.folds else f"{metrics.FOLDS}, dealt evenly (seed {seed})",
         classes=kept.classes,
         model=encoder.card.name,
@@ -269,7 +269,7 @@ def _measured(
         robustness=tuple(points),
         audio_seconds=sum(durations),
         seconds=seconds,
-        failures=(*dataset.unreadable, *((display(path), reason) for path, reason in failures.items())),
+        failures=(*dataset.unreadable, *((to_text(path), reason) for path, reason in failures.items())),
     )
 
 

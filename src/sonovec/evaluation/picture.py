@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sonovec.errors import UsageError
 from sonovec.evaluation.compare import Comparison
 from sonovec.evaluation.metrics import require
-from sonovec.paths import atomic, display
+from sonovec.paths import check_output, display, output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ def check_target(target: Path) -> None:
     Raises
     ------
     UsageError
-        If the name does not end in ``.png``.
+        If the name does not end in ``.png``, or the file cannot be written there.
     MissingExtraError
         If Matplotlib is not installed.
 
@@ -46,6 +46,7 @@ def check_target(target: Path) -> None:
         raise UsageError(
             f"{display(target)}: a picture is written as PNG; give a name such as {display(target.stem)}.png"
         )
+    check_output(target)
     require("matplotlib")
 
 
@@ -80,11 +81,8 @@ def save(figure: Figure, target: Path) -> None:
     UsageError
         If `target` cannot be written.
     """
-    try:
-        with atomic(target) as temporary:
-            figure.savefig(temporary, format="png", dpi=DPI)
-    except OSError as error:
-        raise UsageError(f"cannot write {display(target)}: {error.strerror or error}") from error
+    with output(target) as (temporary,):
+        figure.savefig(temporary, format="png", dpi=DPI)
 
 
 def make_figure(result: Comparison) -> Figure:

@@ -12,7 +12,7 @@ from sonovec.evaluation.evaluate import Evaluation, Point
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS
 from sonovec.evaluation.picture import ACCENT, DPI, INK, PALE, check_target, save
-from sonovec.paths import atomic, display
+from sonovec.paths import check_output, display, from_text, output, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def _class(result: Evaluation, name: str) -> list[str]:
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     cells = [columns, ["---"] * len(columns), *lines]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
+    return "\n".join("| " + " | ".join(printable(cell).replace("|", "\\|") for cell in line) + " |" for line in cells)
 
 
 def write_markdown(result: Evaluation, target: Path) -> None:
@@ -93,19 +93,23 @@ def write_markdown(result: Evaluation, target: Path) -> None:
     Raises
     ------
     UsageError
-        If the file is there and has no such marks.
+        If the file is there and has no such marks, or cannot be written.
     """
-    text = markdown(result)
-    if target.exists():
-        before, begin, rest = target.read_text(encoding="utf-8").partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not (begin and end):
-            raise UsageError(
-                f"{display(target)} exists and has no lines {BEGIN} and {END}; add them, or give another name"
-            )
-        text = f"{before}{BEGIN}\n\n{text}\n{END}{after}"
-    with atomic(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    before, after = check_markdown(target)
+    with output(target) as (temporary,):
+        temporary.write_text(before + markdown(result) + after, encoding="utf-8", errors="surrogateescape")
+
+
+def check_markdown(target: Path) -> tuple[str, str]:
+    """What stands before and after the tables in a file; refuses one that they have no place in, before any work is done."""
+    check_output(target)
+    if not target.is_file():
+        return "", ""
+    before, begin, rest = target.read_text(encoding="utf-8", errors="surrogateescape").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise UsageError(f"{display(target)} exists and has no lines {BEGIN} and {END}; add them, or give another name")
+    return f"{before}{BEGIN}\n\n", f"\n{END}{after}"
 
 
 def draw(result: Evaluation, target: Path) -> None:
@@ -144,7 +148,7 @@ def _title(result: Evaluation) -> str:
 
 
 def _about(result: Evaluation) -> str:
-    return f"{Path(result.dataset).resolve().name}: {result.sounds} sounds, {len(result.classes)} classes"
+    return f"{display(from_text(result.dataset).resolve().name)}: {result.sounds} sounds, {len(result.classes)} classes"
 
 
 def _bars(axes: Axes, result: Evaluation) -> None:

@@ -25,7 +25,7 @@ from typing import Any, Literal, NoReturn
 
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
-from sonovec.library.records import Value
+from sonovec.library.records import Value, plain
 
 Scalar = bool | int | float | str
 Op = Literal["=", "<", "<=", ">", ">="]
@@ -68,6 +68,9 @@ class Compare(Filter):
     op: Op
     value: Scalar
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", plain(self.value))
+
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return value is not None and _COMPARE[self.op](value, self.value)
@@ -79,6 +82,9 @@ class In(Filter):
 
     field: str
     values: tuple[Scalar, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(map(plain, self.values)))
 
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
@@ -147,6 +153,31 @@ class Or(Filter):
 
     def _holds(self, row: Mapping[str, Value]) -> bool:
         return any(part.matches(row) for part in self.parts)
+
+
+def normal(condition: Filter) -> Filter:
+    """The same condition in the form that stores compile: `Not` stands before leaves alone, and no kind within its own.
+
+    The stores' own parsers and planners do not get through what people nest, such as forty times ``not``.
+
+    Examples
+    --------
+    >>> normal(Not(Or((Not(IsNull("year")), Not(And((IsNull("title"), IsNull("genre"))))))))
+    And(parts=(IsNull(field='year'), IsNull(field='title'), IsNull(field='genre')))
+    """
+    return _normal(condition, True)
+
+
+def _normal(condition: Filter, positive: bool) -> Filter:
+    match condition:
+        case Not(part):
+            return _normal(part, not positive)
+        case And(parts) | Or(parts):
+            kind = And if isinstance(condition, And) == positive else Or
+            made = [_normal(part, positive) for part in parts]
+            flat = tuple(inner for part in made for inner in (part.parts if isinstance(part, kind) else (part,)))
+            return kind(flat) if len(flat) > 1 else flat[0]
+    return condition if positive else Not(condition)
 
 
 def has(field: str, name: str) -> Filter:

@@ -29,7 +29,9 @@ class Lock:
     Raises
     ------
     LibraryLockedError
-        If another process holds it; the message names that process.
+        If another process holds it, or another object of this one; the message says which.
+    OSError
+        If the file cannot be made.
 
     Examples
     --------
@@ -48,7 +50,7 @@ class Lock:
         try:
             self._lock.acquire()
         except Timeout:
-            raise LibraryLockedError(f"{doing}: {_holder(path)} is at it; {remedy}") from None
+            raise LibraryLockedError(_refusal(path, doing, remedy)) from None
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         with suppress(OSError):  # the lock holds without it; only the message gets poorer
             _beside(path).write_text(json.dumps(holder), encoding="utf-8")
@@ -71,9 +73,15 @@ def _beside(path: Path) -> Path:
     return path.with_name(path.name + ".holder")
 
 
-def _holder(path: Path) -> str:
+def _refusal(path: Path, doing: str, remedy: str) -> str:
     try:
         holder = json.loads(_beside(path).read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']} (since {holder['since']})"
-    except (OSError, ValueError, KeyError):
-        return f"another process (see {display(path)})"
+        pid, host, since = (holder[name] for name in ("pid", "host", "since"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{doing}: another process holds it (see {display(path)}); {remedy}"
+    if (pid, host) == (os.getpid(), socket.gethostname()):
+        return (
+            f"{doing}: this same process ({pid}) has held it since {since}; wait until that call ends, or close the Library "
+            "object that holds it"
+        )
+    return f"{doing}: process {pid} on {host} has held it since {since}; {remedy}"

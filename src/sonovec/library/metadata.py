@@ -11,19 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sonovec.errors import UsageError
-from sonovec.library.records import RESERVED, TRACK_FIELDS, Value
-from sonovec.paths import absolute, display
+from sonovec.library import columns as rules
+from sonovec.library import sound_tags
+from sonovec.library.records import TRACK_FIELDS, Value
+from sonovec.paths import absolute, display, from_text, to_text
 
 #: Names of the column that says which file a row is about, best first.
 PATH_COLUMNS = ("path", "file", "filename")
 #: Tags of a file that a column may correct; the other fields of a track are measured.
 CORRECTABLE = ("title", "artist", "album", "genre", "year")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What programs and people write where they have no value, in any case.
+NULLS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "--"})
+
 # What starts with a zero, such as 007, or has more digits than a number holds, is a name.
 _INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]{0,14})?(\.[0-9]+|(?<=[0-9])\.?)([eE][+-]?[0-9]{1,2})?")
 _BOOLS = {"true": True, "false": False, "yes": True, "no": False}
+_WORDS = {bool: ("true or false", "true"), int: ("a whole number", "1999"), float: ("a number", "0.5")}
+#: Below this a float holds every whole number.
+_EXACT = 2.0**53
 _MOST_LISTED = 3
 
 
@@ -70,7 +77,7 @@ class Metadata:
             Two rows are about one file.
         """
         paths = [absolute(root) for root in roots]
-        names = {Path(_key(row.written)).name for row in self.rows}
+        names = {Path(_key(path)).name for row in self.rows for path in _meant(row.written)}
         files = [path for root in paths for path in _files(root, names)]
         bases = [path if path.is_dir() else path.parent for path in paths]
         matcher = _Matcher(absolute(self.path.parent), bases, files)
@@ -115,29 +122,39 @@ class Metadata:
     def _doubt(self, row: Row) -> str:
         fitting = self._doubtful.get(row.line, [])
         more = ", ..." if len(fitting) > _MOST_LISTED else ""
-        return f" (could be {', '.join(fitting[:_MOST_LISTED])}{more}: write its path)" if fitting else ""
+        return f" (could be {', '.join(map(to_text, fitting[:_MOST_LISTED]))}{more}: write its path)" if fitting else ""
 
 
-def read_metadata(csv_path: str | os.PathLike[str]) -> Metadata:
+def read_metadata(csv_path: str | os.PathLike[str], known: Mapping[str, type] | None = None) -> Metadata:
     r"""Read a CSV of the user's own columns: UTF-8, separated by commas, semicolons or tabs, names in the first line.
 
-    A column is bool (true, false, yes, no), int, float or str: the first of these that holds all its values. A column
-    without any value is left out.
+    A new column is bool (true, false, yes, no), int, float or str: the first of these that holds all its values. A column
+    that the library has keeps its type: whole numbers go into a column of floats, anything into one of text. A cell that
+    is empty, or one of `NULLS`, is None; a column of nothing else is left out, unless the library has it.
+
+    Parameters
+    ----------
+    csv_path : path
+    known : dict of str to type, optional
+        The columns of the user's own that the library has.
 
     Raises
     ------
     UsageError
         The file cannot be read, or has no column ``path``; a column's name cannot be stored or is taken; a line has too
-        many or too few cells; two lines are about one file.
+        many or too few cells, or a value of another type than its column; two lines are about one file.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "mine.csv").write_text("path;bpm;mood\na.wav;120;calm\nb.wav;;wild\n")
+    ...     _ = Path(folder, "mine.csv").write_text("path;bpm;mood\na.wav;120;calm\nb.wav;NA;wild\n")
     ...     metadata = read_metadata(Path(folder, "mine.csv"))
-    >>> metadata.columns
-    {'bpm': <class 'int'>, 'mood': <class 'str'>}
+    ...     again = read_metadata(Path(folder, "mine.csv"), {"bpm": float})
+    >>> metadata.columns, again.columns["bpm"]
+    ({'bpm': <class 'int'>, 'mood': <class 'str'>}, <class 'float'>)
+    >>> [row.values["bpm"] for row in again.rows]
+    [120.0, None]
     >>> metadata.unused()
     ['a.wav', 'b.wav']
     """
@@ -149,10 +166,11 @@ def read_metadata(csv_path: str | os.PathLike[str]) -> Metadata:
     names = [name.strip() for name in header[1]]
     body = _body(path, names, lines)
     key = _path_column(path, names)
+    made = _Columns(path, names, dict(known or {}))
     columns = {
-        name: _column(path, name, [(line, cells[index].strip()) for line, cells in body])
+        name: made.column(index, [(line, _cell(cells[index])) for line, cells in body])
         for index, name in enumerate(names)
-        if index != key and _is_column(path, index, name, names, body)
+        if index != key and (name in made.known or any(_cell(cells[index]) for _, cells in body))
     }
     rows = []
     for number, (line, cells) in enumerate(body):
@@ -213,63 +231,84 @@ def _path_column(path: Path, names: list[str]) -> int:
     raise UsageError(f"metadata {display(path)} has no column 'path' but {listed}: name the column of the files 'path'")
 
 
-def _is_column(path: Path, index: int, name: str, names: list[str], body: list[tuple[int, list[str]]]) -> bool:
-    """Tell whether a column holds values, and refuse a name that cannot be stored."""
-    if not any(cells[index].strip() for _, cells in body):
-        return False
-    if fault := _fault(name, index, names):
-        raise UsageError(f"metadata {display(path)}: column {name!r} {fault}")
-    return True
+def _cell(text: str) -> str:
+    """What a cell says; empty where that is nothing."""
+    text = text.strip()
+    return "" if text.lower() in NULLS else text
 
 
-def _fault(name: str, index: int, names: list[str]) -> str | None:
-    lowered = name.lower()
-    taken = RESERVED | (TRACK_FIELDS.keys() - set(CORRECTABLE))
-    same = [other for other in names[:index] if other.lower() == lowered]
-    if not _NAME.fullmatch(name):
-        return f"(number {index + 1}) must be letters, digits and underscores; call it {_identifier(name)!r}"
-    if same:
-        return f"comes after a column {same[0]!r}; call it {name + '_2'!r}"
-    if lowered in taken:
-        return f"is a name that sonovec uses itself; call it {'my_' + name!r}"
-    if lowered in CORRECTABLE and name != lowered:
-        return f"differs from the tag {lowered!r} by case only; call it {lowered!r} to correct the tag"
-    return None
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a CSV, held to the rules for names and to the types that the library has."""
+
+    path: Path
+    names: list[str]
+    known: Mapping[str, type]
+
+    def column(self, index: int, cells: list[tuple[int, str]]) -> tuple[type, list[Value]]:
+        """Give the type of a column and its values."""
+        name = self.names[index]
+        if fault := self._fault(name, index):
+            raise UsageError(f"metadata {display(self.path)}: column {name!r} {fault}")
+        types = {**{tag: TRACK_FIELDS[tag] for tag in CORRECTABLE}, **self.known}
+        kind = types.get(name) or _kind(text for _, text in cells if text)
+        return kind, [self._value(name, kind, line, text) for line, text in cells]
+
+    def _fault(self, name: str, index: int) -> str | None:
+        lowered = name.lower()
+        before = next((other for other in self.names[:index] if other.lower() == lowered), None)
+        if before is not None:
+            return f"comes after a column {before!r}; call it {rules.free(name, [*self.known, *self.names])!r}"
+        if name in self.known or name in CORRECTABLE:
+            return None
+        if lowered in CORRECTABLE:
+            return f"differs from the tag {lowered!r} by case only; call it {lowered!r} to correct the tag"
+        if lowered == sound_tags.COLUMN:
+            return f"is a name that sonovec uses itself; call it {rules.free('my_' + name, self.known)!r}"
+        fault = rules.fault(name, self.known)
+        return f"(number {index + 1}) {fault}" if fault and not name else fault
+
+    def _value(self, name: str, kind: type, line: int, text: str) -> Value:
+        if not text:
+            return None
+        try:
+            return _convert(kind, text)
+        except ValueError:
+            words, sample = _WORDS[kind]
+            other = rules.free(name, [*self.known, *self.names])
+            more = f"; the library's column holds such values: give others a column of their own, such as {other!r}"
+            raise UsageError(
+                f"metadata {display(self.path)}, line {line}: {name}={text!r} must be {words}, "
+                f"such as {name}={sample}{more if name in self.known else ''}"
+            ) from None
 
 
-def _identifier(name: str) -> str:
-    """Make a name that can be stored of one that cannot."""
-    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    made = re.sub(r"[^A-Za-z0-9_]+", "_", ascii_only).strip("_")
-    return made if _NAME.fullmatch(made) else f"column_{made}".rstrip("_")
-
-
-def _column(path: Path, name: str, cells: list[tuple[int, str]]) -> tuple[type, list[Value]]:
-    """Give the type of a column and its values; a tag has its type already."""
-    texts = [text for _, text in cells]
-    kind = TRACK_FIELDS[name] if name in CORRECTABLE else _kind(texts)
-    if kind is int and (bad := next(((line, text) for line, text in cells if text and not _INT.fullmatch(text)), None)):
-        line, text = bad
-        raise UsageError(
-            f"metadata {display(path)}, line {line}: {name}={text!r} must be a whole number, such as {name}=1999"
-        )
-    return kind, [_value(kind, text) for text in texts]
-
-
-def _kind(texts: Iterable[str]) -> type:
-    filled = [text for text in texts if text]
-    if all(text.lower() in _BOOLS for text in filled):
+def _kind(filled: Iterable[str]) -> type:
+    texts = list(filled)
+    if all(text.lower() in _BOOLS for text in texts):
         return bool
-    if all(_INT.fullmatch(text) for text in filled):
+    if all(_INT.fullmatch(text) for text in texts):
         return int
-    return float if all(_FLOAT.fullmatch(text) for text in filled) else str
+    return float if all(_FLOAT.fullmatch(text) for text in texts) else str
 
 
-def _value(kind: type, text: str) -> Value:
-    if not text:
-        return None
-    value: Value = _BOOLS[text.lower()] if kind is bool else kind(text)
-    return value
+def _convert(kind: type, text: str) -> Value:
+    """A value of a type; `ValueError` for a text that has none."""
+    if kind is str:
+        return text
+    if kind is bool and text.lower() in _BOOLS:
+        return _BOOLS[text.lower()]
+    if kind is int and _INT.fullmatch(text):
+        return int(text)
+    if kind is float and _INT.fullmatch(text) and float(text) == int(text):
+        return float(text)
+    if kind in (int, float) and _FLOAT.fullmatch(text):
+        number = float(text)
+        if kind is float:
+            return number
+        if number.is_integer() and abs(number) < _EXACT:  # as programs write whole numbers of which some are missing
+            return int(number)
+    raise ValueError(text)
 
 
 # -- rows and files
@@ -280,7 +319,7 @@ def _refuse_repeats(path: Path, rows: Iterable[Row]) -> None:
     for row in rows:
         if not row.written:
             raise UsageError(f"metadata {display(path)}, line {row.line}: no file; give its path, or delete the line")
-        first = seen.setdefault(_key(row.written), row)
+        first = seen.setdefault(_key(from_text(row.written)), row)
         if first is not row:
             raise _twice(path, first, row)
 
@@ -303,11 +342,14 @@ class _Matcher:
             self._by_name.setdefault(Path(key).name, []).append(key)
 
     def fitting(self, written: str) -> list[str]:
-        beside_csv = _key(self._csv_folder / written)  # an absolute path stays what it is
+        return next(filter(None, map(self._fitting, _meant(written))), [])
+
+    def _fitting(self, named: Path) -> list[str]:
+        beside_csv = _key(self._csv_folder / named)  # an absolute path stays what it is
         if beside_csv in self._files:
             return [beside_csv]
-        from_bases = {_key(base / written) for base in self._bases} & self._files
-        return sorted(from_bases) or self._by_name.get(_key(written), [])
+        from_bases = {_key(base / named) for base in self._bases} & self._files
+        return sorted(from_bases) or self._by_name.get(_key(named), [])
 
 
 def _files(root: Path, names: set[str]) -> Iterator[Path]:
@@ -325,6 +367,12 @@ def _files(root: Path, names: set[str]) -> Iterator[Path]:
         yield from (Path(folder, name) for name in files if _key(name) in names)
 
 
+def _meant(written: str) -> tuple[Path, Path]:
+    r"""What a row may mean: the text of a path, else one as it is shown, with ``\xNN`` for bytes that are not UTF-8."""
+    shown = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), written.encode())
+    return from_text(written), Path(os.fsdecode(shown))
+
+
 def _key(path: str | os.PathLike[str]) -> str:
     """Give one text for a path, however its accents are composed and its dots and separators are written."""
-    return unicodedata.normalize("NFC", display(os.path.normpath(path)))
+    return unicodedata.normalize("NFC", os.path.normpath(path))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from heapq import heapify, heappop, heappush
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -20,22 +21,30 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import LibraryError, MissingExtraError, UsageError
-from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of
+from sonovec.errors import LibraryError, MissingExtraError
+from sonovec.library.filters import And, Compare, Contains, Filter, In, IsNull, Not, Or, StartsWith, all_of, normal
 from sonovec.library.lock import Lock
-from sonovec.library.records import LibraryConfig
+from sonovec.library.records import LibraryConfig, Value
 from sonovec.library.store import BATCH, SEGMENT_FIELDS, TOKEN_VARIABLE, Hit, Location, Row, decode_config
+from sonovec.paths import why_not_writable
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
 
 #: Milvus gives no more rows than this for one vector, and keeps no more bytes of text in one field.
 MAX_ROWS, MAX_TEXT = 16_384, 65_535
 
+#: Bytes of rows in one request or answer: a server refuses messages of more than 64 MiB.
+MAX_BYTES = 32 * 2**20
+
 #: Vectors that one request searches for.
 QUERIES = 64
 
 #: A list longer than this is not sent as conditions on the JSON column but applied to the rows that come back.
 MAX_VALUES = 100
+
+#: An expression whose tree is higher than this is not sent. A server's parts pass it on as a message, which may nest a
+#: hundred deep; that is reached at a height of 50.
+MAX_HEIGHT = 40
 
 #: Reads see all that this process wrote. To see all that others wrote as well a server waits 0.2 s each time, so that
 #: is asked for when a collection is opened and when rows are counted.
@@ -74,13 +83,51 @@ class MilvusBackend:
         self._tables: dict[str, MilvusTable] = {}
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; rows that have lost their config are an error."""
         if self._location.kind == "milvus-lite" and not Path(self._location.address).exists():
             return None
-        if not self._connect()("has_collection", self._name("settings")):
+        text = self._config_text()
+        if text is None:
+            self._refuse_rows()
+            return None
+        return decode_config(text, self._location)
+
+    def _config_text(self) -> str | None:
+        if not self._has("settings"):
             return None
         rows = list(self._table("settings").rows(In("id", ("config",)), ["text"]))
-        return decode_config(rows[0]["text"], self._location) if rows else None
+        return str(rows[0]["text"]) if rows else None
+
+    def _has(self, collection: str) -> bool:
+        return bool(self._connect()("has_collection", self._name(collection)))
+
+    def _refuse_rows(self) -> None:
+        """Rows without a config are of unknown vectors: to take them over would mix two kinds."""
+        if any(self._table(name).count() for name in ("tracks", "segments") if self._has(name)):
+            raise LibraryError(
+                f"{self._location}: its settings are missing, which say what the vectors are; restore the collection "
+                f"{self._name('settings')} from a backup, or index into another library: sonovec index PATH -l NEW"
+            )
+
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """The fields of a track lie in one column, which holds no more than a text does."""
+        size = _size({name: value for name, value in fields.items() if value is not None})
+        if size <= MAX_TEXT:
+            return None
+        longest = max(fields, key=lambda name: _size(fields[name]))
+        return (
+            f"its fields take {size} bytes and Milvus keeps {MAX_TEXT} of a track; shorten the column {longest!r} "
+            f"({_size(fields[longest])} bytes), or index into a folder (LanceDB), which keeps any length"
+        )
+
+    def stamp(self) -> object:
+        """The config as it is now, and which file holds it: a library that is made anew may have another."""
+        if self._location.kind == "milvus":
+            return self._config_text()
+        try:
+            return Path(self._location.address).stat().st_ino, self._config_text()
+        except OSError:
+            return None
 
     def create(self, config: LibraryConfig) -> None:
         """Make the collections, then keep the config: a library with a config is complete."""
@@ -129,10 +176,10 @@ class MilvusBackend:
     def _table(self, name: str) -> MilvusTable:
         if name not in self._tables:
             connection = self._connect()
-            if not connection("has_collection", self._name(name)):
+            if not self._has(name):
                 raise LibraryError(f"{self._location}: there is no library; index into it first")
             connection("load_collection", self._name(name))
-            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0])
+            self._tables[name] = MilvusTable(connection, self._name(name), _COLLECTIONS[name][0], self._dim_of(name))
             self._tables[name].count()
         return self._tables[name]
 
@@ -151,9 +198,12 @@ class MilvusBackend:
         from pymilvus import DataType, MilvusClient
 
         connection = self._connect()
-        if connection("has_collection", self._name(name)):
-            return
         columns, own_dim = _COLLECTIONS[name]
+        if self._has(name):  # it is empty: of a run that was killed while it made the library, perhaps with another dim
+            if self._dim_of(name) == (own_dim or dim):
+                return
+            connection("drop_collection", self._name(name))
+            self._tables.pop(name, None)
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=own_dim or dim)
@@ -164,10 +214,20 @@ class MilvusBackend:
         index.add_index("vector", **_INDEX)
         connection("create_collection", self._name(name), schema=schema, index_params=index, consistency_level=SESSION)
 
+    def _dim_of(self, name: str) -> int:
+        fields = self._connect()("describe_collection", self._name(name))["fields"]
+        return next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
+
 
 def _lock(path: Path) -> Lock:
     if path.is_file():
         raise LibraryError(f"{path}: a file that is not of Milvus Lite, which makes a folder; choose another name")
+    reason = why_not_writable(path.parent) or why_not_writable(path)
+    if reason is not None:
+        raise LibraryError(
+            f"{path}: cannot be written ({reason}), and Milvus Lite writes also where it only searches; copy it to a place "
+            "that you may write; a library in a folder (LanceDB) can be searched where it is"
+        )
     remedy = "wait for it or stop it; for many processes use a folder or a Milvus server"
     try:
         return Lock(path.with_name(path.name + ".lock"), f"{path}: Milvus Lite serves one process", remedy)
@@ -178,24 +238,36 @@ def _lock(path: Path) -> Lock:
 class MilvusTable:
     """One collection; see `sonovec.library.store.Table`."""
 
-    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type]) -> None:
+    def __init__(self, connection: _Connection, name: str, columns: Mapping[str, type], dim: int) -> None:
         self._call = connection
         self._name = name
+        self._vector_bytes = 4 * dim
         #: Columns of Milvus' own; all others are keys of the JSON column.
         self._native = frozenset(columns) - {"fields"} | {"id", "vector"}
         self._json = "fields" in columns
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
-        self._call("upsert", self._name, data=[self._encode(row) for row in rows])
+        for part in self._requests(map(self._encode, rows)):
+            self._call("upsert", self._name, data=part)
+
+    def _requests(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
+        part: list[Row] = []
+        size = 0
+        for row in rows:
+            more = self._vector_bytes + _size(row.get("fields"))
+            if part and size + more > MAX_BYTES:
+                yield part
+                part, size = [], 0
+            part.append(row)
+            size += more
+        yield part
 
     def _encode(self, row: Row) -> Row:
         native = {name: value for name, value in row.items() if name in self._native}
         if not self._json:
             return native
         fields = {name: value for name, value in row.items() if name not in self._native and value is not None}
-        if (size := len(json.dumps(fields, ensure_ascii=False).encode())) > MAX_TEXT:
-            raise UsageError(f"track {row['id']}: its fields take {size} bytes; Milvus keeps at most {MAX_TEXT}")
         return {**native, "fields": fields}
 
     def delete(self, where: Filter) -> None:
@@ -228,22 +300,38 @@ class MilvusTable:
                 yield {name: row.get(name) for name in columns}
 
     def _found(self, expression: str, names: list[str]) -> Iterator[Row]:
-        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers."""
+        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers.
+
+        A server may answer with fewer rows or with more, where they lie in several of its segments: the end is an empty
+        page, and a page that does not fit into a message is asked for in smaller ones.
+        """
         last = ""
+        most = self._vector_bytes * ("vector" in names) + MAX_TEXT * ("fields" in names) + 1000
+        limit = min(BATCH, MAX_BYTES // most)
         while True:
-            page = self._call(
-                "query",
-                self._name,
-                filter=_join([f"(id > {_literal(last)})", expression or _ALL], "and"),
-                output_fields=names,
-                limit=BATCH,
-                consistency_level=SESSION,
-                **self._call.lowest_ids,
-            )
-            yield from page
-            if len(page) < BATCH:
+            try:
+                page = self._page(expression, names, last, limit)
+            except LibraryError as error:
+                if "larger than max" not in str(error) or limit == 1:
+                    raise
+                limit = max(1, limit // 4)
+                continue
+            if not page:
                 return
+            yield from page
             last = page[-1]["id"]
+
+    def _page(self, expression: str, names: list[str], after: str, limit: int) -> list[Row]:
+        found: list[Row] = self._call(
+            "query",
+            self._name,
+            filter=f"(id > {_literal(after)})" + (f" and {expression}" if expression else ""),
+            output_fields=names,
+            limit=limit,
+            consistency_level=SESSION,
+            **self._call.lowest_ids,
+        )
+        return found
 
     def _decode(self, found: Row) -> Row:
         row = {name: value for name, value in found.items() if name in self._native}
@@ -312,6 +400,11 @@ class MilvusTable:
 
     def _compile(self, where: Filter | None) -> tuple[str, bool]:
         return ("", True) if where is None else to_milvus(where, self._native)
+
+
+def _size(value: object) -> int:
+    """Bytes that a value takes in the JSON column."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _score(similarity: float) -> float:
@@ -395,7 +488,8 @@ def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[
     r"""A filter in Milvus' language, and whether that is exact; text becomes literals, nothing is pasted.
 
     Milvus' `like` differs between versions in what it can express and escape, so a condition with `contains`, or with a
-    long list, is sent as a weaker one; the caller applies the filter itself to what comes back.
+    long list, is sent as a weaker one, and one that nests very deep not at all; the caller applies the filter itself to
+    what comes back.
 
     Parameters
     ----------
@@ -417,54 +511,72 @@ def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[
     >>> print(*to_milvus(Contains("artist", "x")))
     (exists fields["artist"]) False
     """
-    expression, exact = _compile(condition, native, True)
-    return ("" if expression == _ALL else expression), exact
+    made = _compile(normal(condition), native)
+    if made.height > MAX_HEIGHT:
+        return "", False
+    return ("" if made.text == _ALL.text else made.text), made.exact
 
 
-#: Conditions that hold for every row and for none.
-_ALL, _NONE = '(id >= "")', '(id == "")'
 _Word = Literal["and", "or"]
 
 
-def _compile(condition: Filter, native: frozenset[str], positive: bool) -> tuple[str, bool]:
-    """The condition, or its opposite; `not` is moved down to the leaves, so that a weaker leaf weakens the whole."""
+@dataclass(frozen=True)
+class _Expression:
+    """A piece of an expression: whether it is exact, and how high its tree is."""
+
+    text: str
+    exact: bool = True
+    height: int = 1
+
+
+#: Conditions that hold for every row and for none.
+_ALL, _NONE = _Expression('(id >= "")'), _Expression('(id == "")')
+
+
+def _compile(condition: Filter, native: frozenset[str]) -> _Expression:
+    """A normal form; as `not` stands before leaves alone, a weaker leaf weakens the whole."""
     match condition:
-        case Not(part):
-            return _compile(part, native, not positive)
-        case And(parts) | Or(parts):
-            compiled = [_compile(part, native, positive) for part in parts]
-            word: _Word = "and" if isinstance(condition, And) == positive else "or"
-            return _join([expression for expression, _ in compiled], word), all(exact for _, exact in compiled)
+        case And(parts):
+            return _join([_compile(part, native) for part in parts], "and")
+        case Or(parts):
+            return _join([_compile(part, native) for part in parts], "or")
+        case Not(Compare(field) | In(field) | Contains(field) | StartsWith(field) | IsNull(field) as leaf):
+            return _leaf(leaf, field, field in native, False)
         case Compare(field) | In(field) | Contains(field) | StartsWith(field) | IsNull(field):
-            return _leaf(condition, field, field in native, positive)
+            return _leaf(condition, field, field in native, True)
     raise AssertionError(f"no Milvus expression for {condition!r}")
 
 
-def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> tuple[str, bool]:
+def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> _Expression:
     name = field if native else f'fields["{field}"]'
-    present = _ALL if native else f"(exists {name})"
-    absent = _NONE if native else f"(not (exists {name}))"
+    present = _ALL if native else _Expression(f"(exists {name})")
+    absent = _NONE if native else _not(present)
     if isinstance(condition, IsNull):
-        return (absent if positive else present), True
+        return absent if positive else present
     test = _test(condition, name, native)
     if test is None:
-        return (present if positive else _ALL), False
-    return (_join([present, test], "and") if positive else _join([absent, f"(not {test})"], "or")), True
+        return replace(present if positive else _ALL, exact=False)
+    return _join([present, test], "and") if positive else _join([absent, _not(test)], "or")
 
 
-def _test(condition: Filter, name: str, native: bool) -> str | None:
+def _not(part: _Expression) -> _Expression:
+    return replace(part, text=f"(not {part.text})", height=part.height + 1)
+
+
+def _test(condition: Filter, name: str, native: bool) -> _Expression | None:
     """What a leaf says about a value that is there, or None where Milvus cannot say it."""
     match condition:
         case Compare(_, op, value):
-            return f"({name} {'==' if op == '=' else op} {_literal(value)})"
+            return _Expression(f"({name} {'==' if op == '=' else op} {_literal(value)})")
         case In(_, values) if native:
-            return f"({name} in [{', '.join(map(_literal, values))}])"
+            return _Expression(f"({name} in [{', '.join(map(_literal, values))}])")
         case In(_, values) if 0 < len(values) <= MAX_VALUES:
             # Milvus Lite has no lists for keys of a JSON column.
-            return _join([f"({name} == {_literal(value)})" for value in values], "or")
+            return _join([_Expression(f"({name} == {_literal(value)})") for value in values], "or")
         case StartsWith(_, text) if end := _after(text):
             # A range, since `like` cannot escape in every version.
-            return f"(({name} >= {_literal(text)}) and ({name} < {_literal(end)}))"
+            bounds = _Expression(f"({name} >= {_literal(text)})"), _Expression(f"({name} < {_literal(end)})")
+            return _join(bounds, "and")
     return None
 
 
@@ -478,16 +590,18 @@ def _after(prefix: str) -> str | None:
     return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
 
 
-def _join(parts: Sequence[str], word: _Word) -> str:
-    """Join as a balanced tree: Milvus' parsers go down one level for each pair, and not deep."""
+def _join(parts: Sequence[_Expression], word: _Word) -> _Expression:
+    """Join two and two, the lowest first: Milvus' parsers go down one level for each pair, and not deep."""
     neutral, other = (_ALL, _NONE) if word == "and" else (_NONE, _ALL)
-    parts = [part for part in parts if part != neutral]
-    if other in parts:
-        return other
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [f"({f' {word} '.join(pair)})" if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0] if parts else neutral
+    exact = all(part.exact for part in parts)
+    if any(part.text == other.text for part in parts):
+        return replace(other, exact=exact)
+    heap = [(part.height, n, part.text) for n, part in enumerate(parts) if part.text != neutral.text]
+    heapify(heap)
+    while len(heap) > 1:
+        (_, _, a), (height, n, b) = heappop(heap), heappop(heap)
+        heappush(heap, (height + 1, n, f"({a} {word} {b})"))
+    return _Expression(heap[0][2], exact, heap[0][0]) if heap else replace(neutral, exact=exact)
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})

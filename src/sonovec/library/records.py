@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Value = bool | int | float | str | None
+
+#: Characters that a track keeps of each text that its file says of itself, and of the notes on it: the most that every
+#: store can keep together. What the user gives is never cut.
+MOST_OF_FILE, MOST_OF_NOTES = 2_000, 4_000
 
 #: Columns that every track has, with their types; the user's own columns may not use these names.
 TRACK_FIELDS: Mapping[str, type] = {
@@ -32,6 +36,18 @@ TRACK_FIELDS: Mapping[str, type] = {
 RESERVED = frozenset(
     {"id", "vector", "zero", "score", "track", "index", "start", "end", "coverage", "query_start", "query_end"}
 )
+
+
+def plain(value: object) -> Any:
+    """A number of NumPy's as Python's own; anything else as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain(np.int64(3)), plain(np.bool_(True)), plain("a")
+    (3, True, 'a')
+    """
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 @dataclass(frozen=True)
@@ -67,5 +83,5 @@ class Track:
 
     @property
     def path(self) -> str:
-        """The track's file."""
+        """The track's file, as `sonovec.paths.to_text` writes it."""
         return str(self.fields["path"])

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.pooling import pool
+from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Filter
 from sonovec.library.records import Segment, Track, Value
-from sonovec.library.store import Store
+from sonovec.library.store import TINY, Store, row_count
 
 LEVELS = ("track", "segment")
+
+#: Scores are told to this many decimals, which float32 holds, and what stores compute differs by less than `ROUNDING`.
+DECIMALS, ROUNDING = 6, 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +43,36 @@ class Query:
         return cls(embedding.vector, np.stack([part.vector for part in parts]), times)
 
     @classmethod
-    def of_segments(cls, segments: list[Segment]) -> Query:
-        """A query of parts that are pooled already; its vector is their mean, weighted by length and coverage."""
+    def of_segments(cls, segments: Sequence[Segment], vector: NDArray[np.float32]) -> Query:
+        """A query of what is stored of a track: some of its segments, and the clip vector of all their windows."""
         parts = np.stack([segment.vector for segment in segments])
-        weights = np.array([(segment.end - segment.start) * segment.coverage for segment in segments], np.float32)
         times = np.array([(segment.start, segment.end) for segment in segments])
-        return cls(pool(parts, weights), parts, times)
+        return cls(vector, parts, times)
+
+
+def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: float) -> NDArray[np.float64]:
+    """How much sound each segment of a track holds: the sum of its windows' coverage.
+
+    By these weights the mean of the segments is the mean of all windows, which is the clip vector.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        All of the track, in order.
+    passport : Passport
+        How the library's sounds are cut into windows.
+    segment_seconds : float
+        Of the library.
+
+    Returns
+    -------
+    array, shape (n_segments,)
+    """
+    window = WindowSpec(passport.window, passport.hop, passport.tail)  # type: ignore[arg-type]  # a passport's is one
+    n_windows = window.count(round(segments[-1].end * passport.rate))
+    bounds = segment_bounds(n_windows, windows_per_segment(segment_seconds, passport.hop / passport.rate))
+    pairs = zip(segments, bounds, strict=True)
+    return np.array([(last - first) * segment.coverage for segment, (first, last) in pairs])
 
 
 @dataclass(frozen=True)
@@ -53,9 +84,10 @@ class Hit:
     id : str
         The track's id: the hash of its content.
     path : str
-        The track's file.
+        The track's file. `sonovec.paths.from_text` makes a path of it, also where the file's name is not UTF-8.
     score : float
-        Cosine similarity in [-1, 1], of the whole sounds or, for ``level="segment"``, of the best pair of parts.
+        Cosine similarity in [-1, 1], to six decimals, of the whole sounds or, for ``level="segment"``, of the best pair of
+        parts.
     query_start, query_end : float or None
         Seconds of the query that match best; None for a query that is a bare vector.
     start, end : float
@@ -99,27 +131,62 @@ class TextSearch:
         Those tags.
     unknown : tuple of str
         Words that name no tag that was heard, and had no say.
+    reason : str or None
+        Why there are no hits, where there are none.
     """
 
     hits: list[Hit]
     by: str
     tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    reason: str | None = None
 
 
-def search_tags(store: Store, text: str, limit: int, where: Filter | None) -> TextSearch:
+def search_tags(
+    store: Store, text: str, limit: int, where: Filter | None, classes: Callable[[], Iterable[str]]
+) -> TextSearch:
     """Rank tracks by the tags that a text names; see `sonovec.Library.search_text`.
 
-    The score of a hit is the mean, over the words, of the best score that a tag with that word has.
+    The score of a hit is the mean, over the words, of the best score that a tag with that word has. Only where the words
+    name nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library
+    have to do.
     """
-    _check_limit(limit)
-    heard = {track.id: (track, sound_tags.read(_told(track.fields))) for track in store.tracks(where)}
-    words = sound_tags.named(text, {name for _, tags in heard.values() for name in tags})
-    scored = ((sound_tags.score(tags, words), track) for track, tags in heard.values())
+    limit = row_count("limit", limit)
+    heard = [(track, _tags_of(track)) for track in store.tracks(where)]
+    words = sound_tags.named(text, {name for _, tags in heard for name in tags})
+    scored = ((sound_tags.score(tags, words), track) for track, tags in heard) if words else ()
     best = sorted(((value, track) for value, track in scored if value > 0), key=lambda pair: (-pair[0], pair[1].path))
     hits = [_tag_hit(track, value) for value, track in best[:limit]]
+    if not words:
+        known = {sound_tags.plain(name) for name in classes()}
+        words = _known(text, known or {name for track in store.tracks() for name in _tags_of(track)})
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
     return TextSearch(hits, "tags", named, _unknown(text, words))
+
+
+def _known(text: str, names: Collection[str]) -> dict[str, list[str]]:
+    """What a text names of all tags that there are; it is an error if that is none of them."""
+    words = sound_tags.named(text, names)
+    if names and not words:
+        near = sound_tags.nearest(text, names)
+        told = f"the nearest are: {some(near)}" if near else f"give words such as: {some(sorted(names))}"
+        raise UsageError(f"text={text!r} names none of the {len(names)} tags that this library knows; {told}")
+    return words
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """The first few of some names, for a message.
+
+    Examples
+    --------
+    >>> some(["Dog", "Cat", "Rain"], 2)
+    'Dog, Cat, ...'
+    """
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
+
+
+def _tags_of(track: Track) -> dict[str, float]:
+    return sound_tags.read(_told(track.fields))
 
 
 def _told(fields: Mapping[str, Value]) -> str | None:
@@ -138,53 +205,90 @@ def _tag_hit(track: Track, score: float) -> Hit:
     return Hit(track.id, track.path, score, None, None, 0.0, float(duration or 0.0), fields)
 
 
-def _check_limit(limit: int) -> None:
-    if limit < 1:
-        raise UsageError(f"limit={limit} finds nothing; give 1 or more")
-
-
 def search(store: Store, query: Query, limit: int, where: Filter | None, level: str) -> list[Hit]:
     """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
-    _check_limit(limit)
-    ranked = _by_track(store, query, limit, where) if level == "track" else _by_segment(store, query, limit, where)
-    tracks = store.get(ranked)
+    limit = row_count("limit", limit)
+    if limit == 0:
+        return []
+    whole = level == "track"
+    ids = _by_track(store, query, limit, where) if whole else _by_segment(store, query, limit, where)
+    tracks = store.get(ids, vectors=whole)
     segments = store.segments(tracks)
     # A track can be removed by another process between the search and this look.
-    hits = [_hit(tracks[id], ranked[id], query, segments[id]) for id in ranked if id in tracks and segments.get(id)]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.path))
+    hits = [_hit(tracks[id], segments[id], query, whole) for id in ids if id in tracks and segments.get(id)]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.path))[:limit]
 
 
-def _by_track(store: Store, query: Query, limit: int, where: Filter | None) -> dict[str, float]:
-    return dict(store.search_tracks(query.vector[None], limit, where)[0])
+#: Asks for the nearest of some of the query's vectors, given as a mask: how many for each, and tracks to leave out.
+#: Gives a list of (track id, score) for each, best first; one that is shorter than asked holds all that there are.
+_Nearest = Callable[[NDArray[np.bool_], int, list[str]], list[list[tuple[str, float]]]]
 
 
-def _by_segment(store: Store, query: Query, limit: int, where: Filter | None) -> dict[str, float]:
-    """Best score of any pair of parts for each track; asks for more segments until enough tracks are among them."""
-    allowed = None if where is None else [track.id for track in store.tracks(where)]
-    total = store.count()[1]
+def _by_track(store: Store, query: Query, limit: int, where: Filter | None) -> list[str]:
+    def nearest(open: NDArray[np.bool_], asked: int, without: list[str]) -> list[list[tuple[str, float]]]:
+        return store.search_tracks(query.vector[None], asked, where)
+
+    return _candidates(nearest, 1, limit)
+
+
+def _by_segment(store: Store, query: Query, limit: int, where: Filter | None) -> list[str]:
+    allowed = None if where is None else store.ids(where)
+
+    def nearest(open: NDArray[np.bool_], asked: int, without: list[str]) -> list[list[tuple[str, float]]]:
+        found = store.search_segments(query.parts[open], asked, allowed, without)
+        return [[(id, score) for id, _, score in matches] for matches in found]
+
+    return _candidates(nearest, len(query.parts), limit)
+
+
+def _candidates(nearest: _Nearest, n_vectors: int, limit: int) -> list[str]:
+    """Tracks that hold the `limit` best by the best score that any of the query's vectors has in them.
+
+    What a list leaves out scores at most as much as the last that is in it. A longer list is asked for as long as that
+    could be a hit. Tracks whose best score is known are left out of it, so that one long track does not crowd out others.
+    """
+    best: dict[str, float] = {}
+    ends = np.full(n_vectors, np.inf)
     asked = 4 * limit
     while True:
-        best: dict[str, float] = {}
-        for matches in store.search_segments(query.parts, min(asked, total), allowed) if total else []:
-            for id, _, score in matches:
+        least = _least(best, limit)
+        open = ends > least
+        if not open.any():
+            return [id for id, score in best.items() if score >= least]
+        known = [id for id, score in best.items() if score >= ends.max()]
+        for row, found in zip(np.flatnonzero(open), nearest(open, asked, known), strict=True):
+            ends[row] = found[-1][1] if len(found) == asked else -np.inf
+            for id, score in found:
                 best[id] = max(score, best.get(id, -1.0))
-        if len(best) >= limit or asked >= total:
-            return dict(sorted(best.items(), key=lambda item: -item[1])[:limit])
-        asked *= 4
+        asked *= 2
 
 
-def _hit(track: Track, score: float, query: Query, segments: list[Segment]) -> Hit:
-    similarity = _unit(query.parts) @ _unit(np.stack([segment.vector for segment in segments])).T
-    i, j = np.unravel_index(int(similarity.argmax()), similarity.shape)
+def _least(best: Mapping[str, float], limit: int) -> float:
+    """What a hit scores at least, given the best score of some tracks; tracks that score alike are all looked at."""
+    if len(best) < limit:
+        return -math.inf
+    score = heapq.nlargest(limit, best.values())[-1]
+    # Of tracks that have nothing in common with the query there may be very many, and any will do.
+    return score - ROUNDING if score else score
+
+
+def _hit(track: Track, segments: list[Segment], query: Query, whole: bool) -> Hit:
+    pairs = _cosines(query.parts, np.stack([segment.vector for segment in segments]))
+    i, j = np.unravel_index(int(pairs.argmax()), pairs.shape)
+    score = _cosines(query.vector[None], track.vector[None])[0, 0] if whole else pairs[i, j]
     query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
     fields = {name: value for name, value in track.fields.items() if name != "path"}
-    return Hit(
-        track.id, str(track.fields["path"]), score, query_start, query_end, segments[j].start, segments[j].end, fields
-    )
+    return Hit(track.id, track.path, float(score), query_start, query_end, segments[j].start, segments[j].end, fields)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms == 0, 1, norms), np.float32)
+def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floating]:
+    """Cosine similarity of each row of one with each of the other, so rounded that equal vectors score 1 and tie."""
+    return np.round(np.clip(_unit(a) @ _unit(b).T, -1, 1), DECIMALS) + 0.0  # and no negative zero
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.floating]:
+    rows = vectors.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from sonovec.errors import UsageError
-
 #: The column: ``Dog 0.934; Bark 0.810``, best first, so that people can read it and filters can search it.
 COLUMN = "sound_tags"
 #: Tags that are kept of a track: at most so many, and none below this score.
 MOST, LEAST = 20, 0.01
+_WRITTEN = re.compile(r"(.+) ([01]\.\d+)", re.DOTALL)
 
 #: Words that say nothing of a sound.
 STOP_WORDS = frozenset(
@@ -46,15 +45,17 @@ def write(top_tags: Iterable[tuple[str, float]]) -> str | None:
 
 
 def read(text: str | None) -> dict[str, float]:
-    """The inverse of `write`.
+    """The inverse of `write`; what it never writes, as in a column of the user's own, is left out.
 
     Examples
     --------
     >>> read("Dog 0.93; Rain on surface 0.81")
     {'Dog': 0.93, 'Rain on surface': 0.81}
+    >>> read("dog barking")
+    {}
     """
-    pairs = (tag.rpartition(" ") for tag in (text or "").split("; ") if tag)
-    return {name: float(score) for name, _, score in pairs}
+    found = (_WRITTEN.fullmatch(tag) for tag in (text or "").split("; "))
+    return {match[1]: float(match[2]) for match in found if match}
 
 
 def stem(word: str) -> str:
@@ -87,11 +88,6 @@ def words_of(text: str) -> dict[str, str]:
 def named(text: str, tags: Iterable[str]) -> dict[str, list[str]]:
     """Tags that the words of a text name: for each word those that have it, or all of the text if it is one tag's name.
 
-    Raises
-    ------
-    UsageError
-        If no word names a tag; the message has the nearest.
-
     Examples
     --------
     >>> named("a dog barks at the moon", ["Dog", "Bark", "Rain"])
@@ -101,16 +97,29 @@ def named(text: str, tags: Iterable[str]) -> dict[str, list[str]]:
     whole = [name for name in names if name.lower() == text.strip().lower()]
     if whole:
         return {text.strip().lower(): whole}
+    having = _by_word(names)
+    return {word: having[word] for word in words_of(text) if word in having}
+
+
+def nearest(text: str, tags: Iterable[str]) -> list[str]:
+    """Tags with words that are spelt like those of a text.
+
+    Examples
+    --------
+    >>> nearest("glas", ["Glass", "Dog"])
+    ['Glass']
+    """
+    having = _by_word(sorted(set(tags)))
+    near = (word for stem in words_of(text) for word in get_close_matches(stem, having, n=2))
+    return list(dict.fromkeys(name for word in near for name in having[word]))
+
+
+def _by_word(names: Iterable[str]) -> dict[str, list[str]]:
     having: dict[str, list[str]] = {}
     for name in names:
         for word in words_of(name):
             having.setdefault(word, []).append(name)
-    found = {word: having[word] for word in words_of(text) if word in having}
-    if not found:
-        near = [n for word in words_of(text) for near in get_close_matches(word, having, n=2) for n in having[near]][:6]
-        heard = f"the nearest that was heard: {', '.join(near)}" if near else f"heard were: {', '.join(names[:12])}"
-        raise UsageError(f"text={text!r} names nothing that was heard in this library; {heard}")
-    return found
+    return having
 
 
 def score(tags: Mapping[str, float], words: Mapping[str, list[str]]) -> float:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library.filters import KEYWORDS, MAX_INT, And, Compare, Filter, In, all_of, any_of
-from sonovec.library.records import RESERVED, TRACK_FIELDS, LibraryConfig, Segment, Track, Value
+from sonovec.library import columns
+from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
+from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track, Value, plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "SONOVEC_MILVUS_TOKEN"
 
+#: More hits than any store gives; some refuse to be asked for more.
+MOST = 2**31 - 1
+
 #: Rows that travel in one request, and ids that one condition names.
 BATCH = 1000
+
+#: More rows than this are never asked for: a number that every store can read.
+MOST_ROWS = 2**31 - 1
 
 Kind = Literal["lance", "milvus-lite", "milvus"]
 Row = dict[str, Any]
@@ -185,7 +193,13 @@ class Backend(Protocol):
     """One library in one store: its config, its columns and its two tables."""
 
     def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is."""
+        """The config, or None where no library is; rows that have lost their config are an error."""
+
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """Why the fields of one track cannot be kept, and what to do; None where they can."""
+
+    def stamp(self) -> object:
+        """What changes when the library is made anew, and is None where there is none; asked at every commit."""
 
     def create(self, config: LibraryConfig) -> None:
         """Make the tables, then keep the config: a library with a config is complete."""
@@ -219,8 +233,8 @@ SEGMENT_FIELDS: Mapping[str, type] = {
     ZERO: bool,
 }
 
-#: Squares of numbers below this vanish in float32.
-_TINY = 1e-15
+#: A vector whose norm is below this counts as zero: squares of such numbers vanish in float32.
+TINY = 1e-15
 
 
 def decode_config(text: str | bytes, location: Location) -> LibraryConfig:
@@ -258,6 +272,7 @@ class Store:
         self.location = location
         self._backend = backend
         self._config: LibraryConfig | None = None
+        self._stamp: object = None
 
     def __enter__(self) -> Self:
         return self
@@ -268,8 +283,21 @@ class Store:
     def config(self) -> LibraryConfig | None:
         """What was fixed when the library was made, or None where there is no library yet."""
         if self._config is None:
+            self._stamp = self._backend.stamp()  # first: what is made anew in between is noticed later
             self._config = self._backend.config()
         return self._config
+
+    def is_current(self) -> bool:
+        """Whether the library is still the one that this store opened, and was not deleted or made anew since."""
+        return self._config is None or self._backend.stamp() == self._stamp
+
+    def _check_current(self) -> None:
+        """Refuse to write rows of one library into another."""
+        if not self.is_current():
+            raise LibraryError(
+                f"{self.location}: was deleted or made anew by someone else since it was opened; nothing was written to "
+                "the new one; run it again"
+            )
 
     def create(self, config: LibraryConfig) -> None:
         """Make an empty library.
@@ -282,7 +310,7 @@ class Store:
         if self.config() is not None:
             raise LibraryError(f"{self.location}: there is a library already; open it, or choose another place")
         self._backend.create(config)
-        self._config = config
+        self.config()
 
     def columns(self) -> dict[str, type]:
         """Names and types (bool, int, float or str) of all fields of a track: `TRACK_FIELDS`, then the user's own."""
@@ -296,6 +324,7 @@ class Store:
         UsageError
             A name is not an identifier, is reserved, or exists with another type.
         """
+        self._check_current()
         have = self.columns()
         for name, kind in columns.items():
             self._check_column(name, kind, have)
@@ -303,10 +332,8 @@ class Store:
 
     @staticmethod
     def _check_column(name: str, kind: type, have: Mapping[str, type]) -> None:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise UsageError(f"column {name!r}: a name is letters, digits and underscores; rename it")
-        if name in RESERVED or name.lower() in KEYWORDS:
-            raise UsageError(f"column {name!r}: the name is taken; rename it, for example to 'my_{name}'")
+        if name not in have and (why := columns.fault(name, have)):
+            raise UsageError(f"column {name!r} {why}")
         if kind not in (bool, int, float, str):
             raise UsageError(f"column {name!r}: type {kind.__name__} cannot be stored; give bool, int, float or str")
         if have.get(name, kind) is not kind:
@@ -333,14 +360,19 @@ class Store:
         Raises
         ------
         UsageError
-            A vector has another dim or is not finite, or a field is unknown or of another type. Nothing was written.
+            A vector has another dim or is not finite, a field is unknown or of another type, or the store cannot keep the
+            fields (see `refusal`). Nothing was written.
         LibraryError
-            The store failed.
+            The store failed, or was deleted or made anew since it was opened.
         """
+        self._check_current()
         columns = self.columns()
         rows, parts = {}, {}
         for track, segments in items:
-            rows[track.id] = {**self._row(track.id, track.vector), **_checked(track.fields, columns)}
+            fields = _checked(track.fields, columns)
+            if reason := self._backend.refusal(fields):
+                raise UsageError(f"{fields.get('path') or track.id}: {reason}")
+            rows[track.id] = {**self._row(track.id, track.vector), **fields}
             parts[track.id] = [self._part(track.id, segment) for segment in segments]
         for batch in _batches(part for each in parts.values() for part in each):
             self._backend.segments().upsert(batch)
@@ -359,7 +391,7 @@ class Store:
             norm = float(np.linalg.norm(vector))
         if not math.isfinite(norm):
             raise UsageError(f"track {id}: a vector that is not finite; leave the track out")
-        return {"id": id, "vector": vector, ZERO: norm < _TINY}
+        return {"id": id, "vector": vector, ZERO: norm < TINY}
 
     def _part(self, id: str, segment: Segment) -> Row:
         return {
@@ -382,24 +414,40 @@ class Store:
         tracks = self._backend.tracks()
         return {row["id"] for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
 
-    def update(self, changes: Mapping[str, Mapping[str, Value]]) -> None:
+    def refusal(self, fields: Mapping[str, Value]) -> str | None:
+        """Why this store cannot keep a track with these fields, all of them, and what to do; None where it can."""
+        return self._backend.refusal({name: plain(value) for name, value in fields.items()})
+
+    def update(self, changes: Mapping[str, Mapping[str, Value]]) -> dict[str, str]:
         """Change fields of tracks, given as {id: {field: value}}; ids that are not in the library are left out.
+
+        Returns
+        -------
+        dict
+            Tracks that are as they were since the store cannot keep their new fields, with the reason.
 
         Raises
         ------
         UsageError
             A field is unknown or of another type. Nothing was written.
         """
+        self._check_current()
         columns = self.columns()
         checked = {id: _checked(fields, columns) for id, fields in changes.items()}
         names = ["id", "vector", ZERO, *columns]
+        refused: dict[str, str] = {}
         for batch in _batches(checked):
-            rows = list(self._backend.tracks().rows(In("id", tuple(batch)), names))
-            if rows:
-                self._backend.tracks().upsert([{**row, **checked[row["id"]]} for row in rows])
+            rows = [{**row, **checked[row["id"]]} for row in self._backend.tracks().rows(In("id", tuple(batch)), names)]
+            for row in rows:
+                if reason := self._backend.refusal({name: row[name] for name in columns}):
+                    refused[row["id"]] = reason
+            if kept := [row for row in rows if row["id"] not in refused]:
+                self._backend.tracks().upsert(kept)
+        return refused
 
     def delete(self, ids: Iterable[str]) -> None:
         """Remove tracks and their segments; ids that are not in the library are left out."""
+        self._check_current()
         for batch in _batches(ids):
             # The track first: without it its segments are not found, whatever happens next.
             self._backend.tracks().delete(In("id", tuple(batch)))
@@ -413,8 +461,15 @@ class Store:
     def tracks(
         self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
     ) -> Iterator[Track]:
-        """Iterate over tracks, in an order that stays the same until something is written."""
-        return self._tracks(filter, limit, offset, vectors)
+        """Iterate over tracks, in an order that stays the same until something is written.
+
+        Raises
+        ------
+        UsageError
+            `limit` or `offset` is no whole number, or negative.
+        """
+        limit = None if limit is None else row_count("limit", limit)
+        return iter(()) if limit == 0 else self._tracks(filter, limit, row_count("offset", offset), vectors)
 
     def _tracks(
         self, where: Filter | None, limit: int | None = None, offset: int = 0, vectors: bool = False
@@ -427,6 +482,10 @@ class Store:
         for row in self._backend.tracks().rows(where, columns, limit, offset):
             yield Track(row["id"], row.get("vector", nothing), {name: row.get(name) for name in fields})
 
+    def ids(self, filter: Filter | None = None) -> list[str]:
+        """Ids of all tracks, or of those that match."""
+        return [row["id"] for row in self._backend.tracks().rows(filter, ["id"])]
+
     def segments(self, ids: Iterable[str]) -> dict[str, list[Segment]]:
         """Segments of tracks, by track and in the order of their `index`."""
         found: dict[str, list[Segment]] = {}
@@ -436,6 +495,24 @@ class Store:
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
+
+    def incomplete(self, counts: Mapping[str, int]) -> list[str]:
+        """Tracks that lack segments.
+
+        Parameters
+        ----------
+        counts : mapping
+            How many segments tracks should have, where that is known; of others none may be missing before the last.
+        """
+        found: dict[str, list[int]] = {}
+        for row in self._backend.segments().rows(None, ["track", "index"]):
+            found.setdefault(row["track"], []).append(row["index"])
+        ids = (row["id"] for row in self._backend.tracks().rows(None, ["id"]))
+        return [
+            id
+            for id in ids
+            if sorted(found.get(id, [])) != list(range(counts.get(id, max(found.get(id, []), default=0) + 1)))
+        ]
 
     def count(self) -> tuple[int, int]:
         """How many tracks and segments there are."""
@@ -463,23 +540,38 @@ class Store:
         return [[(row["id"], score) for row, score in hits] for hits in found]
 
     def search_segments(
-        self, vectors: NDArray[np.float32], limit: int, track_ids: Iterable[str] | None = None
+        self,
+        vectors: NDArray[np.float32],
+        limit: int,
+        track_ids: Iterable[str] | None = None,
+        without: Iterable[str] = (),
     ) -> list[list[tuple[str, int, float]]]:
         """Find the segments nearest to each vector, of all tracks or of those in `track_ids`.
+
+        Parameters
+        ----------
+        vectors : float32 (q, dim)
+        limit : int
+            A list that is shorter holds all segments that there are.
+        track_ids, without : iterable of str, optional
+            Only segments of these tracks, and none of those.
 
         Returns
         -------
         list of list of (track id, segment index, score)
             One list for each vector, best first.
         """
-        conditions = [None] if track_ids is None else [In("track", tuple(batch)) for batch in _batches(track_ids)]
+        skipped = dict.fromkeys(without)
+        allowed = None if track_ids is None else [id for id in track_ids if id not in skipped]
         found: list[list[Hit]] = [[] for _ in vectors]
-        for where in conditions:
+        for where in _of_tracks(allowed, tuple(skipped)):
             more = self._search(self._backend.segments(), vectors, limit, where, ["id", "track", "index"])
             found = [_best(a + b, limit) for a, b in zip(found, more, strict=True)]
         # A write that was killed leaves segments without their track, until it is repeated.
-        known = self.existing({row["track"] for hits in found for row, _ in hits})
-        return [[(row["track"], row["index"], score) for row, score in hits if row["track"] in known] for hits in found]
+        tracks = {row["track"] for hits in found for row, _ in hits}
+        if orphans := tracks - self.existing(tracks):
+            return self.search_segments(vectors, limit, allowed, {*skipped, *orphans})
+        return [[(row["track"], row["index"], score) for row, score in hits] for hits in found]
 
     def _search(
         self, table: Table, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
@@ -490,10 +582,11 @@ class Store:
         vectors = np.asarray(vectors, np.float64)
         if vectors.ndim != 2 or vectors.shape[1] != self._dim or not np.isfinite(vectors).all():
             raise UsageError(f"vectors of shape {vectors.shape}; give finite numbers of shape (q, {self._dim})")
-        if limit < 1:
-            raise UsageError(f"limit={limit} finds nothing; give 1 or more")
+        limit = min(row_count("limit", limit), MOST)
+        if limit == 0:
+            return [[] for _ in vectors]
         norms = np.linalg.norm(vectors, axis=1)
-        directed = norms >= _TINY
+        directed = norms >= TINY
         units = (vectors[directed] / norms[directed, None]).astype(np.float32)
         found = iter(table.search(units, limit, where, columns) if len(units) else [])
         hits = [
@@ -518,6 +611,30 @@ class Store:
         self._backend.close()
 
 
+def row_count(name: str, value: object) -> int:
+    """A number of rows as every store takes it.
+
+    Raises
+    ------
+    UsageError
+        It is negative, or no whole number.
+
+    Examples
+    --------
+    >>> row_count("limit", 10**30) == MOST_ROWS
+    True
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        count = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{name}={value!r} is no whole number; give one, such as {name}=10") from None
+    if count < 0:
+        raise UsageError(f"{name}={count} is negative; give 0 or more")
+    return min(count, MOST_ROWS)
+
+
 def _checked(fields: Mapping[str, Value], columns: Mapping[str, type]) -> dict[str, Value]:
     """The fields as every store keeps them alike."""
     return {name: _checked_value(name, value, columns) for name, value in fields.items()}
@@ -527,6 +644,7 @@ def _checked_value(name: str, value: Value, columns: Mapping[str, type]) -> Valu
     if name not in columns:
         raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
     kind = columns[name]
+    value = cast(Value, plain(value))
     if value is None:
         return None
     if kind is float and type(value) is int:
@@ -540,7 +658,7 @@ def _checked_value(name: str, value: Value, columns: Mapping[str, type]) -> Valu
     if type(value) is int and abs(value) > MAX_INT:
         raise UsageError(f"field {name!r}: {value} is beyond 64 bits; store it as text")
     if isinstance(value, str) and not value.isascii() and re.search("[\ud800-\udfff]", value):
-        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.display for paths")
+        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.to_text for paths")
     return value
 
 
@@ -548,6 +666,13 @@ def _beyond(counts: Mapping[str, int]) -> Filter:
     """Segments that tracks had before and have no more, given how many each has now."""
     groups = groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__)
     return any_of([And((In("track", tuple(ids)), Compare("index", ">=", count))) for count, ids in groups])
+
+
+def _of_tracks(ids: Sequence[str] | None, without: tuple[str, ...]) -> list[Filter | None]:
+    """Conditions on segments, of which each meets one at most: of some tracks, or of all but some."""
+    if ids is not None:
+        return [In("track", tuple(batch)) for batch in _batches(ids)]
+    return [Not(In("track", without)) if without else None]
 
 
 def _best(hits: list[Hit], limit: int) -> list[Hit]:

@@ -12,7 +12,7 @@ from filelock import FileLock
 from sonovec.errors import MissingExtraError, UsageError, WeightsError
 from sonovec.models.huggingface import CONFIG, OTHERS, WEIGHTS, Pretrained, pins, read_json, record
 from sonovec.models.weights import sha256_of
-from sonovec.paths import cache_dir, display
+from sonovec.paths import cache_dir, cached, display, why_not_writable
 
 #: Files that are fetched whatever else a repository holds.
 ALWAYS = (CONFIG, *OTHERS, "README.md", "*.py")
@@ -66,7 +66,11 @@ def _fetch(name: str) -> dict[str, Any]:
         info = huggingface_hub.HfApi().model_info(repository, revision=revision or None, files_metadata=True)
         wanted = _wanted(name, [file.rfilename for file in info.siblings or ()])
         there = _in_the_clients_cache(repository, str(info.sha))
-        folder = Path(huggingface_hub.snapshot_download(repository, revision=info.sha, allow_patterns=wanted))
+        folder = Path(
+            huggingface_hub.snapshot_download(
+                repository, revision=info.sha, allow_patterns=wanted, cache_dir=_clients_cache()
+            )
+        )
     except GatedRepoError as error:
         raise WeightsError(f"{name}: its authors ask for consent; give it on its page, then: hf auth login") from error
     except RevisionNotFoundError as error:
@@ -86,6 +90,14 @@ def _fetch(name: str) -> dict[str, Any]:
     published = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
     files = {file: published.get(file) or sha256_of(folder / file) for file in wanted if (folder / file).is_file()}
     return {"commit": info.sha, "folder": str(folder), "files": files, "fetched": there is None}
+
+
+def _clients_cache() -> Path:
+    """Where the client keeps what it fetches, for all programs; in our own cache where that cannot be written."""
+    from huggingface_hub import constants
+
+    place = Path(constants.HF_HUB_CACHE)
+    return place if why_not_writable(place) is None else cache_dir() / "huggingface"
 
 
 def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | None:
@@ -122,7 +134,7 @@ def _wanted(name: str, there: list[str]) -> list[str]:
 
 def pin_of(name: str) -> Path:
     """Where the pin of a hub id is, or would be."""
-    return pins() / f"{re.sub(r'[/@]', '--', name)}.json"
+    return cached("hub", f"{re.sub(r'[/@]', '--', name)}.json")
 
 
 def pinned_names() -> list[str]:

@@ -47,6 +47,24 @@ def kept(name: str) -> Kept:
     return _of_card(registry.card(name))
 
 
+def is_here(name: str) -> bool:
+    """Whether a model can be built from what is on this machine, without fetching anything.
+
+    Raises
+    ------
+    UsageError
+        If no model has that name.
+
+    Examples
+    --------
+    >>> is_here("default")
+    True
+    """
+    if huggingface.HUB_ID.fullmatch(name):
+        return hub.pin_of(name).exists()
+    return all((weights.folder() / file.name).exists() for file in registry.card(name).weights)
+
+
 def _of_card(card: ModelCard) -> Kept:
     files = [weights.folder() / file.name for file in card.weights]
     there = [file for file in files if file.exists()]

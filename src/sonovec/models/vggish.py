@@ -27,7 +27,7 @@ from sonovec.models.checkpoint import load_state, read_state
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.weights import resolve, sha256_of
-from sonovec.paths import atomic, cache_dir, display
+from sonovec.paths import atomic, cached, display
 
 if TYPE_CHECKING:
     from torch import nn
@@ -156,7 +156,7 @@ def _load(file: Path) -> nn.Module:
 @lru_cache(maxsize=4)
 def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
-    kept = cache_dir() / "graphs" / f"{VERSION}-pca-{sha256_of(file)[:32]}.npz"
+    kept = cached("graphs", f"{VERSION}-pca-{sha256_of(file)[:32]}.npz")
     if not kept.exists():
         state = read_state(file, "vggish")
         try:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from sonovec.errors import WeightsError
 from sonovec.models.card import WeightFile
-from sonovec.paths import atomic, cache_dir, display
+from sonovec.paths import atomic, cache_dir, cached, display
 
 if TYPE_CHECKING:
     import httpx
@@ -66,7 +66,7 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
     """
     if explicit is not None:
         return _named(file, explicit)
-    target = folder() / file.name
+    target = cached("weights", file.name)
     if target.exists():
         _check(file, target, f"delete it to fetch it again: {display(target)}")
     else:
@@ -114,9 +114,9 @@ def _check(file: WeightFile, path: Path, remedy: str) -> None:
 
 def _hold(file: WeightFile, path: Path) -> None:
     """Record the hash of a file that none was published for when it is first used, and enforce it from then on."""
-    record = record_of(path)
     if file.sha256:
         return
+    record = cached("weights", record_of(path).name)
     digest = sha256_of(path)
     if not record.exists():
         with atomic(record) as temporary:

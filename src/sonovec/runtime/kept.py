@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sonovec.paths import cache_dir
+from sonovec.paths import cached
 from sonovec.runtime.openvino_core import openvino
 
 GRAPH = "graph.xml"
@@ -18,7 +18,7 @@ ABOUT = "about.json"
 
 def place(key: str) -> Path:
     """The folder of a graph."""
-    return cache_dir() / "graphs" / key
+    return cached("graphs", key)
 
 
 def is_whole(folder: Path) -> bool:
