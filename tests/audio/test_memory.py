@@ -158,8 +158,8 @@ def test_what_is_not_a_rate_is_refused(rate):
 
 def test_a_channel_of_nan_is_named_and_the_other_is_heard():
     samples = np.stack([noise(1000), np.full(1000, np.nan)], axis=1)
-    for given in (samples, samples.T):
-        heard, stream = read(given)
+    for layout in (samples, samples.T):
+        heard, stream = read(layout)
         np.testing.assert_allclose(heard, samples[:, 0] / 2, atol=1e-7)
         assert stream.notes == ["channel 2 of 2 has no sample that is a number and counts as silence"]
 
@@ -216,8 +216,8 @@ def test_samples_are_heard_as_their_file_is_and_what_is_odd_is_told_alike(tmp_pa
     for start, end in ((0.0, None), (1.0, 2.5)):
         with open_mono(tmp_path / "a.wav", RATE, start, end) as file:
             expected = np.concatenate(list(file))
-        for given in (samples, samples.T, samples.astype(np.float64)):
-            heard, stream = read(given, 22050, start=start, end=end)
+        for same in (samples, samples.T, samples.astype(np.float64)):
+            heard, stream = read(same, 22050, start=start, end=end)
             np.testing.assert_array_equal(heard, expected)
             assert stream.notes == file.notes
     assert file.notes or channels == 1

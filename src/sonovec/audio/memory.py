@@ -133,7 +133,7 @@ def _floats(samples: Any) -> NDArray[np.floating]:
         known = SCALED.get(array.dtype.name, "such as (int16_samples / 32768, rate)")
         raise UsageError(f"samples of dtype {array.dtype} and shape {array.shape}; give floats within -1..1: {known}")
     if np.ma.is_masked(samples):
-        raise UsageError(f"{np.ma.count_masked(samples)} of the samples are masked; give (samples.filled(0), rate)")
+        raise UsageError(f"{np.count_nonzero(samples.mask)} of the samples are masked; give (samples.filled(0), rate)")
     return array
 
 

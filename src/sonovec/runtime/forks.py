@@ -32,38 +32,60 @@ def abandon(thing: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
+class _Gate:
+    """Native code on one side, forks on the other: whichever comes waits for the other to leave."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._inside = 0
+        self._forking = 0
+
+    def enter(self) -> None:
+        """Begin native code; a fork that waits comes first, or it might wait for ever."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._forking)
+            self._inside += 1
+
+    def leave(self) -> None:
+        """End native code."""
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Before a fork: wait until nobody is inside, and keep the lock, so that nobody comes in."""
+        self._changed.acquire()
+        self._forking += 1
+        self._changed.wait_for(lambda: not self._inside)
+
+    def open(self) -> None:
+        """After a fork, in the parent."""
+        self._forking -= 1
+        self._changed.notify_all()
+        self._changed.release()
+
+
 @contextmanager
 def unforked() -> Iterator[None]:
     """Let no other thread fork meanwhile: native code keeps locks of its own, which would stay held in the child."""
-    with _GATE:
-        _inside.append(None)
+    gate = _gate
+    gate.enter()
     try:
         yield
     finally:
-        with _GATE:
-            _inside.pop()
-            _GATE.notify_all()
+        gate.leave()
 
 
 _WATCHED: weakref.WeakSet[Inherited] = weakref.WeakSet()
-_GATE = threading.Condition(threading.Lock())
-_inside: list[None] = []
-
-
-def _before() -> None:
-    _GATE.acquire()
-    _GATE.wait_for(lambda: not _inside)
-
-
-def _in_parent() -> None:
-    _GATE.release()
+_gate = _Gate()
 
 
 def _in_child() -> None:
-    _GATE.release()  # held by the thread that forks, which is this one
+    global _gate
+    _gate = _Gate()
     for thing in list(_WATCHED):
         thing.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+    os.register_at_fork(before=lambda: _gate.close(), after_in_parent=lambda: _gate.open(), after_in_child=_in_child)
