@@ -13,7 +13,6 @@ from sonovec.paths import display
 
 #: Warnings are for the user; errors are bugs, with their traceback.
 LOGGER = logging.getLogger("sonovec")
-LOGGER.addHandler(logging.NullHandler())  # without one, Python itself prints warnings
 
 LONGEST = 200
 
