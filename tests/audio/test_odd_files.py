@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import struct
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -402,3 +404,45 @@ def test_a_channel_without_numbers_is_named(tmp_path: Path) -> None:
     decoded, audio = read(tmp_path / "x.wav")
     assert audio.notes == ["channel 2 of 2 has no sample that is a number and counts as silence"]
     np.testing.assert_array_equal(decoded, np.nan_to_num(sound.astype(np.float32)))
+
+
+# Other files
+
+
+PLAYLISTS = {
+    "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{url}\n#EXT-X-ENDLIST\n",
+    "HLS, encrypted": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n"
+    '#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n#EXTINF:4,\nx.ts\n#EXT-X-ENDLIST\n',
+    "M3U": "#EXTM3U\n#EXTINF:3,sound\n{url}\n",
+    "PLS": "[playlist]\nFile1={url}\nNumberOfEntries=1\nVersion=2\n",
+    "concat": "ffconcat version 1.0\nfile '{url}'\n",
+    "DASH": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT3S">'
+    '<Period><AdaptationSet mimeType="audio/mp4"><Representation id="1" bandwidth="1"><BaseURL>{url}</BaseURL>'
+    "</Representation></AdaptationSet></Period></MPD>",
+    "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\na=control:{url}\nm=audio 5004 RTP/AVP 0\n",
+    "ASX": '<asx version="3.0"><entry><ref href="{url}"/></entry></asx>',
+    "SMIL": '<smil><body><audio src="{url}"/></body></smil>',
+    "RTSP": "RTSPtext\n[Reference]\nRef1={url}\n",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_playlist_opens_nothing(encoded: Encoded, tmp_path: Path, kind: str, tagged: bool) -> None:
+    """Neither a file beside it, nor one on a server."""
+    asked: list[str] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    (tmp_path / "sound.wav").write_bytes(encoded("wav").read_bytes())
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for url in ("sound.wav", str(tmp_path / "sound.wav"), f"http://127.0.0.1:{server.server_port}/sound.wav"):
+            path = tmp_path / "list"
+            path.write_bytes((id3(100) if tagged else b"") + PLAYLISTS[kind].format(url=url).encode())
+            refusal(path)
+        server.shutdown()
+    assert asked == []

@@ -326,7 +326,7 @@ def _decoder_of(sound: Section, head: bytes, chunk: DataChunk | None) -> Decoder
         return FFmpegDecoder(sound)
     except UndecodableError:
         if kind == "mpeg" and magic.is_free_format(head):  # FFmpeg does not know it
-            return SndfileDecoder(sound)
+            return SndfileDecoder(sound, mpeg=True)
         raise
 
 

@@ -28,8 +28,8 @@ _GRANULE_RATES = {"opus": 48000}
 _PADDING_FRAMES = 4096
 _TOO_MANY_PLANES = 8
 _MOST_ERRORS = 16
-# Silence for gaps is bounded by what a file of this many bytes a second would hold, and an hour.
-_SPARSEST, _LEAST_GAP = 1000, 3600.0
+# Silence for gaps is bounded by what a file of this many bytes a second would hold, and ten minutes.
+_SPARSEST, _LEAST_GAP = 1000, 600.0
 # FFmpeg's own Opus decoder is far from the reference (-7 to -20 dB on real files); the reference is inside FFmpeg too.
 _REFERENCE_DECODERS = {"opus": "libopus"}
 _ENCRYPTING = {"mov,mp4,m4a,3gp,3g2,mj2"}  # containers whose packets say that they are encrypted
@@ -84,6 +84,7 @@ class Track:
         self._layout: Any
         self._decoded: Iterator[_Piece]
         self._notes: list[str] = []
+        self._errors = _errors()
         self._source = source
         self._damaged = 0
         self._encrypted = False
@@ -128,6 +129,8 @@ class Track:
                 fits = new is not None and self._fits(item)
             if isinstance(item, int):
                 yield from silence(item, self.channels)
+            elif not item.samples:
+                continue
             elif fits:
                 fifo = fifo or _fifo()
                 item.pts = None  # the place is settled, and a queue would hold it to its own count
@@ -140,7 +143,8 @@ class Track:
         if fifo is not None:
             yield _samples(fifo.read())
         if self._adapter is not None:
-            yield from map(_samples, self._adapter.resample(None))
+            with suppress(*self._errors):
+                yield from map(_samples, self._adapter.resample(None))
             self._adapter = None
 
     @property
@@ -153,7 +157,7 @@ class Track:
 
         Nothing may have been read before.
         """
-        with suppress(*_errors()):
+        with suppress(*self._errors):
             self._container.seek(int(frame / self.rate / self._stream.time_base), stream=self._stream)
             self._decoded = self._decode()
             piece = next(self._decoded, None)
@@ -175,7 +179,7 @@ class Track:
         streams = self._container.streams.audio
         if not streams:
             raise UndecodableError(f"no audio stream ({self._container.format.name})")
-        best = (self._container.streams.best("audio") or streams[0]).index
+        best = self._best()
         places = [stream.index for stream in streams]  # for the streams themselves go with their container
         refused: list[str] = []
         for place in sorted(places, key=lambda place: place != best):
@@ -193,6 +197,12 @@ class Track:
                 )
             return first
         raise UndecodableError(refused[0])
+
+    def _best(self) -> int:
+        try:
+            return int(self._container.streams.best("audio").index)
+        except (IndexError, AttributeError):  # none, or one that appeared too late for PyAV
+            return int(self._container.streams.audio[0].index)
 
     def _reopen(self) -> None:
         if isinstance(self._source, Run):
@@ -313,7 +323,7 @@ class Track:
                 frames = context.decode(packet)
             except EOFError:  # it was flushed already, by the empty packet that ends a stream
                 break
-            except _errors():
+            except self._errors:
                 failed += 1
                 continue
             for frame in frames:
@@ -341,7 +351,9 @@ class Track:
                     errors = 0
                     yield packet
                 break
-            except _errors() as error:
+            except IndexError:  # PyAV, at the end of a container in which streams appeared on the way
+                break
+            except self._errors as error:
                 errors += 1
                 reason = _reason(error)
                 packets = self._container.demux(self._stream)
@@ -359,7 +371,7 @@ class Track:
             return own, False
         try:
             context = av.CodecContext.create(name, "r")
-        except _errors():
+        except self._errors:
             return own, False
         context.extradata, context.sample_rate, context.layout = own.extradata, own.sample_rate, own.layout
         context.options = {"request_sample_fmt": "flt"}  # otherwise 16 bits, in which what is louder than 1 is cut off
@@ -384,7 +396,11 @@ class Track:
             self._note_change(frame)
             self._adapter = av.AudioResampler(format="flt", layout=self._layout, rate=self.rate)
         frame.pts = None  # times of another rate would make the resampler insert silence
-        yield from map(_samples, self._adapter.resample(frame))
+        try:
+            yield from map(_samples, self._adapter.resample(frame))
+        except self._errors:
+            self._damaged += 1
+            yield from silence(round(frame.samples * self.rate / max(1, frame.sample_rate)), self.channels)
 
     def _note_change(self, frame: Any) -> None:
         if (frame.sample_rate, frame.layout.nb_channels) == (self.rate, self.channels):

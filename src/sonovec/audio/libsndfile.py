@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.decoder import UndecodableError
+from sonovec.audio.decoder import Regroup, UndecodableError
 from sonovec.audio.headers import DataChunk, Encoding
 from sonovec.audio.section import Section
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _EXACT_SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "RAW"}
 _UNKNOWN_FRAMES = 1 << 60
+_CHUNK = 1 << 14
 
 
 class SndfileDecoder:
@@ -28,14 +30,19 @@ class SndfileDecoder:
     file : Section
     chunk : DataChunk, optional
         Where its samples are, if that was measured.
+    mpeg : bool
+        Whether MPEG audio is taken too, whose decoder writes to the error stream and stops where the first header says.
     """
 
     name = "libsndfile"
     tolerance = 0.01
 
-    def __init__(self, file: Section, chunk: DataChunk | None = None) -> None:
+    def __init__(self, file: Section, chunk: DataChunk | None = None, *, mpeg: bool = False) -> None:
         self.notes: list[str] = []
         self._sound = _open_raw(file, chunk, chunk.encoding) if chunk and chunk.encoding else _open(file)
+        if not mpeg and self._sound.subtype.startswith("MPEG"):
+            self._sound.close()
+            raise UndecodableError("MPEG audio")
         self.codec = str(self._sound.subtype)
         self.rate = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)
@@ -43,17 +50,21 @@ class SndfileDecoder:
         self.claimed = frames / self.rate if frames < _UNKNOWN_FRAMES else None
         # Otherwise the wrapper seeks after each read, which not every codec survives: blocks would not equal the whole.
         self._sound.seekable = lambda: False
+        self._blocks = Regroup(self._chunks(), self.channels)
 
     def read(self, frames: int) -> NDArray[np.float32]:
         """Give the next frames; see `Decoder.read`."""
+        return self._blocks.read(frames)
+
+    def _chunks(self) -> Iterator[NDArray[np.float32]]:
+        # Of one size, so that an error costs the same samples whatever the size of the blocks.
         import soundfile
 
         try:
-            block: NDArray[np.float32] = self._sound.read(frames, dtype="float32", always_2d=True)
+            while len(chunk := self._sound.read(_CHUNK, dtype="float32", always_2d=True)):
+                yield chunk
         except soundfile.LibsndfileError as error:
             self.notes.append(f"reading stopped early ({_reason(error)})")
-            return np.empty((0, self.channels), np.float32)
-        return block
 
     def seek(self, frame: int, /) -> int:
         """Go to a frame where the format lets that be exact."""

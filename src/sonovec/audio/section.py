@@ -72,6 +72,8 @@ class Section(io.RawIOBase):
     def read(self, size: int = -1, /) -> bytes:
         """Read at most `size` bytes; without `size` all that is left."""
         left = max(0, len(self) - self._at)
+        if not left:  # damaged headers lead to places that no file has
+            return b""
         self._file.seek(self.start + self._at)
         data = self._file.read(left if size < 0 else min(size, left)) or b""
         self._at += len(data)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.decode import BLOCK, AudioInfo, open_audio
+from sonovec.audio.isolate import open_isolated
 from sonovec.audio.mix import mix_or_first
 from sonovec.audio.resample import Resampler
 from sonovec.audio.waveform import Waveform
@@ -96,7 +97,12 @@ class MonoStream:
 
 
 def open_mono(
-    path: str | bytes | os.PathLike[str], rate: int | None, start: float = 0.0, end: float | None = None
+    path: str | bytes | os.PathLike[str],
+    rate: int | None,
+    start: float = 0.0,
+    end: float | None = None,
+    *,
+    isolate: bool = False,
 ) -> MonoStream:
     """Open a file as a stream of mono blocks at `rate`: the mean of the channels, then resampled.
 
@@ -106,6 +112,8 @@ def open_mono(
         As for `sonovec.audio.decode.open_audio`, whose errors are raised here too.
     rate
         Samples a second of the blocks; None keeps the rate of the source.
+    isolate
+        Decode in a child process, where a crash of a decoder is an `AudioError`.
 
     Returns
     -------
@@ -122,7 +130,7 @@ def open_mono(
     >>> samples, stream.source_frames
     (8000, 22050)
     """
-    reader = open_audio(path, start, end)
+    reader: Reader = open_isolated(path, start, end) if isolate else open_audio(path, start, end)
     try:
         return MonoStream(reader, rate)
     except BaseException:

@@ -19,7 +19,7 @@ class Timeline:
     Attributes
     ----------
     longest : float
-        Gaps beyond this are taken for wrong times.
+        Seconds of silence that gaps may come to in all; what is beyond is taken for wrong times.
     base : float
         Where the track begins in what the notes speak of.
     at : float
@@ -38,6 +38,7 @@ class Timeline:
     base: float = 0.0
     at: float = 0.0
     _behind: float = 0.0
+    _silence: float = 0.0
     _gaps: list[tuple[float, float]] = field(default_factory=list)
     _wrong: list[tuple[float, float]] = field(default_factory=list)
 
@@ -67,6 +68,7 @@ class Timeline:
     def add_gap(self, gap: float) -> None:
         """Place silence."""
         if gap > 0:
+            self._silence += gap
             self._gaps.append((self.base + self.at, self.base + self.at + gap))
             self.at += gap
 
@@ -99,7 +101,7 @@ class Timeline:
             return 0.0
         if following is not None and not -JITTER <= following - begins - length <= self.longest:
             return 0.0  # one wrong time among right ones
-        if 0 < gap <= self.longest:
+        if 0 < gap <= self.longest - self._silence:
             return gap
         if gap > 0:
             self._wrong.append((self.base + self.at, gap))
