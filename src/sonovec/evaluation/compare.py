@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sonovec.audio.scan import Found, scan
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder, load
-from sonovec.errors import AudioError, UsageError
+from sonovec.errors import SonovecError, UsageError
 from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import fold
 from sonovec.evaluation.metrics import Score
@@ -321,7 +321,7 @@ def _warm_up(encoder: Encoder, path: Path) -> None:
     """Open the network and whatever decodes and resamples, on noise and on the first second of a file."""
     noise = np.random.default_rng(0).standard_normal(441_000).astype(np.float32) / 10
     for sound, end in (((noise, 44_100), None), (path, 1.0)):
-        with suppress(AudioError):  # of a file that cannot be read, the measurement will tell
+        with suppress(SonovecError):  # of a file that cannot be read, the measurement will tell
             encoder.embed(sound, 0.0, end)
 
 

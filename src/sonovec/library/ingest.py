@@ -30,6 +30,7 @@ from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, TRACK_FIELDS, S
 from sonovec.library.store import Store
 from sonovec.library.tags import read_tags
 from sonovec.library.vanished import is_there
+from sonovec.log import as_failure
 from sonovec.paths import display, from_text, known_texts, to_text
 
 Item = TypeVar("Item")
@@ -198,8 +199,8 @@ class Ingest:
                 continue
             try:
                 hashed.append((item, content_hash(item.path), held))
-            except AudioError as error:
-                self._settle(self._outcome(item, "failed", str(error)))
+            except Exception as error:  # noqa: BLE001 - it is this file's alone
+                self._settle(self._outcome(item, "failed", str(as_failure(display(item.path), error))))
         existing = self._store.existing({content for _, content, _ in hashed})
         chosen = []
         for found, content, held in hashed:
@@ -299,24 +300,34 @@ class Ingest:
     def _take(self, result: Embedding | Failure) -> None:
         assert result.path is not None
         found, content = self._candidates.pop(result.path)
-        failure = result.reason if isinstance(result, Failure) else _changed_meanwhile(found, content)
-        if failure is not None or isinstance(result, Failure):
-            self._fail(found, content, str(failure))
+        if isinstance(result, Failure):
+            self._fail(found, content, result.reason)
             return
-        segments = [
-            Segment(index, part.start, part.end, part.coverage, part.vector)
-            for index, part in enumerate(result.parts(self._segment_seconds))
-        ]
         given = {**self._given(found.path, content), **(self._row(found.path) or {})}
-        track = self._track(content, result, given)
-        if (reason := self._store.refusal(track.fields)) is not None:
-            self._fail(found, content, f"{display(found.path)}: {reason}")
+        try:
+            track, segments = self._made(found, content, result, given)
+        except Exception as error:  # noqa: BLE001 - it is this file's alone
+            self._fail(found, content, str(as_failure(display(found.path), error)))
             return
         self._tracks.append((track, segments))
         self._report.audio_seconds += result.duration
         self._report.notes += [(to_text(found.path), note) for note in result.notes]
         outcome = self._outcome(found, "indexed", "; ".join(result.notes) or None, content)
         self._settle(replace(outcome, duration=result.duration, n_segments=len(segments)))
+
+    def _made(
+        self, found: Found, content: str, embedding: Embedding, given: Mapping[str, Value]
+    ) -> tuple[Track, list[Segment]]:
+        """What the store takes for a file; whatever is raised here is about this file."""
+        _refuse_changed(found, content)
+        segments = [
+            Segment(index, part.start, part.end, part.coverage, part.vector)
+            for index, part in enumerate(embedding.parts(self._segment_seconds))
+        ]
+        track = self._track(content, embedding, given)
+        if (reason := self._store.refusal(track.fields)) is not None:
+            raise AudioError(f"{display(found.path)}: {reason}")
+        return track, segments
 
     def _fail(self, found: Found, content: str, reason: str) -> None:
         self._failed.add(to_text(found.path))
@@ -483,13 +494,14 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _changed_meanwhile(found: Found, content: str) -> str | None:
+def _refuse_changed(found: Found, content: str) -> None:
+    """Refuse a file that is not what it was when it was hashed."""
     try:
         status = found.path.stat()
         now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         # A new name, new rights or another link change a time and nothing else.
-        if now == (found.size, found.mtime_ns, found.ctime_ns) or content_hash(found.path) == content:
-            return None
+        same = now == (found.size, found.mtime_ns, found.ctime_ns) or content_hash(found.path) == content
     except (OSError, AudioError):
-        return f"{display(found.path)}: vanished while it was being read; index again"
-    return f"{display(found.path)}: changed while it was being read; index again"
+        raise AudioError(f"{display(found.path)}: vanished while it was being read; index again") from None
+    if not same:
+        raise AudioError(f"{display(found.path)}: changed while it was being read; index again")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from functools import cache
 from typing import Any
 
 import numpy as np
+
+from sonovec.runtime import forks
 
 
 @cache
@@ -22,12 +25,33 @@ def openvino() -> Any:
     return openvino
 
 
-@cache
+class _Core:
+    """OpenVINO's core, opened on first use; in a forked child another one, for this one's threads are not there."""
+
+    def __init__(self) -> None:
+        self._opened: Any = None
+        self._opening = threading.Lock()
+        forks.watch(self)
+
+    def open(self) -> Any:
+        with self._opening:
+            if self._opened is None:
+                # The first conversion of an array in the bindings can lock up if two threads come to it at once (2026.4).
+                _ = openvino().Tensor(np.zeros(1, np.float32)).data
+                self._opened = openvino().Core()
+            return self._opened
+
+    def after_fork(self) -> None:
+        forks.abandon(self._opened)
+        self._opened, self._opening = None, threading.Lock()
+
+
+_CORE = _Core()
+
+
 def core() -> Any:
-    """OpenVINO's core; opened on first use."""
-    # The first conversion of an array in the bindings can lock up if two threads come to it at once (2026.4).
-    _ = openvino().Tensor(np.zeros(1, np.float32)).data
-    return openvino().Core()
+    """The core of this process."""
+    return _CORE.open()
 
 
 def cpu_has_bf16() -> bool:

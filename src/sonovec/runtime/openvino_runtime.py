@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
 from sonovec.memory import enough_memory
+from sonovec.runtime import forks
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
 from sonovec.runtime.network import Graph, Row, available_cores, padded
@@ -28,6 +29,8 @@ class OpenVinoNetwork:
     and a result cannot depend on how many there are. There is one compiled shape, so that the bits of a row never depend on
     how many came with it; each further one would keep its own copy of the weights (0.55 GiB for VGGish in float32). Rows
     of any length run one at a time, unpadded.
+
+    A child that is forked compiles the graph anew when it first runs it.
     """
 
     device = "cpu"
@@ -44,6 +47,12 @@ class OpenVinoNetwork:
         self._input_shape = graph.input_shape
         self._requests: dict[int, queue.SimpleQueue[Any]] = {}
         self._compiling = threading.Lock()
+        forks.watch(self)
+
+    def after_fork(self) -> None:
+        """In a child: the requests wait for threads that stayed with the parent."""
+        forks.abandon(self._requests)
+        self._requests, self._compiling = {}, threading.Lock()
 
     def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
         """Run rows, each of the graph's input shape; see `sonovec.runtime.Network`."""
@@ -52,7 +61,8 @@ class OpenVinoNetwork:
             idle = self._idle(len(piece))
             request = idle.get()
             try:
-                outputs = request.infer({0: piece}, share_inputs=True).to_tuple()
+                with forks.unforked():
+                    outputs = request.infer({0: piece}, share_inputs=True).to_tuple()
                 results.extend(np.concatenate([output[:count] for output in outputs], axis=-1))
             finally:
                 idle.put(request)
@@ -62,7 +72,7 @@ class OpenVinoNetwork:
         """Requests of one compiled shape that nobody uses at the moment."""
         with self._compiling:
             if size not in self._requests:
-                with enough_memory(self._key, "run"):
+                with enough_memory(self._key, "run"), forks.unforked():
                     self._requests[size] = self._compile(size)
             return self._requests[size]
 
