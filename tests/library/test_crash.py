@@ -93,7 +93,7 @@ def wait_for_work(process, log):
 CHANGING = """
 import os, signal, sys
 from sonovec.library import ingest
-from sonovec.library.lance import LanceTable
+from sonovec.library.lance_table import LanceTable
 from sonovec.library.ledger import Ledger
 import sonovec
 
@@ -129,7 +129,7 @@ def told(owner, name):
 sonovec.Encoder.embed_many = lambda self, paths: embed_many(self, tap(paths))
 for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run"):
     told(Ledger, name)
-for name in ("upsert", "delete", "optimize"):
+for name in ("upsert", "update", "delete", "optimize"):
     told(LanceTable, name)
 prune = {"no": False, "yes": True, "all": "all"}[prune]
 sonovec.Library(folder, model="logmel").add(sounds, metadata=metadata or None, prune=prune)

@@ -17,7 +17,7 @@ from sonovec.embedding import pipeline
 from sonovec.errors import UsageError
 from sonovec.library import ingest
 from sonovec.library.identity import content_hash
-from sonovec.library.lance import LanceTable
+from sonovec.library.lance_table import LanceTable
 from sonovec.library.ledger import Ledger
 from sonovec.library.store import Store
 from tests.library.invariants import check_in_step
@@ -413,7 +413,7 @@ class Killed(BaseException):
 
 WRITES = [
     *((Ledger, name) for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run")),
-    *((LanceTable, name) for name in ("upsert", "delete")),
+    *((LanceTable, name) for name in ("upsert", "update", "delete")),
 ]
 
 

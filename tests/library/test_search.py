@@ -20,6 +20,7 @@ from sonovec.library.filters import Compare
 from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
 from sonovec.library.search import Query, search, sound_in
+from sonovec.library.tables import segments_of
 
 DIM = 4
 
@@ -143,7 +144,12 @@ def test_a_query_of_nothing_is_answered_without_looking_at_all(emptied, monkeypa
     fill(emptied, [np.ones((2, DIM), np.float32)] * 200)
     looked_at = []
     segments = type(emptied).segments
-    monkeypatch.setattr(type(emptied), "segments", lambda self, ids: looked_at.extend(ids) or segments(self, list(ids)))
+
+    def look(store, ids, space):
+        looked_at.extend(ids)
+        return segments(store, list(ids), space)
+
+    monkeypatch.setattr(type(emptied), "segments", look)
     hits = search(emptied, query_of(np.zeros((1, DIM), np.float32)), 3, None, "segment")
     assert len(hits) == 3 and {hit.score for hit in hits} == {0.0} and len(looked_at) < 50
 
@@ -153,7 +159,7 @@ def test_segments_without_their_track_take_no_place(emptied):
     row = np.ones((1, DIM), np.float32)
     tracks = [row * 1.0, row + np.float32([[1, 0, 0, 0]])]
     fill(emptied, tracks)
-    emptied._backend.segments().upsert(
+    emptied.table(segments_of(emptied.space())).upsert(
         [
             {"id": f"x:{n:06}", "track": "x", "index": n, "start": 0.0, "end": 1.0, "coverage": 1.0, "zero": False,
              "vector": row[0]}
@@ -265,7 +271,7 @@ def test_some_seconds_of_a_file_that_is_gone_are_the_windows_of_its_segments(of_
         np.testing.assert_allclose([hit.score for hit in hits], [by_vector[hit.id] for hit in hits], atol=2e-5)
     with pytest.raises(AudioError, match="no sound from 60"):
         library.search(sound, start=60.0)
-    with pytest.raises(UsageError, match=r"start=5.0, end=2.0 is no range"):
+    with pytest.raises(UsageError, match=r"start=5.0, end=2.0 is not a range"):
         library.search(sound, start=5.0, end=2.0)
     library.add(tmp_path, prune=True)
 

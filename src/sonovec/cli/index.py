@@ -44,6 +44,12 @@ class _Command(click.Command):
 @click.option("--prune-all", is_flag=True, hidden=True)
 @click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
 @click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
+@click.option(
+    "--space",
+    default="main",
+    show_default=True,
+    help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has.",
+)
 @add_options(encoder_options)
 @json_option
 def index(
@@ -55,6 +61,7 @@ def index(
     prune_all: bool,
     reread: bool,
     segment_seconds: float | None,
+    space: str,
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
@@ -79,7 +86,7 @@ def index(
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     with made:
-        report = add_with_progress(made, paths, asks, metadata=metadata, prune=wanted, reread=reread)
+        report = add_with_progress(made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space)
         tracks = len(made)
         advice = made.advice if model is None else None
     if as_json:

@@ -32,6 +32,12 @@ TAGS = 3
     show_default=True,
     help="Compare whole sounds, or the best pair of parts.",
 )
+@click.option(
+    "--space", default="main", show_default=True, help="Whose vectors are compared; see `sonovec library spaces`."
+)
+@click.option(
+    "--exact", is_flag=True, help="Compare with every vector, where a large library has an approximate index."
+)
 @click.option("--weights", type=click.Path(), help="The model's file or folder, where it is not in the cache.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
 @json_option
@@ -45,6 +51,8 @@ def search(
     start: float,
     end: float | None,
     level: str,
+    space: str,
+    exact: bool,
     weights: str | None,
     device: str,
     as_json: bool,
@@ -59,11 +67,17 @@ def search(
         raise UsageError(
             "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
         )
+    if text is not None and space != "main":
+        raise UsageError(
+            f"--space {space} is for a sound; words are answered by the library's own encoder: leave it out"
+        )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
     with Library(library, token=token, weights=weights, device=device) as opened:
         if query is not None:
-            hits = opened.search(query, limit, start=start, end=end, filter=where, level=level)
+            hits = opened.search(
+                query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact
+            )
             found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level)

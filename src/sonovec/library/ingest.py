@@ -23,10 +23,11 @@ from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
 from sonovec.library import sound_tags, vanished
+from sonovec.library.columns import TRACK_FIELDS, USER, Kind, fits, scores_of
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Counts, Entry, Ledger, Outcome
 from sonovec.library.metadata import CORRECTABLE, Metadata
-from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, TRACK_FIELDS, Segment, Track, Value
+from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
 from sonovec.library.store import Store
 from sonovec.library.tags import read_tags
 from sonovec.library.vanished import is_there
@@ -131,7 +132,7 @@ class Ingest:
         self._copies: dict[str, list[Found]] = {}
         self._candidates: dict[Path, tuple[Found, str]] = {}
         self._failed: set[str] = set()
-        self._columns = _users_columns(store, encoder)
+        self._columns = _users_columns(store)
         self._mount_of = cache(vanished.mount_of)
         self._roots: Sequence[Path] = ()
         self._run = 0
@@ -288,12 +289,7 @@ class Ingest:
     def _fitting(self, fields: Mapping[str, Value]) -> dict[str, Value]:
         """Of what the ledger remembers that which the store can take: it may be a new one with other columns."""
         types = {**{name: TRACK_FIELDS[name] for name in CORRECTABLE}, **self._columns}
-        return {
-            name: value
-            for name, value in fields.items()
-            if name in types
-            and (value is None or type(value) in ((float, int) if types[name] is float else (types[name],)))
-        }
+        return {name: value for name, value in fields.items() if name in types and fits(value, types[name])}
 
     # -- what became of them
 
@@ -320,10 +316,7 @@ class Ingest:
     ) -> tuple[Track, list[Segment]]:
         """What the store takes for a file; whatever is raised here is about this file."""
         _refuse_changed(found, content)
-        segments = [
-            Segment(index, part.start, part.end, part.coverage, part.vector)
-            for index, part in enumerate(embedding.parts(self._segment_seconds))
-        ]
+        segments = segments_in(embedding, self._segment_seconds)
         track = self._track(content, embedding, given)
         if (reason := self._store.refusal(track.fields)) is not None:
             raise AudioError(f"{display(found.path)}: {reason}")
@@ -348,15 +341,16 @@ class Ingest:
             "silent": bool(embedding.silent.all()),
         }
         if embedding.tags:
-            own[sound_tags.COLUMN] = sound_tags.write(embedding.top_tags(sound_tags.MOST))
-        tags = read_tags(path)
-        notes = [str(tags.pop("notes"))] if tags.get("notes") else []
-        for name, value in tags.items():
+            heard, scores = sound_tags.kept(embedding.top_tags(sound_tags.MOST))
+            own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
+        said = read_tags(path)
+        notes = [str(said.pop("notes"))] if said.get("notes") else []
+        for name, value in said.items():
             if isinstance(value, str) and len(value) > MOST_OF_FILE:
-                tags[name] = value[:MOST_OF_FILE]
+                said[name] = value[:MOST_OF_FILE]
                 notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
         own["notes"] = _shortened("; ".join([*embedding.notes, *notes])) or None
-        return Track(content, embedding.vector, {**tags, **own, **self._fitting(given)})
+        return Track(content, embedding.vector, {**said, **own, **self._fitting(given)})
 
     def _outcome(
         self,
@@ -483,9 +477,14 @@ def _shortened(notes: str) -> str:
     return notes if len(notes) <= MOST_OF_NOTES else f"{notes[:MOST_OF_NOTES]}... ({len(notes)} characters)"
 
 
-def _users_columns(store: Store, encoder: Encoder) -> dict[str, type]:
-    heard = {sound_tags.COLUMN} if encoder.tags else set()
-    return {name: kind for name, kind in store.columns().items() if name not in TRACK_FIELDS.keys() | heard}
+def segments_in(embedding: Embedding, segment_seconds: float) -> list[Segment]:
+    """The segments that are stored of a sound."""
+    parts = enumerate(embedding.parts(segment_seconds))
+    return [Segment(index, part.start, part.end, part.coverage, part.vector) for index, part in parts]
+
+
+def _users_columns(store: Store) -> dict[str, Kind]:
+    return {name: column.kind for name, column in store.declared().items() if column.owner == USER}
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

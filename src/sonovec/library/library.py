@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -19,27 +18,33 @@ from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
 from sonovec.embedding.encoder import Encoder, Sound, check_range, load
-from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool
 from sonovec.errors import AudioError, LibraryError, PassportError, SonovecError, UsageError
 from sonovec.library import sound_tags
+from sonovec.library.backend import Effort
+from sonovec.library.bound import check_comparable, check_same, passport_of, refusal_of_setting, stored_encoder
+from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Kind, Owner, heard_columns
 from sonovec.library.filters import Filter, In, parse
 from sonovec.library.identity import content_hash
 from sonovec.library.ingest import Ingest, Progress, Prune, Report
 from sonovec.library.ledger import Entry, Ledger
-from sonovec.library.location import Location, parse_location
+from sonovec.library.location import Location, ledger_path, lock_path, parse_location
 from sonovec.library.lock import Lock
 from sonovec.library.metadata import read_metadata
 from sonovec.library.open import open_store
-from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
+from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Segment, Space, Track
 from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
+from sonovec.library.spaces import SpaceIngest, counts_of, space_of
 from sonovec.library.store import Store
+from sonovec.library.stretches import Stretches, labels, passages
+from sonovec.library.vectors import Vectors
 from sonovec.models import registry, storage
-from sonovec.paths import absolute, data_dir, display, from_text, known_texts, to_text, why_not_writable
+from sonovec.paths import absolute, display, from_text, known_texts, to_text, why_not_writable
 
 SEGMENT_SECONDS = 10.0
+MOST_EFFORT = 100
 #: How the names begin of what a library in a folder may hold before it is complete.
-OWN_NAMES = ("ledger.", "tracks.lance", "segments.lance", ".library-", "damaged")
+OWN_NAMES = ("ledger.", "tables", "tracks.lance", "segments.lance", ".library-", "damaged")
 
 
 class Library:
@@ -106,6 +111,7 @@ class Library:
         self._segment_seconds = segment_seconds
         self._options = options
         self._seen: LibraryConfig | None = None
+        self._space_encoders: dict[str, Encoder] = {}
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
@@ -133,8 +139,10 @@ class Library:
         config = self._store.config()
         if self._seen is not None and config != self._seen:
             self._refuse_other(config)
-        if config is not None and "encoder" in self.__dict__:  # another process made the library meanwhile
-            self._check_passport(self.encoder, config)
+        if (
+            config is not None and self._seen is None and "encoder" in self.__dict__
+        ):  # another process made it meanwhile
+            check_comparable(self.location, config.main, self.encoder)
         self._seen = config
         return self._store
 
@@ -143,7 +151,7 @@ class Library:
         again = f"open it again: sonovec.Library({str(self.location)!r})"
         if config is None:
             raise LibraryError(f"{self.location}: was deleted since it was opened; to make a new one, {again}")
-        differences = _passport(self._seen).differences(_passport(config)) or [
+        differences = passport_of(self._seen.main).differences(passport_of(config.main)) or [
             (name, getattr(self._seen, name), getattr(config, name))
             for name in ("segment_seconds", "options", "model", "dim")
             if getattr(self._seen, name) != getattr(config, name)
@@ -180,6 +188,71 @@ class Library:
         store = self._existing_store()
         return list(store.tracks(self._parse(filter), limit, offset))
 
+    def spaces(self) -> dict[str, Space]:
+        """The kinds of vectors that the library holds, the main one first, by name.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return self._existing_store().spaces()
+
+    def tracks_in_spaces(self) -> dict[str, int]:
+        """How many tracks have vectors in each space."""
+        return counts_of(self.spaces(), self._store)
+
+    def drop_space(self, name: str) -> None:
+        """Remove a space with its vectors; tracks, and the other spaces, are not touched.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space, or it is the main one.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        self._require_config()
+        self._refuse_read_only()
+        with self._lock("cannot be changed"):
+            self._store.upgrade()
+            self._store.drop_space(name)
+        self._space_encoders.pop(name, None)
+
+    @property
+    def passages(self) -> Stretches[Passage]:
+        """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
+        return passages(self._existing_store())
+
+    @property
+    def labels(self) -> Stretches[Label]:
+        """Stretches of tracks with a class, by a person or a detector; see `sonovec.library.stretches.Stretches`."""
+        return labels(self._existing_store())
+
+    def vectors(self, space: str = MAIN, level: str = "track") -> Vectors:
+        """All stored vectors of a space, read batch by batch.
+
+        Parameters
+        ----------
+        space : str
+        level : {"track", "segment"}
+            One vector for each track, or one for each segment.
+
+        Returns
+        -------
+        Vectors
+            An iterable of Arrow record batches with the columns `id` (of segments `track`, `index`, `start` and `end` in
+            seconds) and `vector`, a list of `dim` float32. Its `numpy` gives all of it as arrays.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space or level.
+        """
+        store = self._existing_store()
+        store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
+        return Vectors(partial(store.vectors, space, level), store.space(space).dim)
+
     # -- filling it
 
     def add(
@@ -191,6 +264,7 @@ class Library:
         confirm: Callable[[Path, int], bool] | None = None,
         reread: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        space: str = MAIN,
     ) -> Report:
         """Index files and folders. What is there already is left alone; what changed is replaced.
 
@@ -213,6 +287,9 @@ class Library:
             Read every file anew, also those whose size and times are as they were.
         progress : callable, optional
             Called with a `Progress` from time to time.
+        space : str
+            A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
+            else is written. One that does not exist is made, with the model that this object was given.
 
         Returns
         -------
@@ -239,19 +316,19 @@ class Library:
             rows.resolve(roots)
         self._refuse_foreign_folder()
         self._refuse_read_only()
+        if space != MAIN:
+            if metadata is not None or prune:
+                raise UsageError(f"space={space!r}: metadata and prune are of tracks; give them without a space")
+            return self._add_to_space(roots, space, reread, progress)
         encoder = self.encoder
-        if rows is not None and encoder.tags and sound_tags.COLUMN in rows.columns:
-            raise UsageError(
-                f"metadata {display(rows.path)}: the column {sound_tags.COLUMN!r} is what the encoder hears; call yours "
-                f"{'my_' + sound_tags.COLUMN!r}"
-            )
-        remedy = "wait for it or stop it; searching works meanwhile"
-        with Lock(self._ledger_path.with_suffix(".lock"), f"{self.location}: cannot index", remedy):
+        if (made := self._opened().config()) is not None:
+            check_same(self.location, made.main, encoder)
+        with self._lock("cannot index"):
             config = self._config_for(encoder)  # under the lock: until here another process could make the library
             if rows is not None:
                 self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
             if encoder.tags:
-                self._store.add_columns({sound_tags.COLUMN: str})
+                self._store.declare(heard_columns(Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")))
             ingest = Ingest(
                 self._store,
                 self._ledger,
@@ -265,10 +342,40 @@ class Library:
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, confirm=confirm, options=options)
 
-    def _users_columns(self) -> dict[str, type]:
+    def _add_to_space(
+        self, roots: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
+    ) -> Report:
+        config = self._require_config()
+        is_new = name not in self._store.spaces()
+        if is_new and self._model is None:
+            raise UsageError(
+                f"{self.location}: there is no space {name!r}; say which encoder it is for: sonovec index PATH "
+                f"-l {self.location} --space {name} -m MODEL"
+            )
+        encoder = self._new_encoder() if is_new else self.encoder_of(name)
+        with self._lock("cannot index"):
+            self._store.upgrade()
+            if name not in self._store.spaces():
+                seconds = self._segment_seconds or config.segment_seconds
+                self._store.add_space(space_of(encoder, name, seconds))
+            space = self._store.space(name)
+            check_same(self.location, space, encoder)
+            if self._segment_seconds not in (None, space.segment_seconds):
+                raise refusal_of_setting(
+                    self.location, space, "segment_seconds", space.segment_seconds, self._segment_seconds
+                )
+            return SpaceIngest(
+                self._store, self._ledger, encoder, space, own=self._is_own(), reread=reread, progress=progress
+            ).run(roots)
+
+    def _lock(self, doing: str) -> Lock:
+        remedy = "wait for it or stop it; searching works meanwhile"
+        return Lock(lock_path(self.location), f"{self.location}: {doing}", remedy)
+
+    def _users_columns(self) -> dict[str, Kind]:
         if self._store.config() is None:
             return {}
-        return {name: kind for name, kind in self._store.columns().items() if name not in TRACK_FIELDS}
+        return {name: column.kind for name, column in self._store.declared().items() if column.owner == USER}
 
     def _is_own(self) -> Callable[[Path], bool]:
         """What tells this library's own files, which may lie among the sounds."""
@@ -290,6 +397,9 @@ class Library:
         end: float | None = None,
         filter: str | None = None,
         level: str = "track",
+        space: str = MAIN,
+        exact: bool = False,
+        effort: float = 1.0,
     ) -> list[Hit]:
         """Find what sounds like `query`, best first.
 
@@ -306,6 +416,12 @@ class Library:
             Only tracks that match, such as ``"duration < 30 and path contains 'rain'"``.
         level : {"track", "segment"}
             Rank by the likeness of the whole sounds, or of the best pair of parts (a short sound in long ones).
+        space : str
+            The space whose vectors are compared; a sound is embedded by its encoder. Tracks that it lacks are not found.
+        exact : bool
+            Compare with every vector. Otherwise a large library answers by an approximate index.
+        effort : float
+            How much of that index is searched: 2 takes about twice as long and finds more of what `exact` finds.
 
         Returns
         -------
@@ -322,7 +438,10 @@ class Library:
         """
         store = self._existing_store()
         where = self._parse(filter)
-        return search(store, self._query(query, start, end), limit, where, level)
+        if not 0 < effort <= MOST_EFFORT:
+            raise UsageError(f"effort={effort}: give a number above 0 and at most {MOST_EFFORT}, such as effort=2")
+        asked = self._query(query, start, end, store.space(space))
+        return search(store, asked, limit, where, level, space, Effort(exact, effort))
 
     def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
         """Find what sounds as the words say, best first.
@@ -352,7 +471,7 @@ class Library:
             raise UsageError("text is empty; give words, such as 'glass breaking'")
         store = self._existing_store()
         where = self._parse(filter)
-        if sound_tags.COLUMN in store.columns():
+        if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
                 raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
             found = search_tags(store, text, limit, where, self._classes)
@@ -362,7 +481,7 @@ class Library:
                 f"{self.location}: its encoder {self._require_config().model!r} knows neither words nor tags; index with "
                 "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
-        query = self._vector_query(self.encoder.embed_text([text])[0])
+        query = _vector_query(self.encoder.embed_text([text])[0], store.space())
         hits = search(store, query, limit, where, level)
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
 
@@ -390,35 +509,25 @@ class Library:
             if isinstance(self._model, Encoder):
                 return self._model.tags
             here = self._weights is not None or storage.is_here(config.model)
-            return self._stored_encoder(config).tags if here else ()
+            return self.encoder.tags if here else ()
         except SonovecError:
             return ()
 
-    def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
+    def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None, space: Space) -> Query:
         if isinstance(query, np.ndarray):
             if start or end is not None:
                 raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
-            return self._vector_query(query)
+            return _vector_query(query, space)
         if not isinstance(query, Waveform | tuple):
             name = os.fspath(query)
             query = from_text(name)
-            stored = self._stored_query(_absolute(query), name, start, end)
+            stored = self._stored_query(_absolute(query), name, start, end, space)
             if stored is not None:
                 return stored
-        embedding = self.encoder.embed(query, start, end)
-        return Query.of_embedding(embedding, self._require_config().segment_seconds)
+        embedding = self.encoder_of(space.name).embed(query, start, end)
+        return Query.of_embedding(embedding, space.segment_seconds)
 
-    def _vector_query(self, vector: NDArray[np.floating]) -> Query:
-        dim = self._require_config().dim
-        if vector.shape != (dim,) or not np.isfinite(vector).all():
-            raise UsageError(
-                f"a vector of shape {vector.shape} cannot be searched for; give finite numbers of shape ({dim},), "
-                "or a sound as (samples, rate)"
-            )
-        clip = np.asarray(vector, np.float32)
-        return Query(clip, clip[None], None)
-
-    def _stored_query(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
+    def _stored_query(self, path: Path, text: str, start: float, end: float | None, space: Space) -> Query | None:
         """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""
         exists = path.exists()
         if exists and (start or end is not None):
@@ -426,25 +535,26 @@ class Library:
         content = self._content_of(path, exists) or (None if exists else text)
         if content is None:
             return None
-        track = self._store.get([content], vectors=True).get(content)
-        segments = self._store.segments([content]).get(content)
-        if track is None or not segments:
+        track = self._store.get([content], vectors=True, space=space.name).get(content)
+        segments = self._store.segments([content], space.name).get(content, [])
+        if track is None or not (segments or space.level == "track"):
             if exists:
                 return None
+            if space.name != MAIN and self._store.existing([content]):
+                raise AudioError(f"{display(path)}: no such file, and the space {space.name!r} lacks its track")
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
         if not start and end is None:
             return Query.of_segments(segments, track.vector)
-        return self._part_of(path, segments, start, end)
+        return self._part_of(path, segments, start, end, space)
 
-    def _part_of(self, path: Path, segments: list[Segment], start: float, end: float | None) -> Query:
+    def _part_of(self, path: Path, segments: list[Segment], start: float, end: float | None, space: Space) -> Query:
         """Some seconds of a file that is gone, as well as its segments know them."""
         check_range(start, end)
-        config = self._require_config()
         asked = [n for n, s in enumerate(segments) if s.end > start and (end is None or s.start < end)]
         if not asked:
             raise AudioError(f"{display(path)}: no sound from {start} to {end} s; it ends at {segments[-1].end:.2f} s")
         chosen = [segments[n] for n in asked]
-        weights = sound_in(segments, Passport.from_json(config.passport), config.segment_seconds)[asked]
+        weights = sound_in(segments, passport_of(space), space.segment_seconds)[asked]
         return Query.of_segments(chosen, pool(np.stack([part.vector for part in chosen]), weights))
 
     def _content_of(self, path: Path, exists: bool) -> str | None:
@@ -486,14 +596,37 @@ class Library:
             If other settings were asked for than those that the library was made with.
         """
         config = self._opened().config()
+        return self._new_encoder() if config is None else self._bound_encoder(config.main)
+
+    def encoder_of(self, space: str = MAIN) -> Encoder:
+        """The encoder of a space.
+
+        Raises
+        ------
+        PassportError
+            If other settings were asked for than those that the space was made with.
+        UsageError
+            If there is no such space.
+        """
+        if space == MAIN:
+            return self.encoder
+        if space not in self._space_encoders:
+            self._space_encoders[space] = self._bound_encoder(self._existing_store().space(space))
+        return self._space_encoders[space]
+
+    def _new_encoder(self) -> Encoder:
+        """The encoder that this object was given, for a library or a space to be made."""
+        if isinstance(self._model, Encoder):
+            return self._model
+        return load(self._model or registry.ALIAS, weights=self._weights, **self._options)  # type: ignore[arg-type]
+
+    def _bound_encoder(self, space: Space) -> Encoder:
+        """The encoder of a space that is there."""
         if isinstance(self._model, Encoder):
             encoder = self._model
-        elif config is None:
-            encoder = load(self._model or registry.ALIAS, weights=self._weights, **self._options)  # type: ignore[arg-type]
         else:
-            encoder = self._stored_encoder(config)
-        if config is not None:
-            self._check_passport(encoder, config)
+            encoder = stored_encoder(self.location, space, self._model, self._weights, self._options)
+        check_comparable(self.location, space, encoder)
         return encoder
 
     @property
@@ -511,33 +644,10 @@ class Library:
             f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
         )
 
-    def _stored_encoder(self, config: LibraryConfig) -> Encoder:
-        passport = _passport(config)
-        if self._model is not None and registry.resolve(str(self._model)) != config.model:
-            self._refuse(config, [("model", config.model, self._model)])
-        settings: dict[str, object] = {
-            "hop": passport.hop / passport.rate,
-            "tail": passport.tail,
-            "precision": passport.precision,
-            **config.options,
-        }
-        return load(config.model, weights=self._weights, **{**settings, **self._options})  # type: ignore[arg-type]
-
-    def _check_passport(self, encoder: Encoder, config: LibraryConfig) -> None:
-        stored = _passport(config)
-        if stored != encoder.passport:
-            self._refuse(config, stored.differences(encoder.passport))
-
-    def _refuse(self, config: LibraryConfig, differences: list[tuple[str, object, object]]) -> None:
-        told = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
-        raise PassportError(
-            f"{self.location}: made with another encoder ({told}); leave the option out to use the library's own "
-            f"({config.model}), or index into another library: sonovec index PATH -l NEW"
-        )
-
     def _config_for(self, encoder: Encoder) -> LibraryConfig:
         """The library's config; makes the library if there is none."""
         store = self._opened()
+        store.upgrade()
         config = store.config()
         if config is None:
             config = LibraryConfig(
@@ -548,8 +658,11 @@ class Library:
                 options=dict(encoder.options),
             )
             store.create(config)
-        elif self._segment_seconds not in (None, config.segment_seconds):
-            self._refuse(config, [("segment_seconds", config.segment_seconds, self._segment_seconds)])
+        check_same(self.location, config.main, encoder)
+        if self._segment_seconds not in (None, config.segment_seconds):
+            raise refusal_of_setting(
+                self.location, config.main, "segment_seconds", config.segment_seconds, self._segment_seconds
+            )
         self._seen = store.config()
         return config
 
@@ -594,7 +707,8 @@ class Library:
         """Why this user cannot write the library, or None."""
         root = Path(self.location.address)
         ledger = self._ledger_path
-        folders = {"lance": [root, *root.glob("*.lance/*/")], "milvus-lite": [root.parent, root], "milvus": []}
+        tables = (folder for place in ("", "tables/") for folder in root.glob(f"{place}*.lance/*/"))
+        folders = {"lance": [root, *tables], "milvus-lite": [root.parent, root], "milvus": []}
         reasons = map(why_not_writable, [ledger.parent, *folders[self.location.kind]])
         closed = os.strerror(errno.EACCES) if ledger.exists() and not os.access(ledger, os.W_OK) else None
         return next(filter(None, reasons), closed)
@@ -610,14 +724,7 @@ class Library:
 
     @property
     def _ledger_path(self) -> Path:
-        """Beside the vectors where they are files; for a server's library on this machine, as files are."""
-        address = self.location.address
-        if self.location.kind == "lance":
-            return Path(address, "ledger.sqlite")
-        if self.location.kind == "milvus-lite":
-            return Path(address).with_suffix(".ledger.sqlite")
-        key = hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
-        return data_dir() / "ledgers" / f"{self.location.name}-{key}.sqlite"
+        return ledger_path(self.location)
 
     def _refuse_foreign_folder(self) -> None:
         """A folder that holds other things does not become a library; one that was begun and not finished does."""
@@ -631,8 +738,14 @@ class Library:
             )
 
 
-def _passport(config: LibraryConfig) -> Passport:
-    return Passport.from_json(config.passport)
+def _vector_query(vector: NDArray[np.floating], space: Space) -> Query:
+    if vector.shape != (space.dim,) or not np.isfinite(vector).all():
+        raise UsageError(
+            f"a vector of shape {vector.shape} cannot be searched for; give finite numbers of shape ({space.dim},), "
+            "or a sound as (samples, rate)"
+        )
+    clip = np.asarray(vector, np.float32)
+    return Query(clip, clip[None], None)
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from sonovec.errors import UsageError
+from sonovec.paths import data_dir
 
 TOKEN_VARIABLE = "SONOVEC_MILVUS_TOKEN"
 
@@ -96,3 +98,19 @@ def _parse_uri(text: str, name: str | None) -> Location:
         better = re.sub(r"^(?=[0-9])", "_", re.sub(r"[^A-Za-z0-9_]+", "_", name))[:100]
         raise UsageError(f"library name {name!r}: a server takes letters, digits and underscores; use {better!r}")
     return Location("milvus", f"{scheme}://{host}", name)
+
+
+def ledger_path(location: Location) -> Path:
+    """Where a library's ledger lies: beside the vectors where they are files, else on this machine, as files are."""
+    address = location.address
+    if location.kind == "lance":
+        return Path(address, "ledger.sqlite")
+    if location.kind == "milvus-lite":
+        return Path(address).with_suffix(".ledger.sqlite")
+    key = hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+    return data_dir() / "ledgers" / f"{location.name}-{key}.sqlite"
+
+
+def lock_path(location: Location) -> Path:
+    """The lock of the one process that may index into a library."""
+    return ledger_path(location).with_suffix(".lock")
