@@ -207,7 +207,7 @@ def emptied(any_location):
     """A store that each example fills anew."""
     with open_store(any_location) as store:
         store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
-        store.add_columns({"tempo": float})
+        store.add_columns({"tempo": float, "words": list[str]})
         store.declare(heard_columns(Owner("encoder", "1")))
         yield store
 
@@ -401,7 +401,7 @@ def fifty(any_location, tmp_path_factory):
     ]
     with open_store(location) as store:
         store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
-        store.add_columns({"tempo": float})
+        store.add_columns({"tempo": float, "words": list[str]})
         store.declare(heard_columns(Owner("encoder", "1")))
         fill(store, rows)
         yield store, rows

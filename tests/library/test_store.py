@@ -547,7 +547,7 @@ def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, m
 
 def test_many_small_writes_are_put_together(tmp_path, monkeypatch):
     monkeypatch.setattr(lance_table, "WRITES_BEFORE_TIDYING", 10)
-    monkeypatch.setattr(lance_table, "SMALL_FRAGMENTS", 5)
+    monkeypatch.setattr(lance_table, "MOST_OF_TIER", 5)
     with open_store(tmp_path / "library") as store:
         store.create(CONFIG)
         for n in range(25):

@@ -254,7 +254,9 @@ def test_a_column_of_the_users_own_is_not_overwritten(heard, shared_data, tmp_pa
     file = tmp_path / "metadata.csv"
     with file.open("w", newline="") as stream:
         csv.writer(stream).writerows([["path", "sound_tags"], ["a.wav", "mine"]])
-    with pytest.raises(UsageError, match="column 'sound_tags' is a name that sonovec uses itself; call it 'my_sound_tags'"):
+    with pytest.raises(
+        UsageError, match="column 'sound_tags' is a name that sonovec uses itself; call it 'my_sound_tags'"
+    ):
         heard.add(shared_data / "esc10" / "001 - Dog bark", metadata=file)
 
 

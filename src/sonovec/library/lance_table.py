@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 SCALAR_ROWS = 1_000
 #: From so many rows on an approximate index of the vectors is worth the time to build it, and it is trained anew when there
 #: are so many times the rows that it was trained on.
-INDEX_ROWS, GROWTH = 50_000, 4
+INDEX_ROWS, GROWTH = 20_000, 4
 #: An index is brought up to date when it lacks more rows than this, and more than this part of all: until then they are
 #: scanned, so that a small write costs the same in a large table.
 LACKING_ROWS, LACKING_PART = 1_000, 0.05
 PROBES, REFINE = 20, 4
-#: Each write makes a fragment and a version. Fragments of fewer rows than this are put together when there are so many, so
-#: that a small write does not rewrite a large one.
-FRAGMENT_ROWS, SMALL_FRAGMENTS = 20_000, 20
+#: Each write makes a fragment and a version. More than so many fragments of fewer rows than a tier are put together to ones
+#: of that tier, so that a small write does not rewrite large fragments, and there are never very many.
+TIERS, MOST_OF_TIER = (2_000, 20_000), 20
 WRITES_BEFORE_TIDYING = 100
 #: Old versions are kept this long, for processes that are reading them.
 KEEP_VERSIONS = timedelta(hours=1)
@@ -301,9 +301,12 @@ class LanceTable:
         self._write(self._index_columns)
 
     def _compact(self) -> None:
-        dataset = self.dataset
-        if len(dataset.get_fragments()) > SMALL_FRAGMENTS + dataset.count_rows() // FRAGMENT_ROWS:
-            dataset.optimize.compact_files(target_rows_per_fragment=FRAGMENT_ROWS)
+        least = 0
+        for tier in TIERS:
+            sizes = [fragment.physical_rows for fragment in self.dataset.get_fragments()]
+            if sum(least <= size < tier for size in sizes) > MOST_OF_TIER:
+                self._opened.optimize.compact_files(target_rows_per_fragment=tier)
+            least = tier
 
     def _index_columns(self) -> None:
         dataset, rows = self.dataset, self.count()
