@@ -230,5 +230,4 @@ def copy_of_config_is_gone(place):
     from sonovec.library.lance_folder import COPY
 
     dataset = lance.dataset(str(place / "tables" / "main.tracks.lance"))
-    kept = {key.decode(): value.decode() for key, value in dataset.schema.field("id").metadata.items() if key != COPY}
-    dataset.replace_field_metadata("id", kept)
+    dataset.update_field_metadata({"id": {COPY.decode(): None}})
