@@ -194,7 +194,7 @@ def _rename_lances(folder: Path) -> None:
         names = old.schema.names
         for name in sorted(LANCE_NAMES.intersection(names)):
             better = columns.free(name, names)
-            old.alter_columns({"path": name, "rename": better})
+            old.alter_columns({"path": name, "name": better})
             _LOG.warning("%s: the column %r has a name of Lance's own and is now called %r", folder, name, better)
 
 
