@@ -63,7 +63,7 @@ Answer = TypeVar("Answer")
 class LanceTable:
     """One Lance dataset; see `sonovec.library.backend.Table`."""
 
-    def __init__(self, path: Path, library: Path) -> None:
+    def __init__(self, path: Path, library: Path, quiet: bool = False) -> None:
         self.path = path
         self._library = library
         self._writes = 0
@@ -73,7 +73,7 @@ class LanceTable:
                 check_manifest(newest)
             self._opened = _lance().dataset(str(path))
             self._broken = self._without_files()
-        if self._broken:
+        if self._broken and not quiet:
             _LOG.warning(
                 "%s: files of indices are missing (%s): searches are slower; mend it with: %s",
                 library, ", ".join(sorted(self._broken)), repair_command(library),

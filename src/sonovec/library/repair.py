@@ -230,7 +230,7 @@ def _version(path: Path, manifest: Path, scratch: Path) -> LanceTable:
         raise LibraryError(
             f"{scratch}: links cannot be made there ({error.strerror}), which the repair needs"
         ) from error
-    return LanceTable(view, scratch)
+    return LanceTable(view, scratch, quiet=True)
 
 
 def _fault_of(table: _Table, remedy: str) -> Finding:
