@@ -13,8 +13,11 @@ import soundfile
 import sonovec
 from sonovec.cli.main import run
 from sonovec.errors import AudioError, PassportError, UsageError
+from sonovec.library import consistency
+from sonovec.library.identity import content_hash
+from sonovec.library.lance_table import LanceTable
 from sonovec.library.open import open_store
-from sonovec.library.records import Segment, Space
+from sonovec.library.records import Label, Passage, Segment, Space
 from sonovec.library.tables import vectors_of
 from tests.library.test_store import CONFIG, item
 
@@ -231,3 +234,56 @@ def copy_of_config_is_gone(place):
 
     dataset = lance.dataset(str(place / "tables" / "main.tracks.lance"))
     dataset.update_field_metadata({"id": {COPY.decode(): None}})
+
+
+# -- kills
+
+
+def test_what_a_kill_leaves_of_removed_tracks_is_removed_by_the_next_run(made, place, tmp_path, monkeypatch):
+    """After each write to a table while a prune takes a track out of all spaces, with its passages and labels."""
+    sounds = tmp_path / "sounds"
+    shutil.copytree(made / "sounds", sounds)
+    place = tmp_path / "own"
+    with sonovec.Library(place, model="logmel") as library:
+        library.add(sounds)
+    with sonovec.Library(place, model="logmel", hop=0.5) as library:
+        library.add(sounds, space="second")
+        ids = library._store.ids()
+        library.labels.put([Label(id, 0.0, 1.0, "Dog", "Ann", 1.0) for id in ids])
+        library.passages.put([Passage(id, 0.0, 1.0, "a dog", "Ann", 1.0) for id in ids])
+    for step in range(20):
+        own = tmp_path / f"own{step}"
+        shutil.copytree(place, own)
+        shutil.rmtree(sounds)
+        shutil.copytree(made / "sounds", sounds)
+        (sounds / "1.wav").unlink()
+        (sounds / "4.wav").write_bytes((sounds / "4.wav").read_bytes()[:-20000])
+        with sonovec.Library(own) as library, monkeypatch.context() as patch:
+            for name in ("delete", "upsert", "update"):
+                patch.setattr(LanceTable, name, killed_after(step, getattr(LanceTable, name)))
+            KILLED.clear()
+            try:
+                library.add(sounds, prune=True)
+                finished = True
+            except KeyboardInterrupt:
+                finished = False
+        with sonovec.Library(own) as library:
+            library.add(sounds, prune=True)
+            assert [*consistency.examine(library._store, library.ledger).faults()] == [], step
+            assert set(library._store.ids()) == {content_hash(path) for path in sounds.iterdir()}
+            assert {label.track for label in library.labels.get()} <= set(library._store.ids())
+        if finished:
+            break
+    assert finished and step >= 8
+
+
+KILLED = []
+
+
+def killed_after(step, original):
+    def write(self, *arguments):
+        if len(KILLED) >= step:
+            raise KeyboardInterrupt
+        KILLED.append(original(self, *arguments))
+
+    return write
