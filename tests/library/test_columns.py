@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sonovec
 from sonovec.errors import UsageError
 from sonovec.library.columns import CORE, TRACK_FIELDS, USER, Column, Owner, check_new, fault, free, heard_columns
 from sonovec.library.filters import parse
@@ -134,3 +137,22 @@ def test_a_column_that_asks_for_an_index_has_one_where_there_are_rows_for_it(tmp
         segments = {each.field_names[0] for each in store.table(segments_of(store.space())).dataset.describe_indices()}
         assert segments == {"id", "track"}
         assert len(list(store.tracks(parse("sound_tags has '3' > 0.4", store.columns())))) == 6
+
+
+def test_metadata_that_changes_nothing_writes_nothing(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for seed in range(3):
+        soundfile.write(sounds / f"{seed}.wav", np.random.default_rng(seed).standard_normal(8000) / 8, 16000)
+    csv = tmp_path / "own.csv"
+    csv.write_text("path,mood,stars\n0.wav,calm,3\n1.wav,wild,\n")
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, metadata=csv)
+        before = versions(library._store)
+        library.add(sounds, metadata=csv)
+        assert versions(library._store) == before
+        csv.write_text("path,mood,stars\n0.wav,calm,4\n1.wav,wild,\n")
+        library.add(sounds, metadata=csv)
+        after = versions(library._store)
+        assert after.pop("tracks") > before.pop("tracks") and after == before
+        assert [track.fields["stars"] for track in library.tracks("stars > 0")] == [4]

@@ -314,3 +314,28 @@ def test_on_real_sounds_search_is_brute_force(shared_data, tmp_path):
 def read(path):
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return soxr.resample(samples.mean(axis=1), rate, 32000)
+
+
+def test_two_long_tracks_are_a_complete_answer(emptied, monkeypatch):
+    """They are all that there is: no list of segments is asked for, longer and longer, until there are ten tracks."""
+    emptied.delete(emptied.ids())
+    rows = np.random.default_rng(0).standard_normal((2, 500, DIM)).astype(np.float32)
+    fill(emptied, list(rows))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(emptied), "search_segments", None)
+        hits = search(emptied, query_of(rows[1, :50]), 10, None, "segment")
+    assert len(hits) == 2 and hits[0].score == 1.0
+    check(emptied, list(rows), rows[0, 7:9], 1)
+
+
+def test_many_long_tracks_are_compared_whole_where_lists_would_be_too_many(emptied, monkeypatch):
+    from sonovec.library import search as module
+
+    emptied.delete(emptied.ids())
+    rows = np.random.default_rng(1).standard_normal((12, 60, DIM)).astype(np.float32)
+    rows[:3] = rows[0, :1] + rows[:3] / 1000  # three tracks crowd out the others
+    fill(emptied, list(rows))
+    for name in ("MOST_ROUNDS", "MOST_KNOWN"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, 1)
+            check(emptied, list(rows), rows[0, :3], 5)

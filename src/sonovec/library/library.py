@@ -545,6 +545,10 @@ class Library:
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
         if not start and end is None:
             return Query.of_segments(segments, track.vector)
+        if not segments:
+            raise UsageError(
+                f"start={start}, end={end}: the space {space.name!r} holds whole tracks alone; leave them out"
+            )
         return self._part_of(path, segments, start, end, space)
 
     def _part_of(self, path: Path, segments: list[Segment], start: float, end: float | None, space: Space) -> Query:
