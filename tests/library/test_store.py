@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import uuid
 
 import numpy as np
@@ -575,6 +576,7 @@ def test_an_index_leaves_nothing_out(tmp_path, monkeypatch):
 
 READER = """
 import sys
+import threading
 from sonovec.library.open import open_store
 with open_store(sys.argv[1]) as store:
     seen = len(list(store.tracks()))
@@ -633,3 +635,27 @@ def test_a_damaged_or_newer_config_is_said(tmp_path):
 
 
 NEWER = '{"dim": 2, "passport": {}, "segment_seconds": 1, "model": "x", "format": 99}'
+
+
+def test_threads_may_search_and_write_at_once(store):
+    store.put_many([item(n, 1, stars=n) for n in range(60)])
+    faults = []
+
+    def use(number):
+        try:
+            for turn in range(8):
+                assert len(store.search_tracks(vectors(2), 5)[0]) == 5
+                assert len(store.search_segments(vectors(1), 5, filter=Compare("stars", ">", 40))[0]) == 5
+                assert store.existing([item(3)[0].id]) and store.count()[0] >= 60 and "mood" in store.columns()
+                if number == 0:
+                    store.put(*item(100 + turn, 1))
+                    store.optimize()
+        except BaseException as fault:  # noqa: BLE001 - a thread's errors are the test's
+            faults.append(fault)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == [] and store.count()[0] == 68

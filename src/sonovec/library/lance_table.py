@@ -7,6 +7,7 @@ import math
 import os
 import re
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -71,7 +72,9 @@ class LanceTable:
         with errors(library):
             for newest in manifests(path)[:1]:
                 check_manifest(newest)
-            self._opened = _lance().dataset(str(path))
+            self._local = threading.local()
+            self._local.dataset = _lance().dataset(str(path))
+            self._session = self._local.dataset.session()
             self._broken = self._without_files()
         if self._broken and not quiet:
             _LOG.warning(
@@ -96,9 +99,13 @@ class LanceTable:
 
     @property
     def dataset(self) -> Any:
-        """The dataset as it is now, whoever wrote it last."""
-        self._opened.checkout_latest()
-        return self._opened
+        """The dataset as it is now, whoever wrote it last; each thread has an object of its own, with caches in common."""
+        found = getattr(self._local, "dataset", None)
+        if found is None:
+            found = self._local.dataset = _lance().dataset(str(self.path), session=self._session)
+        else:
+            found.checkout_latest()
+        return found
 
     def schema(self) -> pa.Schema:
         """The Arrow schema as it is now."""
@@ -303,9 +310,10 @@ class LanceTable:
     def _compact(self) -> None:
         least = 0
         for tier in TIERS:
-            sizes = [fragment.physical_rows for fragment in self.dataset.get_fragments()]
+            dataset = self.dataset
+            sizes = [fragment.physical_rows for fragment in dataset.get_fragments()]
             if sum(least <= size < tier for size in sizes) > MOST_OF_TIER:
-                self._opened.optimize.compact_files(target_rows_per_fragment=tier)
+                dataset.optimize.compact_files(target_rows_per_fragment=tier)
             least = tier
 
     def _index_columns(self) -> None:
@@ -354,7 +362,7 @@ class LanceTable:
     def _without_files(self) -> set[str]:
         """Names of indices whose files someone has deleted."""
         there = self.path / "_indices"
-        found = self._opened.describe_indices()
+        found = self.dataset.describe_indices()
         return {str(each.name) for each in found if not all((there / part.uuid).is_dir() for part in each.segments)}
 
     def drop_indices(self, names: Sequence[str]) -> None:
@@ -406,7 +414,7 @@ class LanceTable:
 
     def broken_indices(self) -> list[str]:
         """Names of the indices by which nothing can be found."""
-        return [str(index.name) for index in self._opened.describe_indices() if not self._works(index)]
+        return [str(index.name) for index in self.dataset.describe_indices() if not self._works(index)]
 
     def _works(self, index: Any) -> bool:
         if index.name in self._broken:
