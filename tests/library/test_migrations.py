@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 
 import pytest
 
 import sonovec
+from sonovec.cli.main import run
 from sonovec.errors import LibraryError
 from sonovec.library import lance_folder, migrations
+from sonovec.library.lance_table import manifests
 from sonovec.library.location import lock_path, parse_location
 from sonovec.library.lock import Lock
 from sonovec.library.open import open_store
@@ -245,3 +248,19 @@ def test_every_table_of_a_migrated_library_is_as_a_new_one_is(tmp_path):
             assert have.field("id").metadata[b"lance-schema:unenforced-primary-key"] == b"true"
             assert store.table(spec).note(lance_folder.COPY)
         assert store.table(TRACKS).count() == 7
+
+
+@pytest.mark.parametrize("table", ["tracks", "segments"])
+def test_a_damaged_library_of_the_first_format_is_repaired_and_migrated(tmp_path, table, capsys):
+    place = unpack("lance-builtin", tmp_path)
+    newest, *_ = manifests(place / f"{table}.lance")
+    newest.write_bytes(b"")
+    assert run(["search", next(iter(expected("lance-builtin"))), "-l", str(place)]) == 2
+    assert f"sonovec doctor -l {place} --repair" in capsys.readouterr().err
+    began = time.monotonic()
+    assert run(["doctor", str(place), "--repair"]) == 0, capsys.readouterr().out
+    assert time.monotonic() - began < migrations.WAIT_SECONDS
+    with sonovec.Library(place) as library:
+        assert library.config.format == 2
+        fields = expected("lance-builtin")
+        assert {track.id: dict(track.fields) for track in library.tracks()}.items() <= fields.items()

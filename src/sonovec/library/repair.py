@@ -22,13 +22,14 @@ from pathlib import Path
 from sonovec.errors import LibraryError
 from sonovec.library import consistency
 from sonovec.library.backend import decode_config, encode_config
+from sonovec.library.lance import LanceBackend
 from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_table, spaces_in, table_path, write_config
 from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
 from sonovec.library.ledger import Entry, Ledger
 from sonovec.library.library import Library
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
-from sonovec.library.migrations import FORMER
+from sonovec.library.migrations import FORMER, has_former_tables
 from sonovec.library.open import open_store
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.library.store import Store
@@ -108,8 +109,9 @@ def repair(library: Library) -> list[Finding]:
         changed = _repair_tables(library, aside)
         findings += changed
         if not any(state == "failed" for _, state, _ in findings):
+            if library.location.kind == "lance":
+                LanceBackend(library.location).upgrade()  # here, since to open it would wait for the lock
             with open_store(library.location, token=library._token) as store, Ledger(path) as ledger:
-                store.upgrade()
                 findings += _reconcile(store, ledger, bool(changed))
     return findings or [("repair", "ok", "nothing is damaged")]
 
@@ -156,13 +158,14 @@ def _tables(location: Location) -> list[_Table]:
 
 def _layout(root: Path) -> list[Path]:
     """Where the tables lie or should lie: those of the spaces that are known, and those that are there."""
-    if not (root / TABLES).is_dir() and any((root / name).is_dir() for name in FORMER):
+    try:
+        text = (root / CONFIG).read_bytes()
+        former, others = json.loads(text).get("format") == 1, spaces_in(text)
+    except (OSError, ValueError, TypeError, AttributeError):
+        former, others = has_former_tables(root), {}
+    if former:  # what lies beside its tables is of a migration that did not come to its end
         return [root / name for name in FORMER]
     main = Space(MAIN, 0, {}, 0.0, "")
-    try:
-        others = spaces_in((root / CONFIG).read_bytes())
-    except (OSError, ValueError, TypeError, AttributeError):
-        others = {}
     expected = [table_path(root, spec) for spec in all_tables([main, *others.values()])]
     return [*expected, *sorted(set((root / TABLES).glob("*.lance")).difference(expected))]
 
