@@ -28,6 +28,8 @@ AT_ONCE = 2_000
 #: What a run of `sonovec index` commits together.
 ADDED = 64
 HOUR = 3_600
+#: Milliseconds after which an operation is not asked again.
+LONG = 30_000
 
 
 class Side:
@@ -138,15 +140,13 @@ def operations(side: Side) -> dict[str, tuple[Callable[[], None], int]]:
 
 
 def median(side: Side, run: Callable[[], None], times: int) -> float:
-    """The median in milliseconds, without a first run that opens tables."""
-    took = []
+    """The median in milliseconds, without a first run that opens tables, unless that takes very long."""
     run()
-    for _ in range(times):
+    took = [1000 * side.took]
+    while len(took) <= times and sum(took) < LONG:
         run()
         took.append(1000 * side.took)
-        if sum(took) > 30_000:  # what takes so long need not be asked again
-            break
-    return statistics.median(took)
+    return statistics.median(took[1:] or took)
 
 
 def measure(sizes: list[int]) -> dict[str, dict[str, float]]:
