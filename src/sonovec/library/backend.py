@@ -84,8 +84,11 @@ class Table(Protocol):
     def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
         """Rows that hold any of the words in the column with the index "text", the best first, by a score above 0."""
 
-    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[list[str], NDArray[np.float64]]:
-        """The ids of rows whose list `column` holds any of the items, and (n, items) scores, 0 for what is not there."""
+    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
+        """The ids of n rows, and (n, items) scores of the items in their list `column`, 0 for one that is not in it.
+
+        Among them are all rows that match and hold any of the items.
+        """
 
     def items(self, column: str) -> Iterable[str]:
         """All items that the lists of a column hold, each once."""

@@ -254,7 +254,7 @@ class LanceTable:
         )
         return [(row, float(row.pop("_score"))) for row in found.to_pylist()]
 
-    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[list[str], NDArray[np.float64]]:
+    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
         """The ids of rows whose list holds any of the items, and their scores."""
         wanted = {f"s{n}": score_of(column, item, scores_of(column)) for n, item in enumerate(items)}
         having = has_any(column, items)
@@ -264,8 +264,7 @@ class LanceTable:
             lambda scan: scan(columns={"id": "id", **wanted}, filter=" AND ".join(conditions) or None).to_table()
         )
         scores = np.stack([found[name].fill_null(0.0).to_numpy() for name in wanted], axis=1)
-        there = np.flatnonzero((scores > 0).any(axis=1))
-        return found["id"].take(there).to_pylist(), scores[there]
+        return found["id"].combine_chunks(), scores
 
     def items(self, column: str) -> set[str]:
         """All items that the lists of a column hold; they are remembered as long as the table stays as it is."""

@@ -241,15 +241,17 @@ class MilvusTable:
         order = sorted((-score, place) for place, score in enumerate(scores) if score > 0)[:limit]
         return [({name: rows[place][name] for name in columns}, -score) for score, place in order]
 
-    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[list[str], NDArray[np.float64]]:
+    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
         """The ids of rows whose list holds any of the items, and their scores; every row is read for it."""
+        import pyarrow as pa
+
         ids, found = [], []
         for row in self.rows(where, ["id", column, scores_of(column)]):
             have = dict(zip(row[column] or (), row[scores_of(column)] or (), strict=False))
             if scores := {item: have[item] for item in items if have.get(item, 0) > 0}:
                 ids.append(row["id"])
                 found.append([scores.get(item, 0.0) for item in items])
-        return ids, np.array(found, np.float64).reshape(len(ids), len(items))
+        return pa.array(ids, pa.string()), np.array(found, np.float64).reshape(len(ids), len(items))
 
     def items(self, column: str) -> set[str]:
         """All items that the lists of a column hold."""

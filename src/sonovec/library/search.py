@@ -6,7 +6,6 @@ import heapq
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -162,36 +161,35 @@ def search_tags(
     """
     limit = row_count("limit", limit)
     words = sound_tags.named(text, store.items(sound_tags.COLUMN))
-    best: list[tuple[float, str]] = []
+    best: dict[str, float] = {}
     if words:
-        words, best = _ranked(store, text, words, where)
+        words, best = _ranked(store, text, words, where, limit)
     if not words:
         words = _known(text, set(classes()) or store.items(sound_tags.COLUMN))
-    # Of those that score the same as the last, the paths say which come first.
-    last = best[limit - 1][0] if 0 < limit <= len(best) else 0.0
-    wanted = dict(((id, value) for value, id in takewhile(lambda hit: hit[0] >= last, best)) if limit else ())
-    tracks = store.get(wanted)
-    ranked = sorted(((wanted[id], track) for id, track in tracks.items()), key=lambda hit: (-hit[0], hit[1].path))[
-        :limit
-    ]
+    tracks = store.get(best).items()
+    ranked = sorted(((best[id], track) for id, track in tracks), key=lambda hit: (-hit[0], hit[1].path))[:limit]
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
     return TextSearch([_tag_hit(track, value) for value, track in ranked], "tags", named, _unknown(text, words))
 
 
 def _ranked(
-    store: Store, text: str, words: Mapping[str, list[str]], where: Filter | None
-) -> tuple[dict[str, list[str]], list[tuple[float, str]]]:
-    """The words that name what was heard in tracks that match, and those tracks, best first, with their scores."""
+    store: Store, text: str, words: Mapping[str, list[str]], where: Filter | None, limit: int
+) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """The words that name what was heard in tracks that match, and the scores of the best of those tracks.
+
+    They are `limit`, and those that score the same as the last: their paths will say which come first.
+    """
     names = list(dict.fromkeys(name for having in words.values() for name in having))
     ids, scores = store.tag_scores(names, sound_tags.COLUMN, where)
     loud = np.flatnonzero((scores > 0).any(axis=0))
     heard = sound_tags.named(text, [names[place] for place in loud])
-    if not heard:
-        return heard, []
+    if not heard or limit == 0:
+        return heard, {}
     each = [scores[:, [names.index(name) for name in having]].max(axis=1) for having in heard.values()]
     values = np.mean(each, axis=0)
-    order = np.argsort(-values, kind="stable")
-    return heard, [(float(values[place]), ids[place]) for place in order]
+    least = np.partition(values, -limit)[-limit] if limit < len(values) else 0.0
+    best = np.flatnonzero((values >= least) & (values > 0))
+    return heard, dict(zip(ids.take(best).to_pylist(), values[best].tolist(), strict=True))
 
 
 def _known(text: str, names: Collection[str]) -> dict[str, list[str]]:

@@ -462,8 +462,8 @@ class Store:
 
     def tag_scores(
         self, items: Sequence[str], column: str, filter: Filter | None
-    ) -> tuple[list[str], NDArray[np.float64]]:
-        """Ids of tracks whose list `column` has any of the items, and (n, items) scores."""
+    ) -> tuple[pa.Array, NDArray[np.float64]]:
+        """Ids of n tracks, and (n, items) scores of the items in their list `column`; see `Table.scores`."""
         return self._tracks_table.scores(items, column, filter)
 
     def items(self, column: str) -> set[str]:
