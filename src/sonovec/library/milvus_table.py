@@ -51,6 +51,7 @@ class MilvusTable:
         self._call = connection
         self._name = name
         self._spec = spec
+        self._level = SESSION
         self._vector_bytes = 4 * dim
         #: Columns of Milvus' own; all others are keys of the JSON column.
         self._native = frozenset({"id", "vector"} if spec.open else {"id", "vector", *(c.name for c in spec.columns)})
@@ -94,9 +95,15 @@ class MilvusTable:
         expression, exact = self._compile(where)
         if exact:
             self._call("delete", self._name, filter=expression)
-            return
-        for ids in self._ids(where):
-            self._call("delete", self._name, ids=ids)
+        else:
+            for ids in self._ids(where):
+                self._call("delete", self._name, ids=ids)
+        self._level = STRONG
+
+    def _consistency(self) -> str:
+        """What a read asks for. A server does not tell when a delete will be seen, so the first read after one waits."""
+        level, self._level = self._level, SESSION
+        return level
 
     def _ids(self, where: Filter) -> Iterator[list[str]]:
         found = [row["id"] for row in self.rows(where, ["id"])]
@@ -148,7 +155,7 @@ class MilvusTable:
             filter=f"(id > {literal(after)})" + (f" and {expression}" if expression else ""),
             output_fields=names,
             limit=limit,
-            consistency_level=SESSION,
+            consistency_level=self._consistency(),
             **self._call.lowest_ids,
         )
         return found
@@ -211,7 +218,7 @@ class MilvusTable:
                 "metric_type": "COSINE",
                 "params": {"ef": min(int(effort.times * (2 * limit + 64)), 2 * MAX_ROWS)},
             },
-            consistency_level=SESSION,
+            consistency_level=self._consistency(),
         )
         return [[(self._decode(hit["entity"]), _score(hit["distance"])) for hit in hits] for hits in found]
 
