@@ -10,7 +10,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -293,13 +293,21 @@ class LanceTable:
         """Compact, and build or extend the indices where the size calls for it."""
         self._tidy()
         self._write(self._index_vectors)
-        self._write(lambda: self.dataset.cleanup_old_versions(older_than=KEEP_VERSIONS))
+        self._clear_up()
 
     def _tidy_in_passing(self) -> None:
         self._writes += 1
         if self._writes % WRITES_BEFORE_TIDYING == 0:
             self._tidy()
-            self._write(lambda: self.dataset.cleanup_old_versions(older_than=KEEP_VERSIONS))
+            self._clear_up()
+
+    def _clear_up(self) -> None:
+        """Remove old versions, once there are some that are older than they must be: to look for them takes time."""
+        with suppress(FileNotFoundError):  # another process clears up
+            ages = [time.time() - path.stat().st_mtime for path in manifests(self.path)[-1:]]
+            if max(ages, default=0) < 2 * KEEP_VERSIONS.total_seconds():
+                return
+        self._write(lambda: self.dataset.cleanup_old_versions(older_than=KEEP_VERSIONS))
 
     def _tidy(self) -> None:
         """What is quick: fragments are put together, and the indices of columns brought up to date."""
