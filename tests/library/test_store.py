@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -659,3 +660,16 @@ def test_threads_may_search_and_write_at_once(store):
     for thread in threads:
         thread.join()
     assert faults == [] and store.count()[0] == 68
+
+
+def test_old_versions_are_removed_once_nobody_can_read_them(tmp_path, monkeypatch):
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        for n in range(5):
+            store.put(*item(n, 1))
+        store.optimize()
+        place = store.table(TRACKS).path
+        assert len(lance_table.manifests(place)) == 6
+        monkeypatch.setattr(lance_table, "KEEP_VERSIONS", timedelta(0))
+        store.optimize()
+        assert len(lance_table.manifests(place)) == 1 and store.count() == (5, 5)
