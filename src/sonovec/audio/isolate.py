@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,6 +26,7 @@ from sonovec import errors
 from sonovec.audio.decode import BLOCK, AudioInfo
 from sonovec.audio.limits import seconds_for, too_slow
 from sonovec.errors import AudioError
+from sonovec.log import LOGGER
 from sonovec.paths import display
 
 #: A message is its kind, its length and its content.
@@ -46,7 +48,8 @@ class IsolatedReader:
         self._ended = False
         self.notes: list[str] = []
         self.position = 0
-        self._send({"path": os.fsencode(path).hex(), "start": start, "end": end, "size": self._size})
+        request = {"path": os.fsencode(path).hex(), "folder": _folder().hex(), "start": start, "end": end}
+        self._send({**request, "size": self._size})
         _, content = self._receive()
         self.info = AudioInfo(**json.loads(content))
 
@@ -89,7 +92,11 @@ class IsolatedReader:
             self._ended = True
             self.close()
             told = json.loads(content)
-            raise getattr(errors, told["kind"])(told["message"])
+            error = getattr(errors, told["kind"])(told["message"])
+            for note in told["notes"]:  # the traceback of a bug
+                LOGGER.error("%s\n%s", error, note)
+                error.add_note(note)
+            raise error
         return kind, content
 
     def _crashed(self) -> NoReturn:
@@ -169,6 +176,13 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+
+def _folder() -> bytes:
+    try:
+        return os.fsencode(Path.cwd())
+    except OSError:  # it was removed; only paths from the root lead anywhere
+        return os.sep.encode()
 
 
 def _take() -> _Child:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sonovec.runtime import forks
+from sonovec import forks
 
 
 @cache

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.errors import UsageError
 from sonovec.memory import enough_memory
-from sonovec.runtime import forks
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
 from sonovec.runtime.network import Graph, Row, available_cores, padded
