@@ -82,6 +82,7 @@ class Resampler:
         self._stream = None
 
     def _resampled(self, block: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
+        assert self._stream is not None
         with forks.unforked():
             out: NDArray[np.float32] = self._stream.resample_chunk(np.ascontiguousarray(block), last=last)
         return out
