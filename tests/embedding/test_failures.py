@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import io
 import logging
 import os
 import pickle
+import sys
 from pathlib import Path
 
-import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sonovec
+from sonovec.audio import isolate
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
 from sonovec.cli.main import run as cli
@@ -294,42 +294,49 @@ def test_without_a_handler_nothing_is_printed(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def adx(rate: int) -> bytes:
-    """ADX audio whose header says `rate`; at 2**31 - 1, FFmpeg divides by zero and its process ends (FFmpeg 8)."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="adx") as container:
-        stream = container.add_stream("adpcm_adx", rate=RATE, layout="mono")
-        frame = av.AudioFrame.from_ndarray((X[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = RATE
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    data = bytearray(buffer.getvalue())
-    assert int.from_bytes(data[8:12]) == RATE
-    data[8:12] = rate.to_bytes(4)
-    return bytes(data)
+#: What makes children end as if a decoder had crashed.
+CRASH = """
+import os, signal
+import sonovec.audio.decode as decode
+def crashing(path, *arguments, real=decode.open_audio):
+    if b"bad" in os.fsencode(path):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return real(path, *arguments)
+decode.open_audio = crashing
+"""
 
 
-def test_what_crashes_a_decoder_is_the_failure_of_its_file_where_decoding_is_isolated(logmel, tmp_path):
-    (tmp_path / "good.adx").write_bytes(adx(RATE))
-    (tmp_path / "bad.adx").write_bytes(adx(2**31 - 1))
+@pytest.fixture
+def good_and_bad(tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(CRASH)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
+    monkeypatch.chdir(tmp_path)
+    isolate._end_all()
+    soundfile.write("good.wav", X, RATE)
+    soundfile.write("bad.wav", X / 2, RATE)
+    yield ["good.wav", "bad.wav"]
+    isolate._end_all()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_what_crashes_a_decoder_is_the_failure_of_its_file_where_decoding_is_isolated(logmel, good_and_bad):
     isolated = sonovec.load("logmel", isolate=True)
-    names = ["good.adx", "bad.adx", "good.adx"]
-    first, bad, last = isolated.embed_many(tmp_path / name for name in names)
-    expected = logmel.embed(tmp_path / "good.adx").vector
+    first, bad, last = isolated.embed_many([*good_and_bad, "good.wav"])
+    expected = logmel.embed("good.wav").vector
     assert np.array_equal(first.vector, expected) and np.array_equal(last.vector, expected)
-    assert isinstance(bad, Failure) and "bad.adx" in bad.reason
+    assert isinstance(bad, Failure) and "bad.wav: its decoder crashed (by signal 11)" in bad.reason
     assert isolated.passport == logmel.passport
     for other in (pickle.loads(pickle.dumps(isolated)), copy.deepcopy(isolated)):
         assert other.isolate
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 @pytest.mark.parametrize("command", [["embed", "-o", "OUT.npz"], ["tag"], ["index", "-l", "LIBRARY"]])
-def test_the_command_line_isolates(tmp_path, monkeypatch, capsys, command):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "good.adx").write_bytes(adx(RATE))
-    (tmp_path / "bad.adx").write_bytes(adx(2**31 - 1))
-    assert cli([*command, "good.adx", "bad.adx", "--isolate"]) == 1
-    assert "bad.adx" in "".join(capsys.readouterr())
+def test_the_command_line_isolates(good_and_bad, capsys, command):
+    assert cli([*command, *good_and_bad, "--isolate"]) == 1
+    assert "bad.wav: its decoder crashed" in "".join(capsys.readouterr())
     if command[0] == "index":
         assert len(sonovec.Library("LIBRARY")) == 1
-        assert cli(["search", "good.adx", "-l", "LIBRARY", "--isolate", "--start", "0.1"]) == 0
-        assert cli(["search", "bad.adx", "-l", "LIBRARY", "--isolate"]) == 2
+        assert cli(["search", "good.wav", "-l", "LIBRARY", "--isolate", "--start", "0.1"]) == 0
+        assert cli(["search", "bad.wav", "-l", "LIBRARY", "--isolate"]) == 2
