@@ -218,6 +218,33 @@ def holds_known_audio(file: Section) -> bool:
     return False
 
 
+def second_packets(file: Section) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+    """Give for each stream that begins a file its first page's body, and its second packet, piece by piece.
+
+    The second packet of all codecs that live in Ogg holds the tags, and may be of any size, for a cover is a tag.
+    """
+    pages = _Pages(file.part())
+    firsts = []
+    while (page := pages.peek()) is not None and page.flags & _FIRST:
+        firsts.append(pages.take())
+    for first in firsts:
+        yield first.body, _second_packet(_Pages(file.part()), first.serial)
+
+
+def _second_packet(pages: _Pages, serial: int) -> Iterator[bytes]:
+    ended = 0
+    while ended < 2 and pages.peek() is not None:
+        page = pages.take()
+        if page.serial != serial:
+            continue
+        at, body = 0, page.body
+        for length in page.lacing:
+            if ended == 1:
+                yield body[at : at + length]
+            at += length
+            ended += length < 255
+
+
 def is_plain_vorbis(file: Section) -> bool:
     """Say whether a file is one stream of Vorbis from its beginning to its end, with no page lost, damaged or twice."""
     pages = _Pages(file.part())

@@ -106,15 +106,25 @@ def without_tags(file: FileIO) -> Section:
     ID3v2 before it; ID3v1, Lyrics3 and APE behind it. Where nothing that is known follows an ID3v2 tag, the tag is what
     the file is known by, and stays.
     """
+    return split_tags(file)[0]
+
+
+def split_tags(file: FileIO) -> tuple[Section, list[Section]]:
+    """Give the file as `without_tags` does, and the tags: those before it from the first on, then those behind from the last on."""
     whole = Section(file)
     inner = whole
+    tags = []
     for _ in range(_MOST_TAGS):
-        inner = inner.part(magic.id3_length(inner.head()))
+        if length := magic.id3_length(inner.head()):
+            tags.append(inner.part(0, length))
+        inner = inner.part(length)
     if not magic.kind(inner.head()):
         inner = whole
     for _ in range(_MOST_TAGS):
-        inner = inner.part(0, len(inner) - _tag_behind(inner))
-    return inner
+        if length := _tag_behind(inner):
+            tags.append(inner.part(len(inner) - length))
+        inner = inner.part(0, len(inner) - length)
+    return inner, tags
 
 
 def _tag_behind(section: Section) -> int:
