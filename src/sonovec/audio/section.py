@@ -110,7 +110,7 @@ def without_tags(file: FileIO) -> Section:
 
 
 def split_tags(file: FileIO) -> tuple[Section, list[Section]]:
-    """Give the file as `without_tags` does, and the tags: those before it from the first on, then those behind from the last on."""
+    """Give the file as `without_tags` does, and its tags: those before it, then those behind it, from the outside in."""
     whole = Section(file)
     inner = whole
     tags = []

@@ -74,7 +74,9 @@ def parse_year(text: str | None) -> int | None:
 def _readers(file: FileIO) -> Iterable[tuple[Reader, Section]]:
     """Give what may read a tag of the file, and where, the best first."""
     sound, tags = split_tags(file)
-    for reader in _INSIDE.get(magic.kind(sound.head()) or "", (container.read,)):
+    head = sound.head()
+    known = None if magic.id3_length(head) else magic.kind(head)  # behind a tag that stayed there is nothing known
+    for reader in _INSIDE.get(known or "", (container.read,)):
         yield reader, sound
     for reader in _AROUND:
         for tag in tags:
