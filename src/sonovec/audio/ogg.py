@@ -18,6 +18,7 @@ MAGIC = b"OggS\x00"
 _HEADER = struct.Struct("<5xBqIIIB")
 _LONGEST = _HEADER.size + 255 + 255 * 255
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
+_MOST_STREAMS = 8
 
 # How the first packet of a codec begins, and how many packets its headers are.
 _VORBIS, _FLAC = b"\x01vorbis", b"\x7fFLAC"
@@ -219,13 +220,13 @@ def holds_known_audio(file: Section) -> bool:
 
 
 def second_packets(file: Section) -> Iterator[tuple[bytes, Iterator[bytes]]]:
-    """Give for each stream that begins a file its first page's body, and its second packet, piece by piece.
+    """Give for each stream that begins a file, up to some, its first page's body, and its second packet, piece by piece.
 
     The second packet of all codecs that live in Ogg holds the tags, and may be of any size, for a cover is a tag.
     """
     pages = _Pages(file.part())
     firsts = []
-    while (page := pages.peek()) is not None and page.flags & _FIRST:
+    while (page := pages.peek()) is not None and page.flags & _FIRST and len(firsts) < _MOST_STREAMS:
         firsts.append(pages.take())
     for first in firsts:
         yield first.body, _second_packet(_Pages(file.part()), first.serial)

@@ -129,12 +129,12 @@ def split_tags(file: FileIO) -> tuple[Section, list[Section]]:
 
 def _tag_behind(section: Section) -> int:
     """Give the length of the tag that a section ends in, 0 where there is none."""
-    if section.tail(128).startswith(b"TAG"):
-        return 128
     tail = section.tail(32)
-    if tail.startswith(b"APETAGEX"):
-        size, flags = struct.unpack_from("<4xI4xI", tail, 8)
+    if tail.startswith(b"APETAGEX"):  # before ID3v1, for a short one has its own "TAG" where that would begin
+        size, flags = struct.unpack("<4xI4xI", tail[8:24])
         length = size + (32 if flags >> 31 else 0)
+    elif section.tail(128).startswith(b"TAG"):
+        return 128
     elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
         length = int(tail[-15:-9]) + 15
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sonovec.audio import magic
 from sonovec.audio.section import Section, split_tags
 from sonovec.audio.tags import ape, asf, chunks, container, id3, mp4, vorbis
-from sonovec.audio.tags.names import NAMES, Reader
+from sonovec.audio.tags.names import NAMES, Reader, check_size
 from sonovec.library.records import Value
 
 _YEAR = re.compile(r"(?<!\d)([12]\d{3})(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))?(?!\d)")
@@ -87,7 +87,10 @@ def _attempt(reader: Reader, section: Section, notes: list[str]) -> dict[str, li
     """Run one reader: parsers of other people's bytes fail in every way there is, and the audio is good without."""
     found: dict[str, list[str]] = {}
     try:
+        size = 0
         for name, text in reader(section):
+            size += len(text)
+            check_size("all of it together", size)
             found.setdefault(name, []).append(text)
     except Exception as error:  # noqa: BLE001
         notes.append(str(error) or type(error).__name__)

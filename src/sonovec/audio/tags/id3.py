@@ -21,6 +21,7 @@ _UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
 _GENRES = ("TCON", "TCO")
 _CODECS = {b"\0": "latin-1", b"\1": "utf-16", b"\2": "utf-16-be"}
 _NAME = re.compile(rb"[A-Z][A-Z0-9]{2,3}")
+_OLD_SIZE = 128
 #: Fields of version 1: where they begin, and how long they are.
 _OLD = {"title": (3, 30), "artist": (33, 30), "album": (63, 30), "date": (93, 4)}
 
@@ -69,8 +70,8 @@ def read(tag: Section) -> Iterator[tuple[str, str]]:
 
 def read_old(tag: Section) -> Iterator[tuple[str, str]]:
     """Give the texts of a tag of version 1; nothing where there is none."""
-    content = tag.tail(128)
-    if not content.startswith(b"TAG"):
+    content = tag.tail(_OLD_SIZE)
+    if len(tag) != _OLD_SIZE or not content.startswith(b"TAG"):
         return
     for name, (start, size) in _OLD.items():
         yield name, content[start : start + size].partition(b"\0")[0].decode("latin-1")

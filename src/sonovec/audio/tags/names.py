@@ -36,7 +36,7 @@ def check_size(name: str, size: int) -> None:
     ValueError
     """
     if size > MOST_BYTES:
-        raise ValueError(f"{name} takes {size} bytes, and no text of a tag does")
+        raise ValueError(f"{name} takes {size} bytes, more than any text of a tag")
 
 
 def decode(raw: bytes) -> str:
