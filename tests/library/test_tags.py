@@ -6,6 +6,7 @@ import struct
 import time
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,18 +71,29 @@ def blank(path: Path) -> Path:
 def test_every_format_with_a_cover_before_its_texts(tmp_path, ending):
     path = blank(tmp_path / f"a{ending}")
     assert read_tags(path) == EMPTY
-    samples, rate = load(path)
+    samples = load(path)
     assert read_tags(tag(path, FIELDS)) == EXPECTED
-    np.testing.assert_array_equal(load(path)[0], samples)  # what the test wrote is a file of that format still
+    np.testing.assert_array_equal(load(path), samples)  # what the test wrote is a file of that format still
+    assert peak_of(lambda: read_tags(path)) < MOST_HELD
+
+
+#: Bytes: some pages of Ogg, and less than a cover in any other format.
+MOST_HELD = 1_500_000
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Bytes that Python held at most meanwhile."""
     tracemalloc.start()
-    read_tags(path)
-    assert tracemalloc.get_traced_memory()[1] < 300_000 + 2**19  # a page of Ogg and such, and no cover
-    tracemalloc.stop()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
-def load(path: Path) -> tuple[np.ndarray, int]:
+def load(path: Path) -> np.ndarray:
     with open_audio(path) as audio:
-        return np.concatenate(list(audio.blocks())), audio.info.rate
+        return np.concatenate(list(audio.blocks()))
 
 
 def test_dsf(tmp_path):
@@ -288,7 +300,7 @@ def test_rubbish_does_not_raise(tmp_path_factory, head, rest):
     assert "\n" not in str(tags.get("notes"))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     ending=st.sampled_from(sorted(tag_writers.INTO)),
     places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=12),
@@ -323,7 +335,7 @@ def first_pages_of_ogg(count: int) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        first_pages_of_ogg(60_000),
+        first_pages_of_ogg(5_000),
         tag_writers.id3(
             {"title": ["x" * 900_000]}, before=tag_writers.id3_frame(4, "TALB", b"\3" + b"y" * 900_000) * 200
         ),
@@ -331,22 +343,20 @@ def first_pages_of_ogg(count: int) -> bytes:
         tag_writers.id3(
             {}, 3, before=tag_writers.id3_frame(3, "TIT2", b"\0\1\0\0" + zlib.compress(b"\3" + bytes(2**26)), 0x80) * 50
         ),
+        tag_writers.id3({"genre": ["(1)" * 300_000]}),
         SOUND_OF_MP3 + tag_writers.ape({f"title{n}": ["x"] for n in range(50_000)}),
         b"fLaC" + b"\x01\0\0\0" * 500_000,
         b"\0\0\0\x08ftyp" + b"\0\0\0\x08moov" * 500_000,
         b"RIFF\xff\xff\xff\x7fWAVE" + b"id3 \0\0\0\0" * 500_000,
     ],
-    ids=["streams of Ogg", "texts", "a claim", "packed zeros", "items", "blocks", "atoms", "chunks"],
+    ids=["streams of Ogg", "texts", "a claim", "packed zeros", "genres", "items", "blocks", "atoms", "chunks"],
 )
 def test_tags_that_are_made_to_take_long_do_not(tmp_path, content):
     path = tmp_path / "a.bin"
     path.write_bytes(content)
-    tracemalloc.start()
     began = time.thread_time()
-    read_tags(path)
+    assert peak_of(lambda: read_tags(path)) < 50e6
     assert time.thread_time() - began < 10
-    assert tracemalloc.get_traced_memory()[1] < 50e6
-    tracemalloc.stop()
 
 
 def test_what_was_read_before_the_damage_counts(tmp_path):

@@ -89,7 +89,7 @@ def _attempt(reader: Reader, section: Section, notes: list[str]) -> dict[str, li
     try:
         size = 0
         for name, text in reader(section):
-            size += len(text)
+            size += len(text) + 1
             check_size("all of it together", size)
             found.setdefault(name, []).append(text)
     except Exception as error:  # noqa: BLE001

@@ -50,11 +50,12 @@ def of_id3(text: str) -> list[str]:
     """
     if text in _WORDS or _is_number(text):
         return [_named(text)]
-    found = []
-    while reference := _REFERENCE.match(text):
+    found, at = [], 0
+    while reference := _REFERENCE.match(text, at):
         found.append(_named(reference[1]))
-        text = text[reference.end() :]
-    return [*found, text.removeprefix("(") if text.startswith("((") else text]
+        at = reference.end()
+    rest = text[at:]
+    return [*found, rest.removeprefix("(") if rest.startswith("((") else rest]
 
 
 def _is_number(text: str) -> bool:

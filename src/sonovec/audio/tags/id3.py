@@ -163,5 +163,9 @@ def _texts(name: str, content: bytes) -> Iterator[str]:
         text = raw[: len(raw) if encoding == b"\0" else len(raw) // 2 * 2].decode(_CODECS[encoding], "replace")
     else:
         return
-    for value in text.replace("\ufeff", "").split("\0"):
-        yield from genres.of_id3(value) if name in _GENRES else (value,)
+    text = text.replace("\ufeff", "")
+    if name not in _GENRES:
+        yield text
+        return
+    for value in text.split("\0"):
+        yield from genres.of_id3(value)
