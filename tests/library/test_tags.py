@@ -210,8 +210,10 @@ def test_a_genre_of_mp4_that_is_a_number(tmp_path):
 @pytest.mark.parametrize("metadata", [{"title": "Blåbær", "artist": "Ann", "date": "1999"}])
 @pytest.mark.parametrize(
     ("codec", "container"),
-    [("libopus", "webm"), ("pcm_s16le", "matroska"), ("pcm_s16le", "avi"), ("aac", "mp4"), ("pcm_s16le", "asf"), ("libmp3lame", "mp3"),
-     ("libopus", "ogg"), ("flac", "flac"), ("pcm_s16le", "wav")],
+    [
+        *(("libopus", "webm"), ("pcm_s16le", "matroska"), ("pcm_s16le", "avi"), ("aac", "mp4"), ("pcm_s16le", "asf")),
+        *(("libmp3lame", "mp3"), ("libopus", "ogg"), ("flac", "flac"), ("pcm_s16le", "wav")),
+    ],
 )  # fmt: skip
 def test_what_ffmpeg_writes(tmp_path, codec, container, metadata):
     path = write_av(tmp_path / "a.bin", codec, container, metadata)
@@ -337,7 +339,7 @@ def first_pages_of_ogg(count: int) -> bytes:
     [
         first_pages_of_ogg(5_000),
         tag_writers.id3(
-            {"title": ["x" * 900_000]}, before=tag_writers.id3_frame(4, "TALB", b"\3" + b"y" * 900_000) * 200
+            {"title": ["x" * 900_000]}, before=tag_writers.id3_frame(4, "TALB", b"\3" + b"y" * 900_000) * 30
         ),
         b"ID3\x03\0\x80" + tag_writers.synchsafe(2**28 - 1) + b"TIT2\x7f\xff\xff\xff" + bytes(5_000_000),
         tag_writers.id3(
@@ -345,9 +347,9 @@ def first_pages_of_ogg(count: int) -> bytes:
         ),
         tag_writers.id3({"genre": ["(1)" * 300_000]}),
         SOUND_OF_MP3 + tag_writers.ape({f"title{n}": ["x"] for n in range(50_000)}),
-        b"fLaC" + b"\x01\0\0\0" * 500_000,
-        b"\0\0\0\x08ftyp" + b"\0\0\0\x08moov" * 500_000,
-        b"RIFF\xff\xff\xff\x7fWAVE" + b"id3 \0\0\0\0" * 500_000,
+        b"fLaC" + b"\x01\0\0\0" * 200_000,
+        b"\0\0\0\x08ftyp" + b"\0\0\0\x08moov" * 200_000,
+        b"RIFF\xff\xff\xff\x7fWAVE" + b"id3 \0\0\0\0" * 200_000,
     ],
     ids=["streams of Ogg", "texts", "a claim", "packed zeros", "genres", "items", "blocks", "atoms", "chunks"],
 )

@@ -225,7 +225,7 @@ def second_packets(file: Section) -> Iterator[tuple[bytes, Iterator[bytes]]]:
     The second packet of all codecs that live in Ogg holds the tags, and may be of any size, for a cover is a tag.
     """
     pages = _Pages(file.part())
-    firsts = []
+    firsts: list[Page] = []
     while (page := pages.peek()) is not None and page.flags & _FIRST and len(firsts) < _MOST_STREAMS:
         firsts.append(pages.take())
     for first in firsts:
