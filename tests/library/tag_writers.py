@@ -26,7 +26,8 @@ def synchsafe(size: int) -> bytes:
 
 def unsynchronised(data: bytes) -> bytes:
     parts = [
-        bytes([a, 0]) if a == 255 and (b >= 0xE0 or b == 0) else bytes([a]) for a, b in zip(data, data[1:] + b"\0")
+        bytes([a, 0]) if a == 255 and (b >= 0xE0 or b == 0) else bytes([a])
+        for a, b in zip(data, data[1:] + b"\0", strict=True)
     ]
     return b"".join(parts)
 

@@ -56,8 +56,12 @@ def write_av(path: Path, codec: str, container: str, metadata: dict[str, str] | 
 
 #: Endings that soundfile does not write, and by which encoder and container PyAV does.
 BY_AV = {
-    ".m4a": ("aac", "mp4"), ".wma": ("pcm_s16le", "asf"), ".aac": ("aac", "adts"), ".wv": ("wavpack", "wv"), ".tta": ("tta", "tta"),
-}  # fmt: skip
+    ".m4a": ("aac", "mp4"),
+    ".wma": ("pcm_s16le", "asf"),
+    ".aac": ("aac", "adts"),
+    ".wv": ("wavpack", "wv"),
+    ".tta": ("tta", "tta"),
+}
 
 
 def blank(path: Path) -> Path:

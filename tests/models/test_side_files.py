@@ -66,6 +66,14 @@ def test_networks_that_differ_only_in_their_external_data_are_two(tmp_path, loca
     np.testing.assert_allclose(second.embed((SAMPLES, 16000)).windows, 4 * by_hand(windows()), atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["network", "network.ONNX", "network.model"])
+def test_onnx_is_known_by_its_content(tmp_path, name):
+    network = split(tmp_path).rename(tmp_path / name)
+    assert side_files(network) == ["weights.data"]
+    found = sonovec.load(write(tmp_path, file=name)).embed((SAMPLES, 16000))
+    np.testing.assert_allclose(found.windows, by_hand(windows()), atol=1e-4)
+
+
 def test_each_tensor_in_a_file_of_its_own(tmp_path):
     network = split(tmp_path, in_one=False)
     assert sorted(side_files(network)) == ["first", "second"]

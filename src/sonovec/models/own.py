@@ -142,8 +142,8 @@ def _beside(file: Path, field: str, name: str) -> Path:
     path = inside(file.parent, name)
     if path is None:
         raise UsageError(
-            f"{display(file)}: {field}: {name!r} lies outside of the card's folder; put the file beside the card, and give its "
-            f"name, such as {field}: {Path(name).name or 'network.onnx'}"
+            f"{display(file)}: {field}: {name!r} lies outside of the card's folder; put the file beside the card, and "
+            f"give its name, such as {field}: {Path(name).name or 'network.onnx'}"
         )
     return path
 

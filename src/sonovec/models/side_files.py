@@ -12,9 +12,6 @@ from sonovec.errors import WeightsError
 from sonovec.models.weights import sha256_of
 from sonovec.paths import display
 
-#: Endings of networks of two files, and the ending of the second one.
-SECOND: Mapping[str, str] = {".xml": ".bin", ".pdmodel": ".pdiparams"}
-
 
 def digest(network: Path) -> str:
     """SHA-256 of a network with all of its files: of one that is alone its own, as anybody would compute it.
@@ -41,15 +38,18 @@ def side_files(network: Path) -> list[str]:
     ------
     WeightsError
     """
-    if network.suffix in SECOND:
-        names = [network.with_suffix(SECOND[network.suffix]).name]
+    # By content, as OpenVINO tells networks, which reads ONNX under any name.
+    with network.open("rb") as file:
+        is_xml = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+    if is_xml or network.suffix == ".pdmodel":  # OpenVINO's own format, and PaddlePaddle's
+        names = [network.with_suffix(".bin" if is_xml else ".pdiparams").name]
     else:
-        names = sorted(_external_data(network)) if network.suffix == ".onnx" else []
+        names = sorted(_external_data(network))
     for name in names:
         if (path := inside(network.parent, name)) is None:
             raise WeightsError(
-                f"{display(network)}: keeps weights in {display(name)}, which lies outside of its folder; save it with all of "
-                "its files in one folder"
+                f"{display(network)}: keeps weights in {display(name)}, which lies outside of its folder; save it with "
+                "all of its files in one folder"
             )
         if not path.is_file():
             raise WeightsError(
