@@ -224,6 +224,15 @@ def _measure(start: int, claimed: int, there: int, is_large: bool = False) -> Da
     return DataChunk(start, claimed, min(claimed, there))
 
 
+def chunks(file: Section) -> Iterator[tuple[bytes, int, int]]:
+    """Give name, offset of the content and claimed length of each chunk of a WAV, RF64, BW64, W64, AIFF or CAF file."""
+    file.seek(0)
+    magic = file.read(4)
+    for layout in _LAYOUTS:
+        if magic == layout.magic:
+            yield from _chunks(file, layout)
+
+
 def _chunks(file: Section, layout: _Layout) -> Iterator[tuple[bytes, int, int]]:
     """Give name, offset of the content and claimed length of each chunk, as many as a file of sound may have."""
     header = layout.id_length + struct.calcsize(layout.size)
