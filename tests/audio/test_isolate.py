@@ -15,8 +15,9 @@ import soundfile
 
 from sonovec.audio import isolate
 from sonovec.audio.decode import open_audio
-from sonovec.audio.isolate import open_isolated
+from sonovec.audio.isolate import open_isolated, read_isolated_tags
 from sonovec.audio.stream import open_mono
+from sonovec.audio.tags.read import read_tags
 from sonovec.errors import AudioError, UnexpectedError, UsageError
 
 Encoded = Callable[[str], Path]
@@ -160,6 +161,20 @@ def test_many_channels_and_a_sound_of_one_sample(tmp_path: Path) -> None:
     (block,) = reader.blocks()
     reader.close()
     np.testing.assert_array_equal(block, np.full((1, 16), 0.25, np.float32))
+
+
+def test_tags_are_read_in_a_child(encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (encoded("webm"), encoded("flac"), tmp_path / "none.wav"):
+        assert read_isolated_tags(path) == read_tags(path)
+    send = isolate._Child.send
+
+    def killed(child, request):
+        os.kill(child._process.pid, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+        send(child, request)
+
+    monkeypatch.setattr(isolate._Child, "send", killed)
+    tags = read_isolated_tags(encoded("flac"))
+    assert tags["title"] is None and str(tags["notes"]).startswith("tags not read: ")
 
 
 def test_paths_lead_from_the_folder_of_now(encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from sonovec.audio.decode import open_audio
 from sonovec.audio.isolate import END, ERROR, HEADER, INFO, SAMPLES
 from sonovec.audio.limits import memory_for, seconds_for
+from sonovec.audio.tags.read import read_tags
 from sonovec.errors import AudioError, SonovecError
 from sonovec.log import as_failure
 from sonovec.paths import display
@@ -26,7 +27,10 @@ def main() -> None:
         _limit(told["size"])
         try:
             os.chdir(bytes.fromhex(told["folder"]))  # that of the parent now, from which the path leads
-            _decode(path, told, requests, answers)
+            if told.get("tags"):
+                _answer(answers, INFO, _json(read_tags(os.fsdecode(path))))
+            else:
+                _decode(path, told, requests, answers)
         except MemoryError:
             size = told["size"]
             message = f"{display(path)}: its {size} bytes need more memory than any sound of that size; leave it out"

@@ -309,8 +309,6 @@ def _open_decoder(file: FileIO, name: str) -> tuple[DataChunk | None, Decoder]:
 def _decoder_of(sound: Section, head: bytes, chunk: DataChunk | None) -> Decoder:
     kind = magic.kind(head) or ("mpeg" if magic.has_sync(head) else None)
     # What is joined or damaged needs FFmpeg, as libsndfile stops behind the first stream, or loses its place in time.
-    if headers.is_broken_adx(head):
-        raise UndecodableError("it is ADX of an unknown kind")
     if kind == "wav" and chunk is None:  # FFmpeg would look for it for as long as the file is
         raise UndecodableError("it has no data chunk")
     if chunk is not None and not chunk.present:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio import headers
 from sonovec.audio.decoder import ENCRYPTED, UndecodableError
+from sonovec.audio.headers import is_broken_adx
 from sonovec.audio.ogg import Run
 from sonovec.audio.section import Section
 from sonovec.audio.timeline import JITTER, Timeline
@@ -433,6 +434,8 @@ def open_container(source: Section | Run) -> Any:
     """
     import av
 
+    if isinstance(source, Section) and is_broken_adx(source.head()):
+        raise UndecodableError("it is ADX of an unknown kind")
     try:
         # No protocol and no other file: what a playlist names is not opened.
         return av.open(source, options={"protocol_whitelist": "none"}, metadata_errors="replace", io_open=_open_nothing)

@@ -18,7 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.scan import Found, Skipped, scan
+from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
@@ -28,7 +30,6 @@ from sonovec.library.ledger import Counts, Entry, Ledger, Outcome
 from sonovec.library.metadata import CORRECTABLE, Metadata
 from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, TRACK_FIELDS, Segment, Track, Value
 from sonovec.library.store import Store
-from sonovec.library.tags import read_tags
 from sonovec.library.vanished import is_there
 from sonovec.log import as_failure
 from sonovec.paths import display, from_text, known_texts, to_text
@@ -349,7 +350,7 @@ class Ingest:
         }
         if embedding.tags:
             own[sound_tags.COLUMN] = sound_tags.write(embedding.top_tags(sound_tags.MOST))
-        tags = read_tags(path)
+        tags = read_isolated_tags(path) if self._encoder.isolate else read_tags(path)
         notes = [str(tags.pop("notes"))] if tags.get("notes") else []
         for name, value in tags.items():
             if isinstance(value, str) and len(value) > MOST_OF_FILE:

@@ -13,7 +13,6 @@ from sonovec.audio import magic
 from sonovec.audio.section import Section, split_tags
 from sonovec.audio.tags import ape, asf, chunks, container, id3, mp4, vorbis
 from sonovec.audio.tags.names import NAMES, Reader, check_size
-from sonovec.library.records import Value
 
 _YEAR = re.compile(r"(?<!\d)([12]\d{3})(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))?(?!\d)")
 
@@ -31,8 +30,11 @@ _INSIDE: Mapping[str, tuple[Reader, ...]] = {
 #: What reads the tags around any format. ID3v1 comes last: it cuts off every text.
 _AROUND: tuple[Reader, ...] = (id3.read, ape.read, id3.read_old)
 
+#: Fields of a track, and notes.
+Tags = dict[str, str | int | None]
 
-def read_tags(path: str | os.PathLike[str]) -> dict[str, Value]:
+
+def read_tags(path: str | os.PathLike[str]) -> Tags:
     """Read `title`, `artist`, `album`, `genre` (text) and `year` (an integer) of an audio file.
 
     What is missing is None. Several values of one tag are joined by "; ". Nothing is raised: tags that cannot be read
@@ -52,11 +54,22 @@ def read_tags(path: str | os.PathLike[str]) -> dict[str, Value]:
     except OSError as error:
         notes.append(error.strerror or str(error))
     texts = {field: _first(sources, names) for field, names in NAMES.items()}
-    tags: dict[str, Value] = {**texts, "year": parse_year(texts["date"])}
+    tags: Tags = {**texts, "year": parse_year(texts["date"])}
     del tags["date"]
     if notes:
         tags["notes"] = f"tags not read: {_clean('; '.join(dict.fromkeys(notes)))}"
     return tags
+
+
+def no_tags(reason: str) -> Tags:
+    """What `read_tags` gives where nothing could be read.
+
+    Examples
+    --------
+    >>> no_tags("gone")
+    {'title': None, 'artist': None, 'album': None, 'genre': None, 'year': None, 'notes': 'tags not read: gone'}
+    """
+    return {**dict.fromkeys(("title", "artist", "album", "genre", "year")), "notes": f"tags not read: {reason}"}
 
 
 def parse_year(text: str | None) -> int | None:

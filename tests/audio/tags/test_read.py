@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.audio.decode import open_audio
-from sonovec.library.tags import parse_year, read_tags
-from tests.library import tag_writers
-from tests.library.tag_writers import tag
+from sonovec.audio.tags.read import parse_year, read_tags
+from tests.audio.tags import tag_writers
+from tests.audio.tags.tag_writers import tag
 
 SAMPLES = (0.1 * np.sin(np.arange(48000) / 20)).astype(np.float32)
 EXPECTED = {"title": "Blåbær", "artist": "Ann; Bob", "album": "Berries", "genre": "Ambient", "year": 2003}
