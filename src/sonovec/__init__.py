@@ -11,6 +11,7 @@ Examples
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder, load
     from sonovec.embedding.passport import Passport
     from sonovec.library.library import Library
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # without one, Python itself prints warnings
 
 __version__ = "0.1.0"
 

@@ -27,6 +27,10 @@ class OutOfMemoryError(SonovecError):
     """A network does not fit into memory; the message says how large it is and what is free."""
 
 
+class UnexpectedError(SonovecError):
+    """An error that nobody meant to raise came up over one file: a bug to report; its traceback is in the log."""
+
+
 class PassportError(SonovecError):
     """Vectors of two different passports would be mixed."""
 

@@ -69,7 +69,7 @@ def test_a_broken_file_is_named_and_the_others_go_on(tmp_path: Path, capsys: pyt
         (["--threshold", "2"], "--threshold 2.0 is no score"),
         (["--top", "0"], "--top 0 tells nothing"),
         (["--windows"], "--windows is told in JSON; add --json"),
-        (["--start", "3", "--end", "2"], "--start 3.0 --end 2.0 is no range of seconds; give 0 <= start < end"),
+        (["--start", "3", "--end", "2"], "--start 3.0 --end 2.0 is not a range of seconds; give 0 <= start < end"),
         (["--csv", "."], ".: cannot be written"),
     ],
 )

@@ -53,8 +53,11 @@ def test_a_file_and_its_samples_give_the_same_vectors(encoder, tmp_path):
 
 def test_stereo_samples_are_mixed(encoder):
     samples = noise(32_000)
-    stereo = np.stack([samples, samples], axis=1)
-    np.testing.assert_array_equal(encoder.embed((stereo, 16000)).windows, encoder.embed((samples, 16000)).windows)
+    mono = encoder.embed((samples, 16000))
+    for axis in (0, 1):
+        stereo = encoder.embed((np.stack([samples, samples], axis=axis), 16000))
+        np.testing.assert_array_equal(stereo.windows, mono.windows)
+        assert (stereo.channels, stereo.duration) == (2, mono.duration)
 
 
 def test_a_range_has_the_times_of_the_whole(encoder, tmp_path):
@@ -68,10 +71,23 @@ def test_a_range_has_the_times_of_the_whole(encoder, tmp_path):
     np.testing.assert_array_equal(memory.windows, part.windows)
 
 
-@pytest.mark.parametrize(("start", "end"), [(-1, None), (2, 2), (3, 1)])
+@pytest.mark.parametrize(("start", "end"), [(-1, None), (2, 2), (3, 1), (np.nan, None), (0, np.nan), (np.inf, None)])
 def test_a_range_that_is_none_is_refused(encoder, start, end):
-    with pytest.raises(UsageError, match=f"start={start}, end={end} is no range"):
-        encoder.embed("x.wav", start=start, end=end)
+    for embed in (encoder.embed, lambda sound, **given: encoder.embed_many([sound], **given)):
+        with pytest.raises(UsageError, match=f"start={start}, end={end} is not a range"):
+            embed("x.wav", start=start, end=end)
+
+
+def test_a_range_of_many(encoder, clips):
+    results = list(encoder.embed_many(clips, start=1.5, end=2.5))
+    for clip, result in zip(clips, results, strict=True):
+        try:
+            alone = encoder.embed(clip, start=1.5, end=2.5)
+        except UsageError as error:  # it ends before
+            assert result.reason == str(error)
+        else:
+            np.testing.assert_array_equal(result.windows, alone.windows)
+            np.testing.assert_array_equal(result.times, alone.times)
 
 
 def test_a_range_beyond_the_end_says_so(encoder, clips):
@@ -90,9 +106,10 @@ def test_integers_are_refused_with_the_corrected_call(encoder):
         encoder.embed((np.zeros(100, np.int16), 16000))
 
 
-def test_samples_too_large_for_a_vector_are_a_failure(encoder):
-    with pytest.raises(AudioError, match="too large for a vector"):
-        encoder.embed((np.full(16000, 3e38, np.float32) * np.sign(noise(16000)), 16000))
+def test_samples_too_large_for_a_vector_are_a_failure(encoder, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(16000, 3e38) * np.sign(noise(16000)), 16000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"a\.wav: samples are too large for a vector"):
+        encoder.embed(tmp_path / "a.wav")
 
 
 def test_failures_are_values_in_their_place(encoder, clips, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 import sonovec
 from sonovec.audio.waveform import Waveform
@@ -85,6 +87,33 @@ def test_threads_change_nothing(encoder, cores):
         )
 
 
+def test_callers_at_once_change_no_bit_and_leave_blas_as_it_was():
+    """The last bits of a matrix product depend on the threads of BLAS, which the first of several runs must not give back."""
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    encoder, before, different = sonovec.load("sonovec-1"), threads(), []
+    sound = Waveform(sounds([48_000])[0].samples / 10, 16000)
+    expected = encoder.embed(sound).windows
+
+    def caller():
+        for _ in range(5):
+            different.extend(not np.array_equal(e.windows, expected) for e in encoder.embed_many([sound] * 10))
+
+    callers = [threading.Thread(target=caller) for _ in range(3)]
+    open_one = encoder.embed_many([sound] * 10)
+    next(open_one)
+    for thread in callers:
+        thread.start()
+    assert threads() == [1] * len(before)
+    open_one.close()
+    for thread in callers:
+        thread.join()
+    assert len(different) == 150 and not any(different)
+    assert threads() == before
+
+
 def test_order_is_the_inputs_whatever_takes_longest(encoder):
     lengths = [400_000, 400, 200_000, 400, 400, 90_000]
     times = [e.times[-1, 1] for e in encoder.embed_many(sounds(lengths))]
@@ -124,33 +153,24 @@ def test_an_input_that_waits_for_its_answers_does_not_hang(encoder):
     assert len(answers) == 3
 
 
-def test_closing_early_ends_the_threads(encoder):
+@pytest.mark.parametrize("end", ["close", "close in another thread", "drop", "drop in a cycle"])
+def test_an_early_end_ends_the_threads(encoder, end):
     before = threading.active_count()
     results = encoder.embed_many(sounds([400] * 300))
     next(results)
-    results.close()
+    if end == "close":
+        results.close()
+    elif end == "close in another thread":
+        closing = threading.Thread(target=results.close)
+        closing.start()
+        closing.join()
+    elif end == "drop in a cycle":
+        cycle = [results]
+        cycle.append(cycle)
+        del cycle
+    del results
+    gc.collect()
     assert threading.active_count() == before
-
-
-def test_an_error_of_the_callers_own_iterator_comes_out(encoder):
-    def broken():
-        yield sounds([400])[0]
-        raise ZeroDivisionError("in the caller's code")
-
-    with pytest.raises(ZeroDivisionError):
-        list(encoder.embed_many(broken()))
-
-
-def test_a_bug_in_a_thread_comes_out_and_does_not_hang(encoder):
-    class Broken:
-        batch_sizes = (8,)
-        streams = 2
-
-        def run(self, batch):
-            raise MemoryError("no room")
-
-    with pytest.raises(MemoryError):
-        list(run([Source(s) for s in sounds([400] * 40)], encoder.model, encoder.window, Broken()))
 
 
 def test_streaming_equals_whole(encoder, tmp_path):

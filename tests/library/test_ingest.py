@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 import sonovec
+from sonovec.embedding import pipeline
 from sonovec.errors import UsageError
 from sonovec.library import ingest
 from sonovec.library.identity import content_hash
@@ -527,3 +528,70 @@ def test_a_run_that_dies_at_any_write_is_repaired_by_the_next(tmp_path, dying, a
         if not died:
             break
     assert not died and left >= 10, "a run has fewer writes than that, or never ends"
+
+
+# -- what goes wrong unexpectedly
+
+
+def _of_decoder(patch, broken):
+    patch.setattr(pipeline, "open_mono", broken(pipeline.open_mono))
+
+
+def _of_hash(patch, broken):
+    patch.setattr(ingest, "content_hash", broken(ingest.content_hash))
+
+
+def _of_tags(patch, broken):
+    patch.setattr(ingest, "read_tags", broken(ingest.read_tags))
+
+
+def _of_parts(patch, broken):
+    original = sonovec.Embedding.parts
+    patch.setattr(
+        sonovec.Embedding, "parts", lambda self, seconds: broken(lambda _: original(self, seconds))(self.path)
+    )
+
+
+@pytest.mark.parametrize("place", [_of_decoder, _of_hash, _of_tags, _of_parts])
+@pytest.mark.parametrize(
+    "error", [AttributeError("no\nsuch thing"), MemoryError(), UnicodeDecodeError("x", b"", 0, 1, "y")]
+)
+def test_an_unexpected_error_over_one_file_is_its_failure_with_a_row(
+    sounds, library, monkeypatch, caplog, place, error
+):
+    def broken(original):
+        def read(path, *arguments):
+            if Path(path).name == "2.wav":
+                raise error
+            return original(path, *arguments)
+
+        return read
+
+    with monkeypatch.context() as patch:
+        place(patch, broken)
+        report = library.add(sounds)
+    assert (report.counts.indexed, report.counts.failed, len(library)) == (3, 1, 3)
+    ((path, reason),) = report.failures
+    assert path == str(sounds / "2.wav") and reason.startswith(f"{path}: ") and "\n" not in reason
+    entry = library.ledger.lookup(sounds / "2.wav")
+    assert (entry.status, entry.reason) == ("failed", reason)
+    if isinstance(error, MemoryError):
+        assert "not enough memory" in reason and not caplog.records
+    else:
+        assert f"unexpected {type(error).__name__}" in reason
+        assert [record.exc_info[1] for record in caplog.records] == [error]
+    assert library.add(sounds).counts.indexed == 1, "the next run tries it again"
+    check_in_step(library, sounds)
+
+
+@pytest.mark.parametrize("method", ["existing", "put_many"])
+def test_an_error_of_the_store_is_no_files_and_ends_the_run(sounds, library, monkeypatch, method):
+    def broken(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, method, broken)
+        with pytest.raises(OSError, match="No space left"):
+            library.add(sounds)
+    assert library.add(sounds).counts.failed == 0
+    check_in_step(library, sounds)

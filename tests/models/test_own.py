@@ -24,12 +24,12 @@ def write(folder: Path, **changes) -> str:
     return str(folder)
 
 
-def onnx_file(folder: Path, shape=("n", 8000), name="network.onnx") -> str:
+def onnx_file(folder: Path, shape=("n", 8000), name="network.onnx", seed=3) -> str:
     """An ONNX network: a hidden layer, its projection "embedding", and the sigmoid of that, "scores"."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     size = int(np.prod(shape[1:]))
     weights = [
         numpy_helper.from_array((rng.standard_normal((size, 16)) / 50).astype(np.float32), "first"),

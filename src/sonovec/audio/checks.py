@@ -77,7 +77,7 @@ class Checks:
         """Count in a piece that lies within one second."""
         self._frames += len(piece)
         self._second += powers(piece)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             self._sums += [float(channel.sum()) for channel in piece.T]
         if self._frames % self._rate == 0:
             self._end_second()

@@ -9,8 +9,9 @@ import sys
 import click
 
 from sonovec import __version__
-from sonovec.cli import demo, doctor, embed, evaluate, index, models, search, tag
+from sonovec.cli import demo, doctor, embed, evaluate, index, log, models, search, tag
 from sonovec.errors import SonovecError
+from sonovec.log import as_failure
 
 OK, SOME_FAILED, USAGE = 0, 1, 2
 
@@ -47,6 +48,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    with log.shown():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         return cli.main(arguments, prog_name="sonovec", standalone_mode=False) or OK
     except SonovecError as error:
@@ -63,4 +69,6 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         click.echo(f"sonovec: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
+    except Exception as error:  # noqa: BLE001 - a line, and the traceback in the log, help more than a traceback here
+        click.echo(as_failure("sonovec", error), err=True)
     return USAGE

@@ -20,7 +20,7 @@ from sonovec.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding, Failure
+    from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
 
 COLUMNS = ("path", "start", "end", "tag", "score")
@@ -82,13 +82,14 @@ def tag(
     heard: list[dict[str, Any]] = []
     # Nothing is printed while the bar is there: it takes what goes to the output stream to its own, a terminal.
     with progress_bar("tagging") as update:
-        for done, result in enumerate(_embed(encoder, found, start, end), start=1):
+        results = _listen(encoder, found, start, end, lambda sound: _told(sound, top, threshold, windows))
+        for done, result in enumerate(results, start=1):
             if update:
                 update(done, len(found), "")
             if isinstance(result, tuple):
                 failures.append(result)
             else:
-                heard.append(_told(result, top, threshold, windows))
+                heard.append(result)
     try:
         if table:
             _write(table, heard, _write_csv)
@@ -113,27 +114,28 @@ def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
     return found, failures
 
 
-def _embed(
-    encoder: Encoder, files: Sequence[Path], start: float, end: float | None
-) -> Iterator[Embedding | tuple[str, str]]:
-    """Whole sounds on all cores, parts one by one; a path and the reason in place of what cannot be embedded."""
+def _listen(
+    encoder: Encoder,
+    files: Sequence[Path],
+    start: float,
+    end: float | None,
+    tell: Callable[[Embedding], dict[str, Any]],
+) -> Iterator[dict[str, Any] | tuple[str, str]]:
+    """What is heard in each file; its path and the reason in place of what went wrong."""
     from sonovec.embedding.embedding import Failure
-    from sonovec.paths import to_text
+    from sonovec.log import as_failure
+    from sonovec.paths import display, to_text
 
-    whole = start == 0 and end is None
-    results = encoder.embed_many(files) if whole else (_part(encoder, file, start, end) for file in files)
-    for result in results:
-        yield (to_text(result.path or ""), result.reason) if isinstance(result, Failure) else result
-
-
-def _part(encoder: Encoder, file: Path, start: float, end: float | None) -> Embedding | Failure:
-    from sonovec.embedding.embedding import Failure
-    from sonovec.errors import AudioError, UsageError
-
-    try:
-        return encoder.embed(file, start, end)
-    except (AudioError, UsageError) as error:  # the latter where this sound ends before `start`
-        return Failure(file, error)
+    for file, result in zip(files, encoder.embed_many(files, start, end), strict=True):
+        if isinstance(result, Failure):
+            yield to_text(file), result.reason
+            continue
+        try:
+            told = tell(result)
+        except Exception as error:  # noqa: BLE001 - it is this file's alone
+            yield to_text(file), str(as_failure(display(file), error))
+        else:
+            yield told
 
 
 def _check(top: int, threshold: float, start: float, end: float | None) -> None:
@@ -144,7 +146,7 @@ def _check(top: int, threshold: float, start: float, end: float | None) -> None:
     if not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold} is no score; give one from 0 to 1")
     if start < 0 or (end is not None and end <= start):
-        raise UsageError(f"--start {start} --end {end} is no range of seconds; give 0 <= start < end")
+        raise UsageError(f"--start {start} --end {end} is not a range of seconds; give 0 <= start < end")
 
 
 def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:

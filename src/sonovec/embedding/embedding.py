@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +67,14 @@ class Embedding:
     scores: NDArray[np.float32]
     tags: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def vector(self) -> NDArray[np.float32]:
         """The clip vector, shape (dim,): the mean of the windows, weighted by coverage."""
-        return pool(self.windows, self.coverage)
+        # No `cached_property`: until Python 3.12 it has a lock, which another thread may hold when a child is forked.
+        if "_vector" not in self.__dict__:
+            self.__dict__["_vector"] = pool(self.windows, self.coverage)
+        vector: NDArray[np.float32] = self.__dict__["_vector"]
+        return vector
 
     def top_tags(self, limit: int = 5) -> list[tuple[str, float]]:
         """The classes that score highest over the whole sound: (name, score), best first; empty if the model has none.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from numbers import Number
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import Tail, WindowSpec
@@ -19,16 +23,48 @@ from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pipeline import Raw, Source, run
 from sonovec.embedding.pooling import POOLING
-from sonovec.errors import AudioError, UsageError
+from sonovec.errors import AudioError, UsageError, WeightsError
+from sonovec.log import as_failure
 from sonovec.models import registry
+from sonovec.paths import absolute, display
 
 if TYPE_CHECKING:
     from sonovec.models.card import ModelCard
+    from sonovec.models.graph import Graph
     from sonovec.models.model import Model
     from sonovec.runtime import Network
 
 #: What can be embedded: a path, a Waveform, or a tuple of samples and their rate in Hz.
 Sound = str | os.PathLike[str] | Waveform | tuple[NDArray[np.floating], int]
+#: Encoders of other processes that are kept: a pool sends the encoder with each task.
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `load` was called with, so that another process can call it again; paths are absolute."""
+
+    name: str
+    weights: str | None
+    hop: float | None
+    tail: Tail
+    precision: str
+    device: str
+    isolate: bool
+    options: tuple[tuple[str, Any], ...]
+
+    def load(self) -> Encoder:
+        """Call `load` again."""
+        return load(
+            self.name,
+            weights=self.weights,
+            hop=self.hop,
+            tail=self.tail,
+            precision=self.precision,
+            device=self.device,
+            isolate=self.isolate,
+            **dict(self.options),
+        )
 
 
 def load(
@@ -39,6 +75,7 @@ def load(
     tail: Tail = "pad",
     precision: str = "auto",
     device: str = "auto",
+    isolate: bool = False,
     **options: object,
 ) -> Encoder:
     """Load an encoder by name.
@@ -60,6 +97,8 @@ def load(
         ``"auto"`` takes bf16 where the processor has it and the model's card allows it; int8 has to be calibrated once, by
         ``sonovec models quantize`` or `sonovec.embedding.quantization.quantize`.
     device : {"auto", "cpu", "cuda"}
+    isolate : bool
+        Decode files in child processes, where a crash of a decoder is one file's failure: for files from strangers.
     **options
         The model's own options, such as ``pca=True`` for VGGish; its card lists them.
 
@@ -89,7 +128,10 @@ def load(
     """
     model = registry.build(name, options, None if weights is None else Path(weights))
     window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))
-    return Encoder(model, replace(window, tail=tail), precision, device)
+    kept = None if weights is None else str(absolute(weights))
+    # A card's name is absolute where that of a folder need not be, and says which model was the default.
+    settings = Settings(model.card.name, kept, hop, tail, precision, device, isolate, tuple(options.items()))
+    return Encoder(model, replace(window, tail=tail), precision, device, settings, isolate=isolate)
 
 
 def _hop_samples(hop: float, rate: int) -> int:
@@ -112,13 +154,51 @@ class Encoder:
         Window length, hop and tail policy, in samples at `rate`.
     model : Model
         What it is made of.
+    isolate : bool
+        Whether files are decoded in child processes.
     """
 
-    def __init__(self, model: Model, window: WindowSpec, precision: str = "auto", device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: Model,
+        window: WindowSpec,
+        precision: str = "auto",
+        device: str = "auto",
+        settings: Settings | None = None,
+        *,
+        isolate: bool = False,
+    ) -> None:
         self.window = window
         self.model = model
+        self.isolate = isolate
         self._precision = precision
         self._device = device
+        self._settings = settings
+        self._networks: dict[str, Network] = {}
+        self._passport: Passport | None = None
+        self.after_fork()
+        forks.watch(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the lock may be held by a thread that stayed with the parent."""
+        self._opening = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the settings: the other process loads the encoder by them, and checks that the weights are the same."""
+        if self._settings is None:
+            raise UsageError(
+                f"this encoder of the model {self.card.name!r} cannot be pickled; only those that sonovec.load made can"
+            )
+        return _unpickled, (self._settings, self.model.weights_hash)
+
+    def __copy__(self) -> Encoder:
+        """An encoder of its own, with the same model and, if they are open, the same networks."""
+        other = Encoder(self.model, self.window, self._precision, self._device, self._settings, isolate=self.isolate)
+        other._networks, other._passport = dict(self._networks), self._passport
+        return other
+
+    def __deepcopy__(self, memo: object) -> Encoder:
+        return self.__copy__()
 
     @property
     def card(self) -> ModelCard:
@@ -140,32 +220,38 @@ class Encoder:
         """The model's options, defaults included."""
         return self.model.options
 
-    @cached_property
+    @property
     def network(self) -> Network | None:
         """What executes the model's graph; opened on first use. None if it has no graph."""
-        if self.model.graph is None:
-            return None
-        from sonovec.runtime import open_network
+        return None if self.model.graph is None else self._open("sound", self.model.graph)
 
-        return open_network(self.model.graph, self._precision, self._device)
+    def _open(self, name: str, graph: Graph) -> Network:
+        with self._opening:
+            if name not in self._networks:
+                from sonovec.runtime import open_network
 
-    @cached_property
+                self._networks[name] = open_network(graph, self._precision, self._device)
+            return self._networks[name]
+
+    @property
     def passport(self) -> Passport:
         """What shapes this encoder's vectors. Opens the network, which settles the precision."""
-        return Passport(
-            model=self.card.name,
-            revision=self.card.revision,
-            options=dict(self.model.options),
-            weights=self.model.weights_hash,
-            front_end=self.model.front_end,
-            resampler=RESAMPLER,
-            pooling=POOLING,
-            rate=self.rate,
-            window=self.window.length,
-            hop=self.window.hop,
-            tail=self.window.tail,
-            precision=self.network.precision if self.network else "f32",
-        )
+        if self._passport is None:
+            self._passport = Passport(
+                model=self.card.name,
+                revision=self.card.revision,
+                options=dict(self.model.options),
+                weights=self.model.weights_hash,
+                front_end=self.model.front_end,
+                resampler=RESAMPLER,
+                pooling=POOLING,
+                rate=self.rate,
+                window=self.window.length,
+                hop=self.window.hop,
+                tail=self.window.tail,
+                precision=self.network.precision if self.network else "f32",
+            )
+        return self._passport
 
     def embed(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Embedding:
         """Embed one sound, or the seconds `start` to `end` of it.
@@ -173,7 +259,8 @@ class Encoder:
         Parameters
         ----------
         sound : path, Waveform, or (samples, rate)
-            Samples are float, shape (n,) or (n, channels), nominally within -1 and 1.
+            Samples are float, nominally within -1 and 1, of shape (n,), (n, channels) or (channels, n): an axis of more
+            than 32 is time. Integers, and floats of their size, are refused.
         start, end : float
             Seconds of the sound; `times` of the result are seconds of the whole sound.
 
@@ -185,23 +272,56 @@ class Encoder:
         ------
         AudioError
             If the file cannot be decoded or the range holds no sound.
+        UsageError
+            If `sound` is something else, or the samples, the rate or the range cannot be right.
+        UnexpectedError
+            If something went wrong that is a bug of sonovec.
+
+        Examples
+        --------
+        >>> load("logmel").embed(np.zeros(16000, np.float32))
+        Traceback (most recent call last):
+        sonovec.errors.UsageError: an array of shape (16000,) has no rate; give (samples, rate), such as (x, 16000)
         """
         result = next(self._run([source_of(sound, start, end)]))
         if isinstance(result, Failure):
             raise result.error
         return result
 
-    def embed_many(self, sounds: Iterable[Sound]) -> Iterator[Embedding | Failure]:
+    def embed_many(
+        self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None
+    ) -> Iterator[Embedding | Failure]:
         """Embed many sounds, using all cores, and yield one result for each in the order of the input.
 
-        A sound that cannot be embedded gives a `Failure` with its `path` and `reason`; the others go on.
+        A sound that cannot be embedded, whatever the reason, gives a `Failure` with its `path` and `reason`, and so does
+        an item that is not a sound; the others go on.
+
+        Parameters
+        ----------
+        sounds : iterable of sounds
+            Read as the results are; an error that it raises itself comes out behind the results of what came before.
+        start, end : float
+            Seconds of each sound.
+
+        Raises
+        ------
+        UsageError
+            If `sounds` is a single sound, or the range is not one. At once, and not with the first result.
 
         Examples
         --------
-        >>> [result.reason for result in load("logmel").embed_many(["missing.wav"])]
-        ['missing.wav: no such file...']
+        >>> [result.reason for result in load("logmel").embed_many(["missing.wav", None])]
+        ['missing.wav: no such file...', 'None is not a sound; give a path, a Waveform, or a tuple (samples, rate)']
         """
-        return self._run(source_of(sound) for sound in sounds)
+        if isinstance(sounds, str | os.PathLike):
+            raise UsageError(f"{str(sounds)!r} is one sound; give a list: encoder.embed_many([{str(sounds)!r}])")
+        if not isinstance(sounds, Iterable) or _is_one(sounds):
+            raise UsageError(
+                f"a {type(sounds).__name__} is not a list of sounds; give one: encoder.embed_many([sound]), where a sound "
+                "is a path, a Waveform, or a tuple (samples, rate)"
+            )
+        check_range(start, end)
+        return self._run(source_of(sound, start, end) for sound in sounds)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.
@@ -245,12 +365,10 @@ class Encoder:
         """Names of the classes that the model scores; empty if it scores none."""
         return self.model.tags
 
-    @cached_property
+    @property
     def _text_network(self) -> Network:
-        from sonovec.runtime import open_network
-
         assert self.model.text is not None
-        return open_network(self.model.text.graph, self._precision, self._device)
+        return self._open("text", self.model.text.graph)
 
     def prepare(self) -> None:
         """Open every network now, and convert it if that was not done yet, so that nothing is left for the first use."""
@@ -260,8 +378,12 @@ class Encoder:
 
     def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
         passport = self.passport
-        for raw in run(sources, self.model, self.window, self.network):
-            yield self._result(raw, passport)
+        for raw in run(sources, self.model, self.window, self.network, isolate=self.isolate):
+            try:
+                result = self._result(raw, passport)
+            except Exception as error:  # noqa: BLE001 - it is this sound's alone
+                result = Failure(raw.source.path, as_failure(raw.source.name, error))
+            yield result
 
     def _result(self, raw: Raw, passport: Passport) -> Embedding | Failure:
         if raw.error is not None:
@@ -290,25 +412,44 @@ class Encoder:
         )
 
 
-def check_range(start: float, end: float | None) -> None:
-    """Refuse what is no range of seconds."""
-    if start < 0 or (end is not None and end <= start):
-        raise UsageError(f"start={start}, end={end} is no range of seconds; give 0 <= start < end")
-
-
-def source_of(sound: Sound, start: float = 0.0, end: float | None = None) -> Source:
-    """What the pipeline reads, for all that can be embedded."""
+def source_of(sound: Any, start: float = 0.0, end: float | None = None) -> Source:
+    """What the pipeline reads, for all that can be embedded; whether it is a sound turns out when it is opened."""
     check_range(start, end)
-    if isinstance(sound, tuple):
-        samples, rate = sound
-        sound = Waveform(_mono(np.asarray(samples)), rate)
-    return Source(sound if isinstance(sound, Waveform) else Path(sound), start, end)
+    if isinstance(sound, str | os.PathLike) and isinstance(text := os.fspath(sound), str) and text:
+        return Source(Path(text), start, end)
+    return Source(sound, start, end)
 
 
-def _mono(samples: NDArray[np.floating]) -> NDArray[np.float32]:
-    if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2):
-        raise UsageError(
-            f"samples of dtype {samples.dtype} and shape {samples.shape}; give float samples within -1..1, "
-            "shape (n,) or (n, channels), such as (int16_samples / 32768, rate)"
+def check_range(start: float, end: float | None) -> None:
+    """Refuse what is not a range of seconds."""
+    if not (0 <= start < math.inf and (end is None or start < end)):
+        raise UsageError(f"start={start}, end={end} is not a range of seconds; give 0 <= start < end")
+
+
+def _is_one(sounds: Iterable[object]) -> bool:
+    """Whether this is one sound, or numbers, although it can be iterated."""
+    if isinstance(sounds, tuple):  # of samples and their rate, or of two paths
+        numbers = [isinstance(item, Number) for item in sounds]
+        return len(sounds) == 2 and any(numbers) and not any(isinstance(item, str | os.PathLike) for item in sounds)
+    if isinstance(sounds, np.ndarray):
+        return sounds.size > 0 and sounds.dtype.kind in "biufc"
+    return isinstance(sounds, bytes | Mapping)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(settings: Settings) -> Encoder:
+    return settings.load()
+
+
+def _unpickled(settings: Settings, weights_hash: str) -> Encoder:
+    try:
+        encoder = _kept(settings)
+    except TypeError:  # an option that cannot be hashed, such as a list
+        encoder = settings.load()
+    if encoder.model.weights_hash != weights_hash:
+        raise WeightsError(
+            f"{display(settings.weights or settings.name)}: its weights are not those of the encoder that was pickled "
+            f"(SHA-256 {encoder.model.weights_hash[:16]}, and {weights_hash[:16]} there); put those here, or load this "
+            f"one by its name: sonovec.load({settings.name!r})"
         )
-    return np.asarray(samples if samples.ndim == 1 else samples.mean(axis=1), np.float32)
+    return encoder

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import frame
 from sonovec.embedding.encoder import Encoder, Sound, source_of
 from sonovec.embedding.pipeline import open_source
-from sonovec.errors import AudioError, UsageError
+from sonovec.errors import UsageError
+from sonovec.log import LOGGER, as_failure
 from sonovec.models.model import Rows
 
 #: Windows that calibrate, at most; as many others measure.
@@ -48,7 +49,8 @@ def quantize(encoder: Encoder, sounds: Iterable[Sound]) -> Loss:
     ----------
     encoder : Encoder
     sounds : iterable of sounds
-        Some minutes of what it is for. Every other window calibrates, the others measure.
+        Some minutes of what it is for. Every other window calibrates, the others measure. What cannot be read is left
+        out, with a warning to the logger "sonovec".
 
     Returns
     -------
@@ -89,8 +91,9 @@ def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np
     rows: list[NDArray[np.float32]] = []
     coverage: list[float] = []
     for sound in sounds:
+        source = source_of(sound)
         try:
-            with open_source(source_of(sound), encoder.rate) as stream:
+            with open_source(source, encoder.rate, encoder.isolate) as stream:
                 for windows in frame(stream, encoder.window):
                     heard = ~windows.silent
                     features: Rows = encoder.model.features(windows.samples[heard], windows.coverage[heard])
@@ -98,8 +101,8 @@ def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np
                     coverage.extend(windows.coverage[heard])
                     if len(rows) >= 2 * MOST_WINDOWS:
                         return rows[: 2 * MOST_WINDOWS], np.array(coverage[: 2 * MOST_WINDOWS], np.float32)
-        except AudioError:  # what cannot be read says nothing of the network
-            continue
+        except Exception as error:  # noqa: BLE001 - it is this sound's alone
+            LOGGER.warning("%s; left out", as_failure(source.name, error))
     return rows, np.array(coverage, np.float32)
 
 

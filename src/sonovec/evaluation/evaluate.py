@@ -21,6 +21,7 @@ from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import Dataset
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS, Perturbation
+from sonovec.log import as_failure
 from sonovec.paths import display, to_text
 
 #: Neighbours that vote.
@@ -170,7 +171,7 @@ def evaluate(
     readable = [path for path in dataset.paths if path not in failures]
     for kind in kinds:
         for level in kind.levels:
-            sounds = _harmed(readable, kind, level, seed)
+            sounds = _harmed(readable, kind, level, seed, encoder.isolate)
             told = f"{kind.name} {level:g} {kind.unit}"
             harmed[kind.name, level] = results = _embed(encoder, readable, sounds, told, progress)
             failures |= {
@@ -204,16 +205,19 @@ def _embed(
     return results
 
 
-def _harmed(paths: Sequence[Path], kind: Perturbation, level: float, seed: int) -> Iterator[Path | Waveform]:
-    """Harmed sounds, one at a time; a file that cannot be read any more is handed on, to fail where others do."""
+def _harmed(
+    paths: Sequence[Path], kind: Perturbation, level: float, seed: int, isolate: bool
+) -> Iterator[Waveform | SonovecError]:
+    """Harmed sounds, one at a time; in place of one that cannot be harmed its error, to fail where others do."""
     for number, path in enumerate(paths):
-        try:
-            sound = load_audio(path)
-        except SonovecError:
-            yield path
-            continue
         rng = np.random.default_rng([seed, number])
-        yield Waveform(kind.apply(sound.samples, sound.rate, level, rng), sound.rate)
+        harmed: Waveform | SonovecError
+        try:
+            sound = load_audio(path, isolate=isolate)
+            harmed = Waveform(kind.apply(sound.samples, sound.rate, level, rng), sound.rate)
+        except Exception as error:  # noqa: BLE001 - it is this file's alone
+            harmed = as_failure(display(path), error)
+        yield harmed
 
 
 def _stacked(results: Mapping[Path, Embedding | Failure], paths: Sequence[Path]) -> Floats:

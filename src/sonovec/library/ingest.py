@@ -18,7 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.scan import Found, Skipped, scan
+from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
@@ -28,8 +30,8 @@ from sonovec.library.ledger import Counts, Entry, Ledger, Outcome
 from sonovec.library.metadata import CORRECTABLE, Metadata
 from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, TRACK_FIELDS, Segment, Track, Value
 from sonovec.library.store import Store
-from sonovec.library.tags import read_tags
 from sonovec.library.vanished import is_there
+from sonovec.log import as_failure
 from sonovec.paths import display, from_text, known_texts, to_text
 
 Item = TypeVar("Item")
@@ -198,8 +200,8 @@ class Ingest:
                 continue
             try:
                 hashed.append((item, content_hash(item.path), held))
-            except AudioError as error:
-                self._settle(self._outcome(item, "failed", str(error)))
+            except Exception as error:  # noqa: BLE001 - it is this file's alone
+                self._settle(self._outcome(item, "failed", str(as_failure(display(item.path), error))))
         existing = self._store.existing({content for _, content, _ in hashed})
         chosen = []
         for found, content, held in hashed:
@@ -299,24 +301,34 @@ class Ingest:
     def _take(self, result: Embedding | Failure) -> None:
         assert result.path is not None
         found, content = self._candidates.pop(result.path)
-        failure = result.reason if isinstance(result, Failure) else _changed_meanwhile(found, content)
-        if failure is not None or isinstance(result, Failure):
-            self._fail(found, content, str(failure))
+        if isinstance(result, Failure):
+            self._fail(found, content, result.reason)
             return
-        segments = [
-            Segment(index, part.start, part.end, part.coverage, part.vector)
-            for index, part in enumerate(result.parts(self._segment_seconds))
-        ]
         given = {**self._given(found.path, content), **(self._row(found.path) or {})}
-        track = self._track(content, result, given)
-        if (reason := self._store.refusal(track.fields)) is not None:
-            self._fail(found, content, f"{display(found.path)}: {reason}")
+        try:
+            track, segments = self._made(found, content, result, given)
+        except Exception as error:  # noqa: BLE001 - it is this file's alone
+            self._fail(found, content, str(as_failure(display(found.path), error)))
             return
         self._tracks.append((track, segments))
         self._report.audio_seconds += result.duration
         self._report.notes += [(to_text(found.path), note) for note in result.notes]
         outcome = self._outcome(found, "indexed", "; ".join(result.notes) or None, content)
         self._settle(replace(outcome, duration=result.duration, n_segments=len(segments)))
+
+    def _made(
+        self, found: Found, content: str, embedding: Embedding, given: Mapping[str, Value]
+    ) -> tuple[Track, list[Segment]]:
+        """What the store takes for a file; whatever is raised here is about this file."""
+        _refuse_changed(found, content)
+        segments = [
+            Segment(index, part.start, part.end, part.coverage, part.vector)
+            for index, part in enumerate(embedding.parts(self._segment_seconds))
+        ]
+        track = self._track(content, embedding, given)
+        if (reason := self._store.refusal(track.fields)) is not None:
+            raise AudioError(f"{display(found.path)}: {reason}")
+        return track, segments
 
     def _fail(self, found: Found, content: str, reason: str) -> None:
         self._failed.add(to_text(found.path))
@@ -338,7 +350,7 @@ class Ingest:
         }
         if embedding.tags:
             own[sound_tags.COLUMN] = sound_tags.write(embedding.top_tags(sound_tags.MOST))
-        tags = read_tags(path)
+        tags = read_isolated_tags(path) if self._encoder.isolate else read_tags(path)
         notes = [str(tags.pop("notes"))] if tags.get("notes") else []
         for name, value in tags.items():
             if isinstance(value, str) and len(value) > MOST_OF_FILE:
@@ -483,13 +495,14 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _changed_meanwhile(found: Found, content: str) -> str | None:
+def _refuse_changed(found: Found, content: str) -> None:
+    """Refuse a file that is not what it was when it was hashed."""
     try:
         status = found.path.stat()
         now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         # A new name, new rights or another link change a time and nothing else.
-        if now == (found.size, found.mtime_ns, found.ctime_ns) or content_hash(found.path) == content:
-            return None
+        same = now == (found.size, found.mtime_ns, found.ctime_ns) or content_hash(found.path) == content
     except (OSError, AudioError):
-        return f"{display(found.path)}: vanished while it was being read; index again"
-    return f"{display(found.path)}: changed while it was being read; index again"
+        raise AudioError(f"{display(found.path)}: vanished while it was being read; index again") from None
+    if not same:
+        raise AudioError(f"{display(found.path)}: changed while it was being read; index again")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.errors import UsageError
 from sonovec.memory import enough_memory
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
 from sonovec.runtime.network import Graph, Row, available_cores, padded
-from sonovec.runtime.openvino_core import core, cpu_has_bf16
+from sonovec.runtime.openvino_core import core, cpu_has_bf16, requests
 
 #: OpenVINO 2026.4 keeps fused kernels by shape, and one that was made for a single frame gives wrong numbers for more.
 ANY_LENGTH = {"SNIPPETS_MODE": "DISABLE"}
@@ -28,6 +29,8 @@ class OpenVinoNetwork:
     and a result cannot depend on how many there are. There is one compiled shape, so that the bits of a row never depend on
     how many came with it; each further one would keep its own copy of the weights (0.55 GiB for VGGish in float32). Rows
     of any length run one at a time, unpadded.
+
+    A child that is forked compiles the graph anew when it first runs it.
     """
 
     device = "cpu"
@@ -44,6 +47,12 @@ class OpenVinoNetwork:
         self._input_shape = graph.input_shape
         self._requests: dict[int, queue.SimpleQueue[Any]] = {}
         self._compiling = threading.Lock()
+        forks.watch(self)
+
+    def after_fork(self) -> None:
+        """In a child: the requests wait for threads that stayed with the parent."""
+        forks.abandon(self._requests)
+        self._requests, self._compiling = {}, threading.Lock()
 
     def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
         """Run rows, each of the graph's input shape; see `sonovec.runtime.Network`."""
@@ -52,7 +61,8 @@ class OpenVinoNetwork:
             idle = self._idle(len(piece))
             request = idle.get()
             try:
-                outputs = request.infer({0: piece}, share_inputs=True).to_tuple()
+                with forks.unforked():
+                    outputs = request.infer({0: piece}, share_inputs=True).to_tuple()
                 results.extend(np.concatenate([output[:count] for output in outputs], axis=-1))
             finally:
                 idle.put(request)
@@ -62,29 +72,16 @@ class OpenVinoNetwork:
         """Requests of one compiled shape that nobody uses at the moment."""
         with self._compiling:
             if size not in self._requests:
-                with enough_memory(self._key, "run"):
+                with enough_memory(self._key, "run"), forks.unforked():
                     self._requests[size] = self._compile(size)
             return self._requests[size]
 
     def _compile(self, size: int) -> queue.SimpleQueue[Any]:
         model = core().read_model(self._file)
         model.reshape([size, *self._input_shape])
-        compiled = core().compile_model(
-            model,
-            "CPU",
-            {
-                # What is not quantised is computed in float32.
-                "INFERENCE_PRECISION_HINT": "f32" if self.precision.startswith(INT8) else self.precision,
-                "NUM_STREAMS": str(self.streams),
-                "INFERENCE_NUM_THREADS": str(self.streams),
-                "ENABLE_CPU_PINNING": False,
-                **(ANY_LENGTH if -1 in self._input_shape else {}),
-            },
-        )
-        idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(self.streams):
-            idle.put(compiled.create_infer_request())
-        return idle
+        # What is not quantised is computed in float32.
+        hint = {"INFERENCE_PRECISION_HINT": "f32" if self.precision.startswith(INT8) else self.precision}
+        return requests(model, self.streams, {**hint, **(ANY_LENGTH if -1 in self._input_shape else {})})
 
 
 def _settle(graph: Graph, precision: str) -> str:

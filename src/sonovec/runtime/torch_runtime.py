@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.runtime.network import Graph, Row, padded
 
@@ -43,6 +44,12 @@ class TorchNetwork:
         self.batch_sizes = batch_sizes
         self._network = graph.torch_module().to(device)
         self._lock = threading.Lock()
+        self._forked = False
+        forks.watch(self)
+
+    def after_fork(self) -> None:
+        """In a child: PyTorch can use neither its device nor its threads there."""
+        self._lock, self._forked = threading.Lock(), True
 
     def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
         """Run rows, each of the graph's input shape; see `sonovec.runtime.Network`.
@@ -51,6 +58,11 @@ class TorchNetwork:
         """
         import torch
 
+        if self._forked:
+            raise UsageError(
+                f"this process was forked after the encoder was used on {self.device}, which PyTorch cannot do; start "
+                "processes with multiprocessing.get_context('spawn')"
+            )
         low = self.precision == "bf16"
         exact = torch.backends.cudnn.flags(allow_tf32=False)  # its default, TF32, is no float32
         results: list[NDArray[np.float32]] = []
