@@ -265,7 +265,7 @@ def test_some_seconds_of_a_file_that_is_gone_are_the_windows_of_its_segments(of_
         np.testing.assert_allclose([hit.score for hit in hits], [by_vector[hit.id] for hit in hits], atol=2e-5)
     with pytest.raises(AudioError, match="no sound from 60"):
         library.search(sound, start=60.0)
-    with pytest.raises(UsageError, match=r"start=5.0, end=2.0 is no range"):
+    with pytest.raises(UsageError, match=r"start=5.0, end=2.0 is not a range"):
         library.search(sound, start=5.0, end=2.0)
     library.add(tmp_path, prune=True)
 

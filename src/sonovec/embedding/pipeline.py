@@ -410,7 +410,7 @@ class _OneBlasThread:
         with self._lock:
             if self._runs == 0:
                 _let_any_thread_set_limits()
-                self._limits = threadpoolctl.threadpool_limits(1, user_api="blas")
+                self._limits = _blas().limit(limits=1)
             self._runs += 1
 
     def __exit__(self, *error: object) -> None:
@@ -420,6 +420,17 @@ class _OneBlasThread:
                 _let_any_thread_set_limits()
                 self._limits.restore_original_limits()
                 _let_any_thread_set_limits()
+
+
+def _blas() -> threadpoolctl.ThreadpoolController:
+    """The libraries of BLAS that count their threads for the whole process.
+
+    Those on OpenMP count for each thread, so that a limit of the caller's does nothing in the threads here, and could not
+    be lifted by another caller.
+    """
+    blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+    layers = {library.info().get("threading_layer") for library in blas.lib_controllers}
+    return blas.select(threading_layer=list(layers - {"openmp"}))
 
 
 def _let_any_thread_set_limits() -> None:
