@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from sonovec import demo
+from sonovec.audio.tags.read import read_tags
 from sonovec.errors import UsageError
 from sonovec.library.metadata import read_metadata
-from sonovec.library.tags import read_tags
 
 
 @pytest.fixture(scope="module")

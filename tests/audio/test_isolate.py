@@ -15,9 +15,10 @@ import soundfile
 
 from sonovec.audio import isolate
 from sonovec.audio.decode import open_audio
-from sonovec.audio.isolate import open_isolated
+from sonovec.audio.isolate import open_isolated, read_isolated_tags
 from sonovec.audio.stream import open_mono
-from sonovec.errors import AudioError, UsageError
+from sonovec.audio.tags.read import read_tags
+from sonovec.errors import AudioError, UnexpectedError, UsageError
 
 Encoded = Callable[[str], Path]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
@@ -160,3 +161,48 @@ def test_many_channels_and_a_sound_of_one_sample(tmp_path: Path) -> None:
     (block,) = reader.blocks()
     reader.close()
     np.testing.assert_array_equal(block, np.full((1, 16), 0.25, np.float32))
+
+
+def test_tags_are_read_in_a_child(encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (encoded("webm"), encoded("flac"), tmp_path / "none.wav"):
+        assert read_isolated_tags(path) == read_tags(path)
+    send = isolate._Child.send
+
+    def killed(child, request):
+        os.kill(child._process.pid, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+        send(child, request)
+
+    monkeypatch.setattr(isolate._Child, "send", killed)
+    tags = read_isolated_tags(encoded("flac"))
+    assert tags["title"] is None and str(tags["notes"]).startswith("tags not read: ")
+
+
+def test_paths_lead_from_the_folder_of_now(encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children are kept; the folder in which one was started may be left since."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        Path(f"{folder}.wav").write_bytes(encoded("wav").read_bytes())
+        reader = open_isolated(f"{folder}.wav")
+        assert sum(map(len, reader.blocks())) == 132317
+        reader.close()
+    with pytest.raises(AudioError, match=r"^a.wav: no such file"):
+        open_isolated("a.wav")
+
+
+def test_a_bug_in_a_child_is_named_and_logged(
+    encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sonovec.audio.child as child\n"
+        "import sonovec.audio.decode as decode\n"
+        "def broken(*_): raise KeyError('rate')\n"
+        "decode.open_audio = broken\n"
+    )
+    while not isolate._idle.empty():
+        isolate._idle.get().end()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(UnexpectedError, match="unexpected KeyError: 'rate'; this is a bug of sonovec") as caught:
+        open_isolated(encoded("wav"))
+    assert "in broken" in caught.value.__notes__[0] and "in broken" in caplog.text
+    isolate._end_all()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.checks import CLIPPED, LOUDEST, Checks
 from sonovec.audio.decode import AudioReader, open_audio
+from sonovec.audio.isolate import open_isolated
 from sonovec.audio.limits import Allowance, memory_for, seconds_for
 from sonovec.audio.stream import open_mono
 from sonovec.errors import AudioError
@@ -289,6 +290,21 @@ def test_a_wav_without_sound_takes_no_time(tmp_path: Path, chunks: bytes) -> Non
 def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "x.wav", np.zeros(100), rate)
     assert f"{rate} samples a second are no sound" in refusal(tmp_path / "x.wav")
+
+
+def test_no_header_of_adx_ends_the_process(tmp_path: Path) -> None:
+    """In a child, for FFmpeg divides by zero over some."""
+    mux_packets(tmp_path / "x.adx", "adx", "adpcm_adx", burst(1, 0.5, 16000, 2), 16000)
+    good = (tmp_path / "x.adx").read_bytes()
+    for at in range(12):
+        for value in (0, 1, 0x7F, 0x80, 0xFF):
+            (tmp_path / "x.adx").write_bytes(good[:at] + bytes([value]) + good[at + 1 :])
+            try:
+                reader = open_isolated(tmp_path / "x.adx")
+                assert sum(map(len, reader.blocks()))
+                reader.close()
+            except AudioError as error:
+                assert "crashed" not in str(error), (at, value)
 
 
 def test_a_file_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,10 +35,10 @@ def bug(monkeypatch):
     """An error in the decoder for files of one name."""
     original = pipeline.open_mono
 
-    def broken(path, *arguments):
+    def broken(path, *arguments, **options):
         if path.name.startswith("bug"):
             raise AttributeError("no attribute\nof this name")
-        return original(path, *arguments)
+        return original(path, *arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "open_mono", broken)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sonovec
+from sonovec.audio import isolate
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
+from sonovec.cli.main import run as cli
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.pipeline import Source, run
@@ -287,3 +292,51 @@ def test_a_failure_keeps_no_samples(logmel, tmp_path):
 def test_without_a_handler_nothing_is_printed(capfd):
     assert any(isinstance(r, Failure) for r in encoder(strict_features(KeyError("x"))).embed_many(sounds()))
     assert capfd.readouterr() == ("", "")
+
+
+#: What makes children end as if a decoder had crashed.
+CRASH = """
+import os, signal
+import sonovec.audio.decode as decode
+def crashing(path, *arguments, real=decode.open_audio):
+    if b"bad" in os.fsencode(path):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return real(path, *arguments)
+decode.open_audio = crashing
+"""
+
+
+@pytest.fixture
+def good_and_bad(tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(CRASH)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
+    monkeypatch.chdir(tmp_path)
+    isolate._end_all()
+    soundfile.write("good.wav", X, RATE)
+    soundfile.write("bad.wav", X / 2, RATE)
+    yield ["good.wav", "bad.wav"]
+    isolate._end_all()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_what_crashes_a_decoder_is_the_failure_of_its_file_where_decoding_is_isolated(logmel, good_and_bad):
+    isolated = sonovec.load("logmel", isolate=True)
+    first, bad, last = isolated.embed_many([*good_and_bad, "good.wav"])
+    expected = logmel.embed("good.wav").vector
+    assert np.array_equal(first.vector, expected) and np.array_equal(last.vector, expected)
+    assert isinstance(bad, Failure) and "bad.wav: its decoder crashed (by signal 11)" in bad.reason
+    assert isolated.passport == logmel.passport
+    for other in (pickle.loads(pickle.dumps(isolated)), copy.deepcopy(isolated)):
+        assert other.isolate
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+@pytest.mark.parametrize("command", [["embed", "-o", "OUT.npz"], ["tag"], ["index", "-l", "LIBRARY"]])
+def test_the_command_line_isolates(good_and_bad, capsys, command):
+    assert cli([*command, *good_and_bad, "--isolate"]) == 1
+    assert "bad.wav: its decoder crashed" in "".join(capsys.readouterr())
+    if command[0] == "index":
+        assert len(sonovec.Library("LIBRARY")) == 1
+        assert cli(["search", "good.wav", "-l", "LIBRARY", "--isolate", "--start", "0.1"]) == 0
+        assert cli(["search", "bad.wav", "-l", "LIBRARY", "--isolate"]) == 2

@@ -91,7 +91,11 @@ def test_callers_at_once_change_no_bit_and_leave_blas_as_it_was():
     """The last bits of a matrix product depend on the threads of BLAS, which the first of several runs must not give back."""
 
     def threads():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        return [
+            pool["num_threads"]
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas" and pool["threading_layer"] != "openmp"  # these count for each thread
+        ]
 
     encoder, before, different = sonovec.load("sonovec-1"), threads(), []
     sound = Waveform(sounds([48_000])[0].samples / 10, 16000)

@@ -31,7 +31,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no f
 
 #: What the scripts below begin with: an encoder that was used, and its vector.
 BEGIN = f"""
-import os, sys, threading
+import gc, os, sys, threading
 import numpy as np
 import sonovec
 X = (np.random.default_rng(0).standard_normal({3 * RATE}) / 10).astype(np.float32)
@@ -72,6 +72,28 @@ print("fine")
 """
     run = script(code, of_any_length if name == "any length" else name, str(times))
     assert (run.stdout, run.stderr, run.returncode) == ("fine\n", "", 0)
+
+
+@forks
+def test_a_child_does_not_wait_for_threads_of_networks_that_were_freed_before_the_fork():
+    code = """
+more = [sonovec.load("sonovec-1") for _ in range(3)]
+for other in more:
+    other.embed(sound)
+del more, other
+gc.collect()
+for generation in range(3):
+    child = os.fork()
+    if child:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert np.array_equal(encoder.embed(sound).vector, expected)
+        break
+    for _ in range(3):
+        assert np.array_equal(sonovec.load("sonovec-1").embed(sound).vector, expected)
+    assert np.array_equal(encoder.embed(sound).vector, expected)
+"""
+    run = script(code, "sonovec-1")
+    assert (run.stderr, run.returncode) == ("", 0)
 
 
 @forks

@@ -560,10 +560,10 @@ def test_an_unexpected_error_over_one_file_is_its_failure_with_a_row(
     sounds, library, monkeypatch, caplog, place, error
 ):
     def broken(original):
-        def read(path, *arguments):
+        def read(path, *arguments, **options):
             if Path(path).name == "2.wav":
                 raise error
-            return original(path, *arguments)
+            return original(path, *arguments, **options)
 
         return read
 

@@ -20,16 +20,29 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
+    """A server of one file as RFC 9110 has it; `ranges` may be False, or "blind": If-Range is not looked at."""
+
     def do_GET(self):
         server = self.server
         server.requests.append(self.headers.get("Range"))
+        server.conditions.append(self.headers.get("If-Range"))
         content, start = server.content, 0
-        if server.ranges and (wanted := self.headers.get("Range")):
+        same = self.headers.get("If-Range") in (None, *server.validators.values()) or server.ranges == "blind"
+        if server.ranges and same and (wanted := self.headers.get("Range")):
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
         if start >= len(content):
-            self.send_error(416)
+            self.send_response(416)
+            if server.tells:
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
+        start = start and start + server.shift
         self.send_response(206 if start else server.status)
+        for name, value in server.validators.items():
+            self.send_header(name, value)
+        if start and server.tells:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         stop = server.breaks.pop(0) if server.breaks else len(content)
@@ -46,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content, server.ranges, server.breaks, server.requests, server.status = CONTENT, True, [], [], 200
+        server.validators, server.conditions, server.tells, server.shift = {}, [], True, 0
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
@@ -177,6 +191,107 @@ def test_where_no_hash_was_published_the_first_one_is_enforced(server, cache):
         weights.resolve(file)
     weights.record_of(path).unlink()
     assert weights.resolve(file) == path
+
+
+OTHER = np.random.default_rng(1).bytes(2_500_000)
+LONG_AGO = "Mon, 01 Jan 2024 00:00:00 GMT"
+
+
+def broken_off(server, **changes):
+    """A file without a published hash, whose download broke off after half a million bytes."""
+    file = described(server, sha256="", size=None, **changes)
+    server.breaks = [500_000] * weights.ATTEMPTS
+    with pytest.raises(WeightsError):
+        weights.resolve(file)
+    server.requests.clear()
+    server.conditions.clear()
+    return file
+
+
+@pytest.mark.parametrize(
+    "validators", [{"ETag": '"a"'}, {"Last-Modified": LONG_AGO}, {"ETag": '"a"', "Last-Modified": LONG_AGO}]
+)
+def test_without_a_published_hash_it_resumes_if_the_server_has_the_same_file(server, cache, validators):
+    server.validators = validators
+    file = broken_off(server)
+    assert weights.resolve(file).read_bytes() == CONTENT
+    assert server.conditions == [next(iter(validators.values()))] and server.requests == [
+        f"bytes={500_000 // weights.BLOCK * weights.BLOCK}-"
+    ]
+    assert sorted(path.name for path in cache.iterdir()) == ["net.pth", "net.pth.sha256"]
+
+
+@pytest.mark.parametrize("now", [{"ETag": '"b"'}, {"Last-Modified": "Tue, 02 Jan 2024 00:00:00 GMT"}, {}])
+@pytest.mark.parametrize("validators", [{"ETag": '"a"'}, {"Last-Modified": LONG_AGO}])
+def test_a_file_that_changed_meanwhile_is_fetched_from_the_beginning(server, cache, validators, now):
+    server.validators = validators
+    file = broken_off(server)
+    server.content, server.validators = OTHER, now
+    assert weights.resolve(file).read_bytes() == OTHER
+
+
+@pytest.mark.parametrize(
+    "validators",
+    [{}, {"ETag": 'W/"a"'}, {"Last-Modified": "Fri, 01 Jan 2100 00:00:00 GMT"}, {"Last-Modified": "yesterday"}],
+    ids=["none", "weak", "not settled", "no date"],
+)
+def test_where_nothing_tells_that_it_is_the_same_it_begins_again(server, cache, validators):
+    server.validators = validators
+    file = broken_off(server)
+    server.content = OTHER
+    assert weights.resolve(file).read_bytes() == OTHER
+    assert server.requests == [None]
+
+
+def test_a_break_while_a_changed_file_comes_leaves_no_mixture(server, cache):
+    server.validators = {"ETag": '"a"'}
+    file = broken_off(server)
+    server.content, server.validators, server.breaks = OTHER, {"ETag": '"b"'}, [300_000, 900_000]
+    assert weights.resolve(file).read_bytes() == OTHER
+    assert server.conditions == ['"a"', '"b"', '"b"']
+
+
+def test_a_part_of_another_address_is_none_of_this_file(server, cache):
+    server.validators = {"ETag": '"1"'}
+    broken_off(server)
+    server.content = OTHER
+    other = described(server, sha256="", size=None, url=f"http://127.0.0.1:{server.server_port}/other.pth")
+    assert weights.resolve(other).read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize("content", [CONTENT, CONTENT + OTHER, CONTENT[:-5]], ids=["whole", "longer", "shorter"])
+def test_a_part_that_is_as_long_as_the_file_or_longer(server, cache, tells, content):
+    """The server answers 416, and says how long its file is, or does not."""
+    server.validators, server.tells = {"ETag": '"a"'}, tells
+    file = broken_off(server)
+    (cache / "net.pth.part").write_bytes(content)
+    assert weights.resolve(file).read_bytes() == CONTENT
+    assert len(server.requests) == (1 if content == CONTENT and tells else 1 if len(content) < len(CONTENT) else 2)
+
+
+def test_another_part_than_was_asked_for_is_not_taken(server, cache):
+    server.validators = {"ETag": '"a"'}
+    file = broken_off(server)
+    server.shift = 7
+    assert weights.resolve(file).read_bytes() == CONTENT
+
+
+def test_a_damaged_record_of_the_part_is_as_none(server, cache):
+    server.validators = {"ETag": '"a"'}
+    file = broken_off(server)
+    weights.source_of(cache / "net.pth.part").write_text("[")
+    assert weights.resolve(file).read_bytes() == CONTENT
+    assert server.requests == [None]
+
+
+def test_with_a_published_hash_what_is_there_is_kept_whatever_the_server_tells(server, cache):
+    server.breaks = [500_000] * weights.ATTEMPTS
+    with pytest.raises(WeightsError):
+        weights.resolve(described(server))
+    server.requests.clear()
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
+    assert server.requests == [f"bytes={500_000 // weights.BLOCK * weights.BLOCK}-"]
 
 
 def test_a_file_put_there_by_hand_is_recorded_too(server, cache):

@@ -12,7 +12,9 @@ from typing import Any, BinaryIO
 from sonovec.audio.decode import open_audio
 from sonovec.audio.isolate import END, ERROR, HEADER, INFO, SAMPLES
 from sonovec.audio.limits import memory_for, seconds_for
+from sonovec.audio.tags.read import read_tags
 from sonovec.errors import AudioError, SonovecError
+from sonovec.log import as_failure
 from sonovec.paths import display
 
 
@@ -24,13 +26,17 @@ def main() -> None:
         path = bytes.fromhex(told["path"])
         _limit(told["size"])
         try:
-            _decode(path, told, requests, answers)
-        except SonovecError as error:
-            _answer(answers, ERROR, _json({"kind": type(error).__name__, "message": str(error)}))
+            os.chdir(bytes.fromhex(told["folder"]))  # that of the parent now, from which the path leads
+            if told.get("tags"):
+                _answer(answers, INFO, _json(read_tags(os.fsdecode(path))))
+            else:
+                _decode(path, told, requests, answers)
         except MemoryError:
             size = told["size"]
             message = f"{display(path)}: its {size} bytes need more memory than any sound of that size; leave it out"
-            _answer(answers, ERROR, _json({"kind": AudioError.__name__, "message": message}))
+            _refuse(answers, AudioError(message))
+        except Exception as error:  # noqa: BLE001 - it is this file's alone
+            _refuse(answers, as_failure(display(path), error))
 
 
 def _decode(path: bytes, told: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> None:
@@ -42,6 +48,11 @@ def _decode(path: bytes, told: dict[str, Any], requests: BinaryIO, answers: Bina
         for block in audio.blocks(asked["frames"]):
             _answer(answers, SAMPLES, block.tobytes())
         _answer(answers, END, _json(audio.notes))
+
+
+def _refuse(answers: BinaryIO, error: SonovecError) -> None:
+    notes = getattr(error, "__notes__", [])
+    _answer(answers, ERROR, _json({"kind": type(error).__name__, "message": str(error), "notes": notes}))
 
 
 def _answer(answers: BinaryIO, kind: bytes, content: bytes) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio import headers
 from sonovec.audio.decoder import ENCRYPTED, UndecodableError
+from sonovec.audio.headers import is_broken_adx
 from sonovec.audio.ogg import Run
 from sonovec.audio.section import Section
 from sonovec.audio.timeline import JITTER, Timeline
@@ -89,7 +90,7 @@ class Track:
         self._damaged = 0
         self._encrypted = False
         self._adapter: Any = None
-        self._container = _open(source)
+        self._container = open_container(source)
         try:
             first = self._choose()
         except BaseException:
@@ -209,7 +210,7 @@ class Track:
             raise UndecodableError("no other stream")
         self._container.close()
         self._source.seek(0)
-        self._container = _open(self._source)
+        self._container = open_container(self._source)
 
     def _begin(self, stream: Any) -> _Piece:
         if stream.codec_context is None:
@@ -424,12 +425,20 @@ def silence(frames: int, channels: int) -> Iterator[NDArray[np.float32]]:
         yield np.zeros((min(_BLOCK, frames - first), channels), np.float32)
 
 
-def _open(source: Section | Run) -> Any:
+def open_container(source: Section | Run) -> Any:
+    """Open what FFmpeg takes for a container, and nothing but that.
+
+    Raises
+    ------
+    UndecodableError
+    """
     import av
 
+    if isinstance(source, Section) and is_broken_adx(source.head()):
+        raise UndecodableError("it is ADX of an unknown kind")
     try:
         # No protocol and no other file: what a playlist names is not opened.
-        return av.open(source, options={"protocol_whitelist": "none"}, metadata_errors="ignore", io_open=_open_nothing)
+        return av.open(source, options={"protocol_whitelist": "none"}, metadata_errors="replace", io_open=_open_nothing)
     except _errors() as error:
         raise UndecodableError(_reason(error)) from error
 

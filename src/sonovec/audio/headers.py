@@ -201,12 +201,36 @@ def _encoding(content: bytes, layout: _Layout) -> Encoding | None:
     return None if subtype is None else Encoding(subtype, "LITTLE" if layout.size[0] == "<" else "BIG", channels, rate)
 
 
+def is_broken_adx(head: bytes) -> bool:
+    """Say whether `head` is that of ADX audio of a kind that does not exist, over which FFmpeg 8 divides by zero.
+
+    Examples
+    --------
+    >>> [is_broken_adx(bytes.fromhex("8000 000e 03 12 04 02") + rate.to_bytes(4) + b"(c)CRI") for rate in (44100, 2**31)]
+    [False, True]
+    """
+    copyright_at = int.from_bytes(head[2:4]) - 2
+    if head[:2] != b"\x80\x00" or not head.startswith(b"(c)CRI", max(copyright_at, 0)):
+        return False
+    channels, rate = head[7], int.from_bytes(head[8:12])
+    return head[4:7] != bytes([3, 18, 4]) or not 0 < channels * rate <= (2**31 - 1) // (18 * 8)
+
+
 def _measure(start: int, claimed: int, there: int, is_large: bool = False) -> DataChunk:
     """Compare a claim with the bytes that follow; 0 and the largest stand for sizes that a recorder never filled in."""
     streamed = not is_large and _STREAMED_32 <= claimed < _WRAP
     if claimed <= 0 or (streamed and (claimed > there or claimed >= _WRAP - 2)):
         return DataChunk(start, None, there)
     return DataChunk(start, claimed, min(claimed, there))
+
+
+def chunks(file: Section) -> Iterator[tuple[bytes, int, int]]:
+    """Give name, offset of the content and claimed length of each chunk of a WAV, RF64, BW64, W64, AIFF or CAF file."""
+    file.seek(0)
+    magic = file.read(4)
+    for layout in _LAYOUTS:
+        if magic == layout.magic:
+            yield from _chunks(file, layout)
 
 
 def _chunks(file: Section, layout: _Layout) -> Iterator[tuple[bytes, int, int]]:

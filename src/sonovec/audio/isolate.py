@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,7 +25,9 @@ from numpy.typing import NDArray
 from sonovec import errors
 from sonovec.audio.decode import BLOCK, AudioInfo
 from sonovec.audio.limits import seconds_for, too_slow
+from sonovec.audio.tags.read import Tags, no_tags
 from sonovec.errors import AudioError
+from sonovec.log import LOGGER
 from sonovec.paths import display
 
 #: A message is its kind, its length and its content.
@@ -36,31 +39,15 @@ _LIMITS = {getattr(signal, name, None) for name in ("SIGXCPU", "SIGKILL")}
 _idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
 
 
-class IsolatedReader:
-    """Reads a file as `sonovec.audio.decode.AudioReader` does, in a child process; made by `open_isolated`."""
+class _Task:
+    """One file in the hands of a child process."""
 
-    def __init__(self, path: str | bytes | os.PathLike[str], start: float, end: float | None) -> None:
+    def __init__(self, path: str | bytes | os.PathLike[str], **request: Any) -> None:
         self._name = display(path)
         self._size = os.path.getsize(path) if os.path.isfile(path) else 0  # noqa: PTH113, PTH202 - bytes are paths too
         self._child: _Child | None = _take()
         self._ended = False
-        self.notes: list[str] = []
-        self.position = 0
-        self._send({"path": os.fsencode(path).hex(), "start": start, "end": end, "size": self._size})
-        _, content = self._receive()
-        self.info = AudioInfo(**json.loads(content))
-
-    def blocks(self, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-        """Give what is left of the sound, block by block, float32 ``(n, channels)``."""
-        if self._ended:
-            return
-        self._send({"frames": frames})
-        while (message := self._receive())[0] == SAMPLES:
-            block = np.frombuffer(message[1], np.float32).reshape(-1, self.info.channels)
-            self.position += len(block)
-            yield block
-        self.notes = json.loads(message[1])
-        self._ended = True
+        self._send({"path": os.fsencode(path).hex(), "folder": _folder().hex(), "size": self._size, **request})
 
     def close(self) -> None:
         """Let go of the child; safe to call twice."""
@@ -89,7 +76,11 @@ class IsolatedReader:
             self._ended = True
             self.close()
             told = json.loads(content)
-            raise getattr(errors, told["kind"])(told["message"])
+            error = getattr(errors, told["kind"])(told["message"])
+            for note in told["notes"]:  # the traceback of a bug
+                LOGGER.error("%s\n%s", error, note)
+                error.add_note(note)
+            raise error
         return kind, content
 
     def _crashed(self) -> NoReturn:
@@ -100,6 +91,42 @@ class IsolatedReader:
             raise too_slow(self._name, self._size)
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         raise AudioError(f"{self._name}: its decoder crashed ({how}), as damaged files can make it; leave it out")
+
+
+class IsolatedReader(_Task):
+    """Reads a file as `sonovec.audio.decode.AudioReader` does, in a child process; made by `open_isolated`."""
+
+    def __init__(self, path: str | bytes | os.PathLike[str], start: float, end: float | None) -> None:
+        super().__init__(path, start=start, end=end)
+        self.notes: list[str] = []
+        self.position = 0
+        _, content = self._receive()
+        self.info = AudioInfo(**json.loads(content))
+
+    def blocks(self, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
+        """Give what is left of the sound, block by block, float32 ``(n, channels)``."""
+        if self._ended:
+            return
+        self._send({"frames": frames})
+        while (message := self._receive())[0] == SAMPLES:
+            block = np.frombuffer(message[1], np.float32).reshape(-1, self.info.channels)
+            self.position += len(block)
+            yield block
+        self.notes = json.loads(message[1])
+        self._ended = True
+
+
+def read_isolated_tags(path: str | bytes | os.PathLike[str]) -> Tags:
+    """Read tags as `sonovec.audio.tags.read.read_tags` does, in a child process; a crash of it is their note."""
+    try:
+        task = _Task(path, tags=True)
+        _, content = task._receive()
+    except AudioError as error:
+        return no_tags(str(error))
+    task._ended = True
+    task.close()
+    tags: Tags = json.loads(content)
+    return tags
 
 
 def open_isolated(path: str | bytes | os.PathLike[str], start: float = 0.0, end: float | None = None) -> IsolatedReader:
@@ -169,6 +196,13 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+
+def _folder() -> bytes:
+    try:
+        return os.fsencode(Path.cwd())
+    except OSError:  # it was removed; only paths from the root lead anywhere
+        return os.sep.encode()
 
 
 def _take() -> _Child:

@@ -18,6 +18,7 @@ MAGIC = b"OggS\x00"
 _HEADER = struct.Struct("<5xBqIIIB")
 _LONGEST = _HEADER.size + 255 + 255 * 255
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
+_MOST_STREAMS = 8
 
 # How the first packet of a codec begins, and how many packets its headers are.
 _VORBIS, _FLAC = b"\x01vorbis", b"\x7fFLAC"
@@ -216,6 +217,33 @@ def holds_known_audio(file: Section) -> bool:
         if packets_of_headers(pages.take()):
             return True
     return False
+
+
+def second_packets(file: Section) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+    """Give for each stream that begins a file, up to some, its first page's body, and its second packet, piece by piece.
+
+    The second packet of all codecs that live in Ogg holds the tags, and may be of any size, for a cover is a tag.
+    """
+    pages = _Pages(file.part())
+    firsts: list[Page] = []
+    while (page := pages.peek()) is not None and page.flags & _FIRST and len(firsts) < _MOST_STREAMS:
+        firsts.append(pages.take())
+    for first in firsts:
+        yield first.body, _second_packet(_Pages(file.part()), first.serial)
+
+
+def _second_packet(pages: _Pages, serial: int) -> Iterator[bytes]:
+    ended = 0
+    while ended < 2 and pages.peek() is not None:
+        page = pages.take()
+        if page.serial != serial:
+            continue
+        at, body = 0, page.body
+        for length in page.lacing:
+            if ended == 1:
+                yield body[at : at + length]
+            at += length
+            ended += length < 255
 
 
 def is_plain_vorbis(file: Section) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.errors import UsageError
 
 RESAMPLER = "soxr-hq-1"
@@ -64,18 +65,27 @@ class Resampler:
             return block
         self._taken += len(block)
         self._edge = block[-1:]
-        out: NDArray[np.float32] = self._stream.resample_chunk(np.ascontiguousarray(block))
-        return self._limit(out)
+        return self._limit(self._resampled(block))
 
     def flush(self) -> NDArray[np.float32]:
         """Give the last samples; nothing may be processed after it."""
         if self._stream is None or not self._taken:
             return np.empty(0, dtype=np.float32)
-        out = self._limit(self._stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+        out = self._limit(self._resampled(np.empty(0, dtype=np.float32), last=True))
         missing = self._total() - self._given
         self._given += missing
         # soxr may round the length the other way; and it gives nothing for a clip shorter than one output sample.
         return np.concatenate([out, np.repeat(self._edge, missing)]) if missing else out
+
+    def free(self) -> None:
+        """Free what soxr holds, where nobody will use it any more and the frame that uses it never ends."""
+        self._stream = None
+
+    def _resampled(self, block: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
+        assert self._stream is not None
+        with forks.unforked():
+            out: NDArray[np.float32] = self._stream.resample_chunk(np.ascontiguousarray(block), last=last)
+        return out
 
     def _total(self) -> int:
         return resampled_length(self._taken, self.rate_in, self.rate_out)

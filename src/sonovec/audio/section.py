@@ -106,25 +106,35 @@ def without_tags(file: FileIO) -> Section:
     ID3v2 before it; ID3v1, Lyrics3 and APE behind it. Where nothing that is known follows an ID3v2 tag, the tag is what
     the file is known by, and stays.
     """
+    return split_tags(file)[0]
+
+
+def split_tags(file: FileIO) -> tuple[Section, list[Section]]:
+    """Give the file as `without_tags` does, and its tags: those before it, then those behind it, from the outside in."""
     whole = Section(file)
     inner = whole
+    tags = []
     for _ in range(_MOST_TAGS):
-        inner = inner.part(magic.id3_length(inner.head()))
+        if length := magic.id3_length(inner.head()):
+            tags.append(inner.part(0, length))
+        inner = inner.part(length)
     if not magic.kind(inner.head()):
         inner = whole
     for _ in range(_MOST_TAGS):
-        inner = inner.part(0, len(inner) - _tag_behind(inner))
-    return inner
+        if length := _tag_behind(inner):
+            tags.append(inner.part(len(inner) - length))
+        inner = inner.part(0, len(inner) - length)
+    return inner, tags
 
 
 def _tag_behind(section: Section) -> int:
     """Give the length of the tag that a section ends in, 0 where there is none."""
-    if section.tail(128).startswith(b"TAG"):
-        return 128
     tail = section.tail(32)
-    if tail.startswith(b"APETAGEX"):
-        size, flags = struct.unpack_from("<4xI4xI", tail, 8)
+    if tail.startswith(b"APETAGEX"):  # before ID3v1, for a short one has its own "TAG" where that would begin
+        size, flags = struct.unpack("<4xI4xI", tail[8:24])
         length = size + (32 if flags >> 31 else 0)
+    elif section.tail(128).startswith(b"TAG"):
+        return 128
     elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
         length = int(tail[-15:-9]) + 15
     else:

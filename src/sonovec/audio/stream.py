@@ -54,6 +54,10 @@ class MonoStream:
         self.rate = reader.info.rate if rate is None else rate
         self._resampler = Resampler(reader.info.rate, self.rate)
 
+    def abandon(self) -> None:
+        """In a forked child: free what a thread of the parent used, which never ends here."""
+        self._resampler.free()
+
     @property
     def info(self) -> AudioInfo:
         """What is known of the source."""
@@ -139,7 +143,12 @@ def open_mono(
 
 
 def load(
-    path: str | bytes | os.PathLike[str], rate: int | None = None, start: float = 0.0, end: float | None = None
+    path: str | bytes | os.PathLike[str],
+    rate: int | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    *,
+    isolate: bool = False,
 ) -> Waveform:
     """Read a whole file, or a range of it, into memory; arguments and errors as for `open_mono`.
 
@@ -151,5 +160,5 @@ def load(
     >>> load(path, rate=16000, end=0.5).samples.shape
     (8000,)
     """
-    with open_mono(path, rate, start, end) as stream:
+    with open_mono(path, rate, start, end, isolate=isolate) as stream:
         return Waveform(np.concatenate(list(stream)), stream.rate)

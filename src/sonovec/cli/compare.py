@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sonovec.cli.options import json_option
+from sonovec.cli.options import isolate_option, json_option
 from sonovec.cli.output import print_json, print_table, progress_bar, warn_of
 from sonovec.errors import UsageError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--folds", metavar="PATTERN", help="Sounds in whose file names this finds the same are one fold.")
 @click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), default="auto", help="Arithmetic of networks.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where networks run.")
+@isolate_option
 @click.option("--picture", type=click.Path(path_type=Path), metavar="OUT.png", help="Also draw the comparison.")
 @json_option
 def compare(
@@ -33,6 +34,7 @@ def compare(
     folds: str | None,
     precision: str,
     device: str,
+    isolate: bool,
     picture: Path | None,
     as_json: bool,
 ) -> int:
@@ -56,6 +58,7 @@ def compare(
             folds=folds,
             precision=precision,
             device=device,
+            isolate=isolate,
             progress=update and (lambda name, done, total: update(done, total, name)),
         )
     try:

@@ -14,6 +14,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
+isolate_option = click.option(
+    "--isolate", is_flag=True, help="Decode in child processes, for files from strangers: a crash costs one file."
+)
+
 library_options: Sequence[Callable[[Any], Any]] = (
     click.option(
         "-l",
@@ -33,6 +37,7 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
     click.option("--tail", type=click.Choice(["pad", "drop"]), help="What does not fill a window: padded or dropped."),
     click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Arithmetic of the network."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
+    isolate_option,
 )
 
 

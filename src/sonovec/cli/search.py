@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sonovec.cli.options import add_options, json_option, library_options
+from sonovec.cli.options import add_options, isolate_option, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ TAGS = 3
 )
 @click.option("--weights", type=click.Path(), help="The model's file or folder, where it is not in the cache.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
+@isolate_option
 @json_option
 def search(
     query: str | None,
@@ -55,6 +56,7 @@ def search(
     exact: bool,
     weights: str | None,
     device: str,
+    isolate: bool,
     as_json: bool,
 ) -> None:
     """Find what sounds like QUERY: a file, or the id of a track in the library; or as the words of --text say."""
@@ -73,7 +75,7 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
-    with Library(library, token=token, weights=weights, device=device) as opened:
+    with Library(library, token=token, weights=weights, device=device, isolate=isolate) as opened:
         if query is not None:
             hits = opened.search(
                 query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact

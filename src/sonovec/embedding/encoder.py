@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import Tail, WindowSpec
@@ -26,7 +27,6 @@ from sonovec.errors import AudioError, UsageError, WeightsError
 from sonovec.log import as_failure
 from sonovec.models import registry
 from sonovec.paths import absolute, display
-from sonovec.runtime import forks
 
 if TYPE_CHECKING:
     from sonovec.models.card import ModelCard
@@ -50,6 +50,7 @@ class Settings:
     tail: Tail
     precision: str
     device: str
+    isolate: bool
     options: tuple[tuple[str, Any], ...]
 
     def load(self) -> Encoder:
@@ -61,6 +62,7 @@ class Settings:
             tail=self.tail,
             precision=self.precision,
             device=self.device,
+            isolate=self.isolate,
             **dict(self.options),
         )
 
@@ -73,6 +75,7 @@ def load(
     tail: Tail = "pad",
     precision: str = "auto",
     device: str = "auto",
+    isolate: bool = False,
     **options: object,
 ) -> Encoder:
     """Load an encoder by name.
@@ -94,6 +97,8 @@ def load(
         ``"auto"`` takes bf16 where the processor has it and the model's card allows it; int8 has to be calibrated once, by
         ``sonovec models quantize`` or `sonovec.embedding.quantization.quantize`.
     device : {"auto", "cpu", "cuda"}
+    isolate : bool
+        Decode files in child processes, where a crash of a decoder is one file's failure: for files from strangers.
     **options
         The model's own options, such as ``pca=True`` for VGGish; its card lists them.
 
@@ -125,8 +130,8 @@ def load(
     window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))
     kept = None if weights is None else str(absolute(weights))
     # A card's name is absolute where that of a folder need not be, and says which model was the default.
-    settings = Settings(model.card.name, kept, hop, tail, precision, device, tuple(options.items()))
-    return Encoder(model, replace(window, tail=tail), precision, device, settings)
+    settings = Settings(model.card.name, kept, hop, tail, precision, device, isolate, tuple(options.items()))
+    return Encoder(model, replace(window, tail=tail), precision, device, settings, isolate=isolate)
 
 
 def _hop_samples(hop: float, rate: int) -> int:
@@ -149,6 +154,8 @@ class Encoder:
         Window length, hop and tail policy, in samples at `rate`.
     model : Model
         What it is made of.
+    isolate : bool
+        Whether files are decoded in child processes.
     """
 
     def __init__(
@@ -158,9 +165,12 @@ class Encoder:
         precision: str = "auto",
         device: str = "auto",
         settings: Settings | None = None,
+        *,
+        isolate: bool = False,
     ) -> None:
         self.window = window
         self.model = model
+        self.isolate = isolate
         self._precision = precision
         self._device = device
         self._settings = settings
@@ -183,7 +193,7 @@ class Encoder:
 
     def __copy__(self) -> Encoder:
         """An encoder of its own, with the same model and, if they are open, the same networks."""
-        other = Encoder(self.model, self.window, self._precision, self._device, self._settings)
+        other = Encoder(self.model, self.window, self._precision, self._device, self._settings, isolate=self.isolate)
         other._networks, other._passport = dict(self._networks), self._passport
         return other
 
@@ -368,7 +378,7 @@ class Encoder:
 
     def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
         passport = self.passport
-        for raw in run(sources, self.model, self.window, self.network):
+        for raw in run(sources, self.model, self.window, self.network, isolate=self.isolate):
             try:
                 result = self._result(raw, passport)
             except Exception as error:  # noqa: BLE001 - it is this sound's alone

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from numbers import Number
@@ -26,6 +27,7 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.audio.memory import NAME, open_samples, open_waveform
 from sonovec.audio.stream import MonoStream, open_mono
 from sonovec.audio.waveform import Waveform
@@ -33,7 +35,6 @@ from sonovec.audio.windows import Windows, WindowSpec, frame
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.log import as_failure
 from sonovec.paths import display
-from sonovec.runtime import forks
 from sonovec.runtime.network import available_cores
 
 if TYPE_CHECKING:
@@ -128,14 +129,20 @@ class _Rows:
 
 
 def run(
-    sources: Iterable[Source], model: Model, spec: WindowSpec, network: Network | None, cores: int | None = None
+    sources: Iterable[Source],
+    model: Model,
+    spec: WindowSpec,
+    network: Network | None,
+    cores: int | None = None,
+    *,
+    isolate: bool = False,
 ) -> Iterator[Raw]:
     """Embed sources and yield one result for each, in the order of the input.
 
     A source that cannot be read gives a result with an `error`; the others go on. `sources` is read lazily, from
-    worker threads, at most `AHEAD` beyond what was handed over.
+    worker threads, at most `AHEAD` beyond what was handed over. With `isolate`, files are decoded in child processes.
     """
-    state = _Run(iter(sources), model, spec, network, cores or available_cores())
+    state = _Run(iter(sources), model, spec, network, cores or available_cores(), isolate)
     with _ONE_BLAS_THREAD:
         try:
             state.begin()
@@ -150,12 +157,19 @@ class _Stopped(BaseException):
 
 class _Run:
     def __init__(
-        self, sources: Iterator[Source], model: Model, spec: WindowSpec, network: Network | None, workers: int
+        self,
+        sources: Iterator[Source],
+        model: Model,
+        spec: WindowSpec,
+        network: Network | None,
+        workers: int,
+        isolate: bool,
     ) -> None:
         self._sources = sources
         self._model = model
         self._spec = spec
         self._network = network
+        self._isolate = isolate
         self._batch = max(network.batch_sizes) if network else 0
         self._changed = threading.Condition()
         self._waiting: deque[_Rows] = deque()
@@ -169,6 +183,7 @@ class _Run:
         self._ended_by: Exception | None = None  # the caller's iterator raised it
         self._stopped = False
         self._crash: BaseException | None = None
+        self._streams: set[MonoStream] = set()  # those being decoded
         works = [self.decode] * workers + [self.infer] * (min(network.streams, workers) if network else 0)
         self._threads = [threading.Thread(target=self.guarded, args=(work,), daemon=True) for work in works]
 
@@ -219,6 +234,8 @@ class _Run:
         self._changed = threading.Condition()
         self._threads = []
         self._stopped = True
+        for stream in self._streams:
+            stream.abandon()
         self._crash = UsageError(
             "this process was forked while sounds were embedded; call embed_many again in the child, or start it with "
             "multiprocessing.get_context('spawn')"
@@ -278,7 +295,7 @@ class _Run:
 
     def _decode_one(self, job: _Job) -> None:
         raw, source = job.raw, job.raw.source
-        with open_source(source, self._model.card.rate) as stream:
+        with open_source(source, self._model.card.rate, self._isolate) as stream, self._noted(stream):
             for windows in frame(stream, self._spec):
                 if self._stopped:
                     raise _Stopped
@@ -295,6 +312,14 @@ class _Run:
             raw.notes = tuple(stream.notes)
         if not raw.vectors:
             raise AudioError(f"{source.name}: no sound in the range asked for; give start and end within the file")
+
+    @contextmanager
+    def _noted(self, stream: MonoStream) -> Iterator[None]:
+        self._streams.add(stream)
+        try:
+            yield
+        finally:
+            self._streams.discard(stream)
 
     def _enqueue(self, rows: _Rows) -> None:
         with self._changed:
@@ -385,7 +410,7 @@ class _OneBlasThread:
         with self._lock:
             if self._runs == 0:
                 _let_any_thread_set_limits()
-                self._limits = threadpoolctl.threadpool_limits(1, user_api="blas")
+                self._limits = _blas().limit(limits=1)
             self._runs += 1
 
     def __exit__(self, *error: object) -> None:
@@ -395,6 +420,17 @@ class _OneBlasThread:
                 _let_any_thread_set_limits()
                 self._limits.restore_original_limits()
                 _let_any_thread_set_limits()
+
+
+def _blas() -> threadpoolctl.ThreadpoolController:
+    """The libraries of BLAS that count their threads for the whole process.
+
+    Those on OpenMP count for each thread, so that a limit of the caller's does nothing in the threads here, and could not
+    be lifted by another caller.
+    """
+    blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+    layers = {library.info().get("threading_layer") for library in blas.lib_controllers}
+    return blas.select(threading_layer=list(layers - {"openmp"}))
 
 
 def _let_any_thread_set_limits() -> None:
@@ -417,8 +453,8 @@ def _stop_running() -> None:
 atexit.register(_stop_running)
 
 
-def open_source(source: Source, rate: int) -> MonoStream:
-    """The sound of a source, mono at `rate` in Hz.
+def open_source(source: Source, rate: int, isolate: bool = False) -> MonoStream:
+    """The sound of a source, mono at `rate` in Hz; with `isolate`, a file is decoded in a child process.
 
     Raises
     ------
@@ -429,7 +465,7 @@ def open_source(source: Source, rate: int) -> MonoStream:
     """
     sound, start, end = source.sound, source.start, source.end
     if isinstance(sound, Path):
-        return open_mono(sound, rate, start, end)
+        return open_mono(sound, rate, start, end, isolate=isolate)
     if isinstance(sound, Waveform):
         return open_waveform(sound, rate, start, end)
     if isinstance(sound, tuple) and len(sound) == 2:

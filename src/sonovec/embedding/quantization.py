@@ -93,7 +93,7 @@ def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np
     for sound in sounds:
         source = source_of(sound)
         try:
-            with open_source(source, encoder.rate) as stream:
+            with open_source(source, encoder.rate, encoder.isolate) as stream:
                 for windows in frame(stream, encoder.window):
                     heard = ~windows.silent
                     features: Rows = encoder.model.features(windows.samples[heard], windows.coverage[heard])

@@ -136,6 +136,7 @@ def compare(
     folds: str | None = None,
     precision: str = "auto",
     device: str = "auto",
+    isolate: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Measure encoders, one after another, on the sounds of a folder.
@@ -153,7 +154,7 @@ def compare(
         A regular expression; sounds in whose file names it finds the same, in its group if it has one, are one fold of the
         cross-validation. For sounds that must not be parted, such as cuts of one recording: ``r"^(.+)_"``. Without it, folds
         are dealt evenly (`metrics.stratified_folds`).
-    precision, device : str
+    precision, device, isolate
         As for `sonovec.load`.
     progress : callable, optional
 
@@ -183,7 +184,8 @@ def compare(
     root = Path(folder)
     paths, skipped = _found(root)
     classes = _Classes.of(root, paths, folds)
-    encoders = dict(models) if isinstance(models, Mapping) else _loaded(models, weights or {}, precision, device)
+    given = {"precision": precision, "device": device, "isolate": isolate}
+    encoders = dict(models) if isinstance(models, Mapping) else _loaded(models, weights or {}, given)
     _check(encoders, classes)
     _read_once(paths, progress)
     measured = [_measure(name, encoders.pop(name), paths, progress) for name in list(encoders)]
@@ -243,13 +245,13 @@ def _found(root: Path) -> tuple[list[Path], dict[Path, str]]:
 
 
 def _loaded(
-    names: Sequence[str], weights: Mapping[str, str | os.PathLike[str]], precision: str, device: str
+    names: Sequence[str], weights: Mapping[str, str | os.PathLike[str]], given: Mapping[str, Any]
 ) -> dict[str, Encoder]:
     if isinstance(names, str) or len(set(names)) < len(names):
         raise UsageError(f"models={names!r}; give a list of names, each once, such as ['logmel', 'vggish']")
     if strangers := sorted(set(weights) - set(names)):
         raise UsageError(f"weights of {strangers[0]!r}, which is not compared; the models are: {', '.join(names)}")
-    return {name: load(name, weights=weights.get(name), precision=precision, device=device) for name in names}
+    return {name: load(name, weights=weights.get(name), **given) for name in names}
 
 
 def _check(encoders: Mapping[str, Encoder], classes: _Classes) -> None:

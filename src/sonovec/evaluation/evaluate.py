@@ -171,7 +171,7 @@ def evaluate(
     readable = [path for path in dataset.paths if path not in failures]
     for kind in kinds:
         for level in kind.levels:
-            sounds = _harmed(readable, kind, level, seed)
+            sounds = _harmed(readable, kind, level, seed, encoder.isolate)
             told = f"{kind.name} {level:g} {kind.unit}"
             harmed[kind.name, level] = results = _embed(encoder, readable, sounds, told, progress)
             failures |= {
@@ -205,13 +205,15 @@ def _embed(
     return results
 
 
-def _harmed(paths: Sequence[Path], kind: Perturbation, level: float, seed: int) -> Iterator[Waveform | SonovecError]:
+def _harmed(
+    paths: Sequence[Path], kind: Perturbation, level: float, seed: int, isolate: bool
+) -> Iterator[Waveform | SonovecError]:
     """Harmed sounds, one at a time; in place of one that cannot be harmed its error, to fail where others do."""
     for number, path in enumerate(paths):
         rng = np.random.default_rng([seed, number])
         harmed: Waveform | SonovecError
         try:
-            sound = load_audio(path)
+            sound = load_audio(path, isolate=isolate)
             harmed = Waveform(kind.apply(sound.samples, sound.rate, level, rng), sound.rate)
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             harmed = as_failure(display(path), error)

@@ -18,7 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.scan import Found, Skipped, scan
+from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
@@ -29,7 +31,6 @@ from sonovec.library.ledger import Counts, Entry, Ledger, Outcome
 from sonovec.library.metadata import CORRECTABLE, Metadata
 from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
 from sonovec.library.store import Store
-from sonovec.library.tags import read_tags
 from sonovec.library.vanished import is_there
 from sonovec.log import as_failure
 from sonovec.paths import display, from_text, known_texts, to_text
@@ -343,7 +344,7 @@ class Ingest:
         if embedding.tags:
             heard, scores = sound_tags.kept(embedding.top_tags(sound_tags.MOST))
             own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
-        said = read_tags(path)
+        said = read_isolated_tags(path) if self._encoder.isolate else read_tags(path)
         notes = [str(said.pop("notes"))] if said.get("notes") else []
         for name, value in said.items():
             if isinstance(value, str) and len(value) > MOST_OF_FILE:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sonovec.errors import MissingExtraError, OutOfMemoryError, UsageError, WeightsError
 from sonovec.memory import enough_memory
 from sonovec.models.card import ModelCard, Option
+from sonovec.models.side_files import is_below
 from sonovec.models.weights import sha256_of
 from sonovec.paths import absolute, atomic, cache_dir, display
 
@@ -171,7 +172,23 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def _shards(index: Path) -> list[Path]:
-    return [index.parent / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+    """The files that an index names: beside it, and there."""
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise WeightsError(f"{display(index)}: has no weight_map that names files; fetch it again")
+    shards = []
+    for name in sorted(set(weight_map.values())):
+        # The hub's client keeps files elsewhere and links to them, so that links are followed.
+        if not is_below(name):
+            raise WeightsError(
+                f"{display(index)}: names {display(name)}, which lies outside of its folder; fetch it again"
+            )
+        if not (index.parent / name).is_file():
+            raise WeightsError(
+                f"{display(index)}: names {display(index.parent / name)}, which is missing; fetch it again"
+            )
+        shards.append(index.parent / name)
+    return shards
 
 
 def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:

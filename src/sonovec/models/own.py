@@ -15,7 +15,6 @@ The card is a file ``card.yaml``, or the folder that holds it::
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
@@ -31,7 +30,7 @@ from sonovec.features.logmel import LogMel
 from sonovec.models.card import ModelCard
 from sonovec.models.graph import Graph
 from sonovec.models.model import Model, Rows
-from sonovec.models.weights import sha256_of
+from sonovec.models.side_files import digest, inside
 from sonovec.paths import absolute, display
 
 CARD = "card.yaml"
@@ -130,21 +129,33 @@ def _tags(file: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
         raise UsageError(f"{display(file)}: scores and tags go together: a tensor, and the names of its classes")
     tags = told.get("tags", ())
     if isinstance(tags, str):
+        named = _beside(file, "tags", tags)
         try:
-            tags = (file.parent / tags).read_text(encoding="utf-8").splitlines()
+            tags = named.read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise UsageError(f"{display(file)}: tags: {tags!r} cannot be read ({error.strerror})") from error
     return tuple(str(tag).strip() for tag in tags if str(tag).strip())
+
+
+def _beside(file: Path, field: str, name: str) -> Path:
+    """A path that a card names: within the card's folder, so that no card from elsewhere reads another file."""
+    path = inside(file.parent, name)
+    if path is None:
+        raise UsageError(
+            f"{display(file)}: {field}: {name!r} lies outside of the card's folder; put the file beside the card, and "
+            f"give its name, such as {field}: {Path(name).name or 'network.onnx'}"
+        )
+    return path
 
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model of a card; it has no options. `weights` is another file for the same card."""
     file = Path(card.name)
     told = _read(file)
-    network = weights or file.parent / told["file"]
+    network = weights or _beside(file, "file", told["file"])
     if not network.exists():
         raise WeightsError(f"{display(network)}: no such file; put it there, or change file: in {display(file)}")
-    digest = _digest(network)
+    weights_hash = digest(network)
     window = WindowSpec(round(card.window_seconds * card.rate), round(card.hop_seconds * card.rate))
     tags = _tags(file, told)
     features, shape = _features(file, told, window.length)
@@ -155,10 +166,10 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         window=window,
         dim=card.dim,
         front_end=f"{card.front_end} as {told.get('layout', ['samples'])}",
-        weights_hash=digest,
+        weights_hash=weights_hash,
         features=features,
         graph=Graph(
-            key="-".join((VERSION, digest[:32], *map(str, shape), *map(_safe, outputs))),
+            key="-".join((VERSION, weights_hash[:32], *map(str, shape), *map(_safe, outputs))),
             input_shape=shape,
             file=network,
             outputs=outputs,
@@ -168,13 +179,6 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         finish=lambda rows, coverage: _finish(rows, card.dim + len(tags), file, outputs),
         tags=tags,
     )
-
-
-def _digest(network: Path) -> str:
-    if network.is_file():
-        return sha256_of(network)
-    sums = [sha256_of(path) for path in sorted(network.rglob("*")) if path.is_file()]
-    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
 def _safe(name: str) -> str:

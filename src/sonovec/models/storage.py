@@ -71,7 +71,8 @@ def _of_card(card: ModelCard) -> Kept:
     records = [record for file in files if (record := weights.record_of(file)).exists()]
     # A file that was changed since has another hash now than its graphs were named by.
     sums = [*map(weights.sha256_of, there), *(record.read_text().strip() for record in records)]
-    parts = [part for file in files if (part := weights.part_of(file)).exists()]
+    begun = [weights.part_of(file) for file in files]
+    parts = [part for part in (*begun, *map(weights.source_of, begun)) if part.exists()]
     return Kept(card.name, (*there, *records, *parts, *_graphs(sums)))
 
 

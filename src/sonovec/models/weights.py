@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,10 +141,16 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def source_of(part: Path) -> Path:
+    """Where it lies which file of the server a part is the beginning of."""
+    return part.with_name(part.name + ".json")
+
+
 def download(file: WeightFile, target: Path, progress: Progress | None = None) -> None:
     """Fetch a file over HTTPS (plain HTTP only from this machine itself), check it, and put it in place at once.
 
-    What arrived before a connection broke is kept beside the target and taken up again.
+    What arrived before a connection broke is kept beside the target and taken up again; where no hash was published, only
+    if the server says that its file is still the same.
     """
     _need_secure(file.url)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +169,7 @@ def _download(file: WeightFile, target: Path, progress: Progress | None) -> None
         with httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    _fetch(client, file.url, part, progress)
+                    _fetch(client, file, part, progress)
                     break
                 except httpx.TransportError:
                     if attempt == ATTEMPTS:
@@ -171,8 +180,10 @@ def _download(file: WeightFile, target: Path, progress: Progress | None) -> None
         _check(file, part, f"what {file.url} sends is not what was published; nothing was kept")
     except WeightsError:
         part.unlink()
+        source_of(part).unlink(missing_ok=True)
         raise
     part.replace(target)
+    source_of(part).unlink(missing_ok=True)
 
 
 def _need_secure(url: str) -> None:
@@ -181,25 +192,76 @@ def _need_secure(url: str) -> None:
         raise WeightsError(f"{url}: weights are fetched over https only; put https:// in the card")
 
 
-def _fetch(client: httpx.Client, url: str, part: Path, progress: Progress | None) -> None:
+def _fetch(client: httpx.Client, file: WeightFile, part: Path, progress: Progress | None) -> None:
+    import httpx
+
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
-    with client.stream("GET", url, headers=headers) as response:
-        if response.status_code == 416:  # nothing is left to send: what is there is whole, or wrong and found out below
-            return
+    headers = {"Accept-Encoding": "identity"}
+    if not file.sha256:  # nothing would tell a mixture of two files from either
+        same = _validator_kept(part, file.url)
+        have = have if same else 0
+        headers |= {"If-Range": same} if have and same else {}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with client.stream("GET", file.url, headers=headers) as response:
+        if response.status_code == 416 and (file.sha256 or _range_of(response)[1] == have):
+            return  # nothing is left to send: what is there is whole, or wrong and found out below
+        if response.status_code == 416 or (response.status_code == 206 and _range_of(response)[0] not in (have, None)):
+            part.unlink()
+            raise httpx.RemoteProtocolError(
+                "the server sends another part than was asked for", request=response.request
+            )
         response.raise_for_status()
         resumed = response.status_code == 206
         have = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
-        with part.open("ab" if resumed else "wb") as file:
+        with part.open("ab" if resumed else "wb") as stream:
+            if not resumed:  # after the old content is gone, and before the new one comes
+                _keep_validator(response, part, file.url)
             for block in response.iter_raw(BLOCK):
-                file.write(block)
+                stream.write(block)
                 have += len(block)
                 if progress:
                     progress(have, total)
-            file.flush()
-            os.fsync(file.fileno())
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _range_of(response: httpx.Response) -> tuple[int | None, int | None]:
+    """What a server says of a part that it sends: its first byte, and the bytes of the whole file."""
+    told = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    first, whole = (told[1], told[2]) if told else (None, None)
+    return int(first) if first else None, int(whole) if whole and whole != "*" else None
+
+
+def _keep_validator(response: httpx.Response, part: Path, url: str) -> None:
+    """Write down what tells whether the server's file is still the same; nothing where it says nothing that is exact."""
+    source = source_of(part)
+    source.unlink(missing_ok=True)
+    if validator := _validator(response.headers):
+        with atomic(source) as temporary:
+            temporary.write_text(json.dumps({"url": url, "validator": validator}))
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """A strong ETag, or a time of change that lies a minute before the answer (RFC 9110, 8.8.2.2)."""
+    if (etag := headers.get("ETag", "")) and not etag.startswith("W/"):
+        return etag
+    try:
+        changed = parsedate_to_datetime(headers["Last-Modified"])
+        settled = (parsedate_to_datetime(headers["Date"]) - changed).total_seconds() >= 60
+    except (KeyError, ValueError, TypeError):
+        return None
+    return headers["Last-Modified"] if settled else None
+
+
+def _validator_kept(part: Path, url: str) -> str | None:
+    try:
+        kept = json.loads(source_of(part).read_text())
+        return str(kept["validator"]) if kept["url"] == url else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _told(file: WeightFile, target: Path) -> str:

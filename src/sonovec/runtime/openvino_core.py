@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
-from sonovec.runtime import forks
+from sonovec import forks
 
 
 @cache
@@ -46,12 +48,67 @@ class _Core:
         self._opened, self._opening = None, threading.Lock()
 
 
+class _Executors:
+    """Keeps children from waiting for threads that stayed with the parent.
+
+    OpenVINO keeps the threads of a network that was freed for the next that wants as many, and in a child they would be
+    taken although they are not there. So in the parent a tiny network takes them before a fork.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Any] = []
+        self.after_fork()
+        forks.watch(self)
+
+    def note(self, streams: int, user: object) -> None:
+        """Count in a network that has threads for so many streams, until `user` is freed."""
+        users = self._users.setdefault(streams, WeakSet())
+        users.add(user)
+        self._most[streams] = max(self._most.get(streams, 0), len(users))
+
+    def before_fork(self) -> None:
+        for streams, most in self._most.items():
+            for _ in range(most - len(self._users[streams])):
+                self._held.append(core().compile_model(_tiny(), "CPU", _threads(streams)))
+
+    def after_fork_in_parent(self) -> None:
+        self._held.clear()
+
+    def after_fork(self) -> None:
+        forks.abandon(self._held)
+        self._held = []
+        self._users: dict[int, WeakSet[Any]] = {}
+        self._most: dict[int, int] = {}  # that ran at once
+
+
+def _tiny() -> Any:
+    from openvino import opset13
+
+    number = opset13.parameter([1], np.float32)
+    return openvino().Model([opset13.relu(number)], [number])
+
+
+def _threads(streams: int) -> dict[str, Any]:
+    return {"NUM_STREAMS": str(streams), "INFERENCE_NUM_THREADS": str(streams), "ENABLE_CPU_PINNING": False}
+
+
 _CORE = _Core()
+_EXECUTORS = _Executors()
 
 
 def core() -> Any:
     """The core of this process."""
     return _CORE.open()
+
+
+def requests(model: Any, streams: int, settings: dict[str, Any]) -> queue.SimpleQueue[Any]:
+    """Compile a model for so many calls at once, of one thread each, and give what makes them."""
+    compiled = core().compile_model(model, "CPU", {**_threads(streams), **settings})
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for _ in range(streams):
+        idle.put(compiled.create_infer_request())
+    _EXECUTORS.note(streams, idle)
+    return idle
 
 
 def cpu_has_bf16() -> bool:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.errors import UsageError
 from sonovec.memory import enough_memory
-from sonovec.runtime import forks
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
 from sonovec.runtime.network import Graph, Row, available_cores, padded
-from sonovec.runtime.openvino_core import core, cpu_has_bf16
+from sonovec.runtime.openvino_core import core, cpu_has_bf16, requests
 
 #: OpenVINO 2026.4 keeps fused kernels by shape, and one that was made for a single frame gives wrong numbers for more.
 ANY_LENGTH = {"SNIPPETS_MODE": "DISABLE"}
@@ -79,22 +79,9 @@ class OpenVinoNetwork:
     def _compile(self, size: int) -> queue.SimpleQueue[Any]:
         model = core().read_model(self._file)
         model.reshape([size, *self._input_shape])
-        compiled = core().compile_model(
-            model,
-            "CPU",
-            {
-                # What is not quantised is computed in float32.
-                "INFERENCE_PRECISION_HINT": "f32" if self.precision.startswith(INT8) else self.precision,
-                "NUM_STREAMS": str(self.streams),
-                "INFERENCE_NUM_THREADS": str(self.streams),
-                "ENABLE_CPU_PINNING": False,
-                **(ANY_LENGTH if -1 in self._input_shape else {}),
-            },
-        )
-        idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(self.streams):
-            idle.put(compiled.create_infer_request())
-        return idle
+        # What is not quantised is computed in float32.
+        hint = {"INFERENCE_PRECISION_HINT": "f32" if self.precision.startswith(INT8) else self.precision}
+        return requests(model, self.streams, {**hint, **(ANY_LENGTH if -1 in self._input_shape else {})})
 
 
 def _settle(graph: Graph, precision: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec import forks
 from sonovec.errors import MissingExtraError, UsageError
-from sonovec.runtime import forks
 from sonovec.runtime.network import Graph, Row, padded
 
 #: Rows of the shapes that are run: a window, a clip, a folder; the larger ones only while memory allows them.

@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Inherited(Protocol):
@@ -22,8 +22,19 @@ class Inherited(Protocol):
         """Make it usable in the child, or make its use an error."""
 
 
+@runtime_checkable
+class Prepared(Inherited, Protocol):
+    """Something that also has to do with the parent."""
+
+    def before_fork(self) -> None:
+        """Called in the parent, while no native code of `unforked` runs."""
+
+    def after_fork_in_parent(self) -> None:
+        """Undo what `before_fork` did."""
+
+
 def watch(thing: Inherited) -> None:
-    """Call `thing.after_fork` in every child that is forked while it lives."""
+    """Call `thing.after_fork` in every child that is forked while it lives, and what else it has around the fork."""
     _WATCHED.add(thing)
 
 
@@ -80,6 +91,22 @@ _WATCHED: weakref.WeakSet[Inherited] = weakref.WeakSet()
 _gate = _Gate()
 
 
+def _prepared() -> list[Prepared]:
+    return [thing for thing in list(_WATCHED) if isinstance(thing, Prepared)]
+
+
+def _before() -> None:
+    _gate.close()
+    for thing in _prepared():
+        thing.before_fork()
+
+
+def _in_parent() -> None:
+    for thing in _prepared():
+        thing.after_fork_in_parent()
+    _gate.open()
+
+
 def _in_child() -> None:
     global _gate
     _gate = _Gate()
@@ -88,4 +115,4 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=lambda: _gate.close(), after_in_parent=lambda: _gate.open(), after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
