@@ -25,5 +25,5 @@ def check_in_step(library, root: Path) -> None:
     assert store.count() == (len(tracks), sum(map(len, segments.values()))), "segments without a track"
     assert ledger.unsettled() == []
     for track in tracks.values():
-        given = next(entry.fields for entry in ledger.entries_of(track.id) if display(entry.path) == track.path)
+        given = next(entry.fields for entry in ledger.holders(track.id) if display(entry.path) == track.path)
         assert {name: track.fields[name] for name in given or {}} == (given or {})

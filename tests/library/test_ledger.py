@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from sonovec.errors import AudioError, LibraryError, LibraryLockedError, UsageError
 from sonovec.library import ledger as module
+from sonovec.library import ledger_file
 from sonovec.library.identity import content_hash
-from sonovec.library.ledger import Counts, Ledger, Outcome, Status
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import STATUSES, Counts, Outcome, Status
 
 
 @pytest.fixture
@@ -229,7 +231,7 @@ def test_runs_must_be_open(ledger):
 
 
 outcomes = st.tuples(
-    st.sampled_from(["a", "b", "m/c", "m/d"]), st.sampled_from(module.STATUSES), st.sampled_from(["h1", "h2", None])
+    st.sampled_from(["a", "b", "m/c", "m/d"]), st.sampled_from(STATUSES), st.sampled_from(["h1", "h2", None])
 )
 steps = st.lists(st.one_of(outcomes, st.sampled_from(["run", "forget", "reopen"])), max_size=40)
 
@@ -277,7 +279,8 @@ def test_the_file_itself_refuses_sums_that_do_not_add_up(ledger):
 WRITER = """
 import sys
 from pathlib import Path
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 ledger = Ledger(sys.argv[1])
 run = ledger.begin_run()
 number = 0
@@ -322,7 +325,7 @@ def test_processes_may_make_it_at_once(tmp_path):
 def test_readers_do_not_wait_for_a_writer(tmp_path, ledger, monkeypatch):
     run = ledger.begin_run()
     ledger.record(run, indexed("a"))
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.05)
     raw = sqlite3.connect(ledger.path, isolation_level=None)
     raw.execute("BEGIN IMMEDIATE")
     raw.execute("DELETE FROM files")
@@ -440,7 +443,7 @@ def test_an_old_ledger_is_read_as_it_is_and_upgraded_when_it_is_written(old):
 
 def test_an_old_ledger_is_read_where_it_cannot_be_written(old):
     with Ledger(old) as ledger:
-        ledger._db.execute("PRAGMA query_only = ON")
+        ledger._file.db.execute("PRAGMA query_only = ON")
         check_old_rows(ledger)
         with pytest.raises(LibraryError):
             ledger.begin_run()
@@ -471,7 +474,7 @@ def die(statement):
         os.kill(os.getpid(), signal.SIGKILL)
     left -= 1
 
-ledger._db.set_trace_callback(die)
+ledger._file.db.set_trace_callback(die)
 ledger.begin_run()
 """
 
@@ -509,8 +512,8 @@ def test_another_format_is_refused_and_left(tmp_path, statement):
 def test_a_full_disk_is_named(ledger):
     run = ledger.begin_run()
     ledger.record(run, indexed("a"))
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = ledger._file.db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._file.db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LibraryError, match="free some space and run again") as error:
         ledger.record_many(run, [indexed(f"{'x' * 200}{number}") for number in range(500)])
     one_line(error, ledger.path)
@@ -558,6 +561,6 @@ def test_content_hash_of_what_cannot_be_read(tmp_path):
 
 
 def test_statuses_are_the_fields_of_counts():
-    assert tuple(Counts.__dataclass_fields__) == module.STATUSES
+    assert tuple(Counts.__dataclass_fields__) == STATUSES
     status: Status = "failed"
     assert Counts(**{status: 1}).found == 1

@@ -25,13 +25,15 @@ from sonovec.errors import AudioError, LibraryError, PassportError, SonovecError
 from sonovec.library import sound_tags
 from sonovec.library.filters import Filter, In, parse
 from sonovec.library.identity import content_hash
-from sonovec.library.ingest import Ingest, Progress, Prune, Report
-from sonovec.library.ledger import Entry, Ledger
+from sonovec.library.ingest import Ingest
+from sonovec.library.ledger import Ledger
 from sonovec.library.location import Location, parse_location
 from sonovec.library.lock import Lock
 from sonovec.library.metadata import read_metadata
 from sonovec.library.open import open_store
+from sonovec.library.outcomes import Entry
 from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
+from sonovec.library.report import Progress, Prune, Report
 from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
 from sonovec.library.store import Store
 from sonovec.models import registry, storage
@@ -274,7 +276,7 @@ class Library:
         """What tells this library's own files, which may lie among the sounds."""
         place = Path(self.location.address)
         if self.location.kind == "lance":
-            return lambda path: path == place
+            return lambda path: path.name == place.name and path == place
         beside = tuple(f"{name}." for name in (place.name, self._ledger_path.with_suffix("").name))
         lite = self.location.kind == "milvus-lite"
         return lambda path: lite and f"{path.name}.".startswith(beside) and path.parent == place.parent

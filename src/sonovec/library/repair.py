@@ -30,11 +30,12 @@ from sonovec.library.lance import (
     said_by_lance,
     write_config,
 )
-from sonovec.library.ledger import Entry, Ledger
+from sonovec.library.ledger import Ledger
 from sonovec.library.library import Library
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
 from sonovec.library.open import open_store
+from sonovec.library.outcomes import Entry
 from sonovec.library.records import LibraryConfig
 from sonovec.library.store import Store
 from sonovec.paths import display, from_text, to_text

@@ -1,0 +1,59 @@
+"""What the user gave for files: by a row of this run's metadata file, by the ledger, or by the track that a path had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sonovec.library import sound_tags
+from sonovec.library.metadata import CORRECTABLE, Metadata
+from sonovec.library.outcomes import Entry
+from sonovec.library.records import TRACK_FIELDS, Value
+from sonovec.library.store import Store
+from sonovec.paths import to_text
+
+
+class Given:
+    """The user's own columns in one run over `roots`.
+
+    Parameters
+    ----------
+    metadata : Metadata or None
+        The run's metadata file.
+    heard : bool
+        Whether the encoder scores classes of sound: then the column of these is not the user's.
+    """
+
+    def __init__(self, store: Store, metadata: Metadata | None, roots: Sequence[Path], heard: bool) -> None:
+        self._store = store
+        self._metadata = metadata
+        self._roots = roots
+        own = {sound_tags.COLUMN} if heard else set()
+        self._columns = {name: kind for name, kind in store.columns().items() if name not in TRACK_FIELDS.keys() | own}
+        self._types = {**{name: TRACK_FIELDS[name] for name in CORRECTABLE}, **self._columns}
+
+    def row(self, path: Path) -> dict[str, Value] | None:
+        """The row of the metadata file that is about a file."""
+        return self._metadata.lookup(path, self._roots) if self._metadata else None
+
+    def before(self, path: Path, content: str, entry: Entry | None) -> dict[str, Value]:
+        """What was given for a path that now has `content`: by its row, and by the track of what it held before."""
+        if entry is None:
+            return {}
+        former = entry.content_hash if entry.content_hash != content else None
+        track = self._store.get([former]).get(former) if former else None
+        stored = track.fields if track is not None and track.path == to_text(path) else {}
+        return {
+            **{name: stored[name] for name in self._columns if stored.get(name) is not None},
+            **(entry.fields or {}),
+        }
+
+    def fitting(self, fields: Mapping[str, Value]) -> dict[str, Value]:
+        """Of what the ledger remembers that which the store can take: it may be a new one with other columns."""
+        types = self._types
+        return {
+            name: value
+            for name, value in fields.items()
+            if name in types
+            and (value is None or type(value) in ((float, int) if types[name] is float else (types[name],)))
+        }
