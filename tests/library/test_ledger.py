@@ -19,6 +19,7 @@ from sonovec.library import ledger as module
 from sonovec.library import ledger_file
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
+from sonovec.library.ledger_file import FORMAT
 from sonovec.library.outcomes import STATUSES, Again, Counts, Outcome, Status
 
 
@@ -437,7 +438,7 @@ def test_an_old_ledger_is_read_as_it_is_and_upgraded_when_it_is_written(old):
         check_old_rows(ledger)
         assert format_of(old) == 1
         run = ledger.begin_run()
-        assert format_of(old) == 2
+        assert format_of(old) == FORMAT
         check_old_rows(ledger)
         assert ledger.unsettled() == []
         ledger.record(run, Outcome(Path("a.wav"), "unchanged", size=10, mtime_ns=1, content_hash="aa", ctime_ns=77))
@@ -495,12 +496,12 @@ def test_an_upgrade_that_is_killed_at_any_statement_leaves_one_format_or_the_oth
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL
-    assert formats == {1, 2} and left >= 7
+    assert formats == {1, FORMAT} and left >= 7
     with sqlite3.connect(old) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.parametrize("statement", ["PRAGMA user_version = 3", "CREATE TABLE songs (name)"])
+@pytest.mark.parametrize("statement", [f"PRAGMA user_version = {FORMAT + 1}", "CREATE TABLE songs (name)"])
 def test_another_format_is_refused_and_left(tmp_path, statement):
     path = tmp_path / "ledger.sqlite"
     raw = sqlite3.connect(path)
@@ -508,7 +509,7 @@ def test_another_format_is_refused_and_left(tmp_path, statement):
     raw.commit()
     raw.close()
     before = path.read_bytes()
-    with pytest.raises(LibraryError, match="this sonovec reads 1 to 2: use the version") as error:
+    with pytest.raises(LibraryError, match=f"this sonovec reads 1 to {FORMAT}: use the version") as error:
         Ledger(path)
     one_line(error, path)
     assert path.read_bytes() == before

@@ -12,9 +12,10 @@ from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry, Outcome
 from sonovec.library.records import Track, Value
 from sonovec.library.report import Report
+from sonovec.library.roots import Roots
 from sonovec.library.store import Store
 from sonovec.library.vanished import is_there
-from sonovec.paths import display, from_text, known_texts, to_text
+from sonovec.paths import display, known_texts, to_text
 
 #: Tracks that are brought in line together.
 TOGETHER = 1000
@@ -23,9 +24,10 @@ TOGETHER = 1000
 class Follower:
     """Brings a store in line with its ledger, in one run."""
 
-    def __init__(self, store: Store, ledger: Ledger, given: Given, run: int, report: Report) -> None:
+    def __init__(self, store: Store, ledger: Ledger, roots: Roots, given: Given, run: int, report: Report) -> None:
         self._store = store
         self._ledger = ledger
+        self._roots = roots
         self._given = given
         self._run = run
         self._report = report
@@ -43,9 +45,12 @@ class Follower:
         removed, settled = [], []
         for content in contents:
             track, is_held = tracks.get(content), next(self._ledger.holders(content), None) is not None
-            if track is not None and not is_held and self._may_be_recorded(track):
+            elsewhere = track is not None and self._roots.local(track.path) is None
+            if track is not None and not is_held and not elsewhere and self._may_be_recorded(track):
                 continue
             settled.append(content)
+            if elsewhere and not is_held:
+                continue  # a file of another machine, whose ledger says what becomes of it
             if track is None or not is_held:
                 removed.append(content)  # of a track that was not written whole, its segments
             elif change := self._change(track):
@@ -65,7 +70,9 @@ class Follower:
 
     def _may_be_recorded(self, track: Track) -> bool:
         """Whether a track without a row is of a file that a later run will come to, after a kill before its row."""
-        path = from_text(track.path)
+        path = self._roots.local(track.path)
+        if path is None:  # on another machine
+            return True
         entry = self._ledger.lookup(path)
         if entry is not None and entry.run == self._run and entry.status == "failed":
             return False  # it has other content, which cannot be embedded
@@ -78,13 +85,14 @@ class Follower:
             if self._may_be_recorded(track):
                 return {}
             holder = self._another(track)
-        wanted = {"path": to_text(holder.path), **self._given.fitting(holder.fields or {})}
+        wanted = {"path": self._roots.stored(holder.path), **self._given.fitting(holder.fields or {})}
         return {name: value for name, value in wanted.items() if track.fields.get(name) != value}
 
     def _own(self, track: Track) -> Entry | None:
         """The row of the track's own path, also if that is written as former versions wrote it."""
-        entry = self._ledger.lookup(from_text(track.path))
-        if entry is not None and entry.content_hash == track.id:
+        path = self._roots.local(track.path)
+        entry = None if path is None else self._ledger.lookup(path)
+        if path is None or (entry is not None and entry.content_hash == track.id):
             return entry
         return next((each for each in self._ledger.holders(track.id) if track.path in known_texts(each.path)), None)
 

@@ -9,12 +9,12 @@ from sonovec.library import sound_tags
 from sonovec.library.metadata import CORRECTABLE, Metadata
 from sonovec.library.outcomes import Entry
 from sonovec.library.records import TRACK_FIELDS, Value
+from sonovec.library.roots import Roots
 from sonovec.library.store import Store
-from sonovec.paths import to_text
 
 
 class Given:
-    """The user's own columns in one run over `roots`.
+    """The user's own columns in one run over `paths`.
 
     Parameters
     ----------
@@ -24,17 +24,20 @@ class Given:
         Whether the encoder scores classes of sound: then the column of these is not the user's.
     """
 
-    def __init__(self, store: Store, metadata: Metadata | None, roots: Sequence[Path], heard: bool) -> None:
+    def __init__(
+        self, store: Store, roots: Roots, metadata: Metadata | None, paths: Sequence[Path], heard: bool
+    ) -> None:
         self._store = store
         self._metadata = metadata
         self._roots = roots
+        self._paths = paths
         own = {sound_tags.COLUMN} if heard else set()
         self._columns = {name: kind for name, kind in store.columns().items() if name not in TRACK_FIELDS.keys() | own}
         self._types = {**{name: TRACK_FIELDS[name] for name in CORRECTABLE}, **self._columns}
 
     def row(self, path: Path) -> dict[str, Value] | None:
         """The row of the metadata file that is about a file."""
-        return self._metadata.lookup(path, self._roots) if self._metadata else None
+        return self._metadata.lookup(path, self._paths) if self._metadata else None
 
     def before(self, path: Path, content: str, entry: Entry | None) -> dict[str, Value]:
         """What was given for a path that now has `content`: by its row, and by the track of what it held before."""
@@ -42,7 +45,7 @@ class Given:
             return {}
         former = entry.content_hash if entry.content_hash != content else None
         track = self._store.get([former]).get(former) if former else None
-        stored = track.fields if track is not None and track.path == to_text(path) else {}
+        stored = track.fields if track is not None and track.path in self._roots.texts(path) else {}
         return {
             **{name: stored[name] for name in self._columns if stored.get(name) is not None},
             **(entry.fields or {}),

@@ -30,6 +30,7 @@ from sonovec.library.pending import Pending
 from sonovec.library.readers import Readers
 from sonovec.library.records import Segment, Track, Value
 from sonovec.library.report import Progress, Prune, Report
+from sonovec.library.roots import Roots
 from sonovec.library.selection import Candidate, Selection
 from sonovec.library.store import Store
 from sonovec.library.tags import read_tags
@@ -54,6 +55,7 @@ class Ingest:
 
     store: Store
     ledger: Ledger
+    roots: Roots
     encoder: Encoder
     segment_seconds: float
     metadata: Metadata | None = None
@@ -73,12 +75,12 @@ class Ingest:
         began = time.monotonic()
         report = Report()
         run = self.ledger.begin_run(options)
-        given = Given(self.store, self.metadata, paths, heard=bool(self.encoder.tags))
+        given = Given(self.store, self.roots, self.metadata, paths, heard=bool(self.encoder.tags))
         with Walk(paths, self.own, counted=self.progress is not None) as walk:
             _Embedding(self, walk, given, run, report).run()
         gone = vanished.find(self.ledger, paths, run, [path for path in walk.unreadable if is_there(path)])
         self._remove(gone, report, prune, confirm)
-        Follower(self.store, self.ledger, given, run, report).settle()
+        Follower(self.store, self.ledger, self.roots, given, run, report).settle()
         self.store.optimize()
         report.counts = self.ledger.end_run(run)
         report.metadata_unused = self.metadata.unused() if self.metadata else []
@@ -130,7 +132,7 @@ class _Embedding:
         self._report = report
         self._pending = Pending(ingest.store, ingest.ledger, run, report)
         self._selection = Selection(
-            ingest.store, ingest.ledger, self._pending, given, report, run, reread=ingest.reread
+            ingest.store, ingest.ledger, ingest.roots, self._pending, given, report, run, reread=ingest.reread
         )
         self._changed = threading.Condition()  # the run's lock, and who waits for the end of another file's embedding
         self._chosen: dict[Path, _Chosen] = {}
@@ -208,7 +210,8 @@ class _Embedding:
             with self._changed:
                 before = self._given.before(found.path, content, chosen.candidate.entry)
             given = self._given.fitting({**before, **(self._given.row(found.path) or {})})
-            track = make_track(found, content, embedding, chosen.tags.result(), given)
+            path = self._ingest.roots.stored(found.path)
+            track = make_track(path, content, embedding, chosen.tags.result(), given)
             segments = make_segments(embedding, self._ingest.segment_seconds)
             if (reason := self._ingest.store.refusal(track.fields)) is not None:
                 raise AudioError(f"{display(found.path)}: {reason}")

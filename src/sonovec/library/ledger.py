@@ -219,6 +219,61 @@ class Ledger:
         with self._file.transaction() as db:
             return _forget(db, paths)
 
+    def roots(self) -> dict[str, Path]:
+        """Give the folders of the aliases that are known on this machine."""
+        return self._roots("NOT former")
+
+    def former_roots(self) -> dict[str, Path]:
+        """Give the folders of aliases that they have no more."""
+        return self._roots("former")
+
+    def given_roots(self) -> dict[str, Path]:
+        """Give those of the roots that were indexed as a whole."""
+        return self._roots("given AND NOT former")
+
+    def add_root(self, alias: str, folder: Path, given: bool) -> None:
+        """Give a folder an alias, or note that one that has it was indexed as a whole.
+
+        What is held below it is unsettled: its tracks are to be kept by the alias.
+        """
+        with self._file.transaction() as db:
+            if db.execute(
+                "UPDATE roots SET given = MAX(given, ?) WHERE folder = ? AND NOT former", (given, _key(folder))
+            ).rowcount:
+                return
+            db.execute("INSERT INTO roots VALUES (?, ?, ?, 0)", (alias, _key(folder), given))
+            _mark_under(db, folder)
+
+    def move_root(self, alias: str, folder: Path, mount: Path) -> None:
+        """Say that what lay in the folder of an alias, other roots too, lies in another folder now.
+
+        Where there is a row already, it stays, and the one that was to be moved there goes. An alias that is not known is
+        given the folder.
+        """
+        with self._file.transaction() as db:
+            _mark_under(db, folder)
+            row = db.execute("SELECT folder FROM roots WHERE alias = ?", (alias,)).fetchone()
+            if row is None:
+                db.execute("INSERT INTO roots VALUES (?, ?, 1, 0)", (alias, _key(folder)))
+                return
+            old, new = row[0], _key(folder)
+            bounds = (old, *_range(_path(old)))
+            inside = "(path = ? OR path > ? AND path < ?)"
+            keys = [key for (key,) in db.execute(f"SELECT path FROM files WHERE {inside}", bounds)]
+            moved = [(new + key[len(old) :], _key(mount), key) for key in keys]
+            db.executemany("UPDATE OR IGNORE files SET path = ?, mount = ? WHERE path = ?", moved)
+            _forget(db, [_path(key) for (key,) in db.execute(f"SELECT path FROM files WHERE {inside}", bounds)])
+            roots = db.execute(f"SELECT folder FROM roots WHERE {inside.replace('path', 'folder')}", bounds).fetchall()
+            db.executemany("UPDATE roots SET folder = ? WHERE folder = ?", [(new + k[len(old) :], k) for (k,) in roots])
+
+    def rename_root(self, alias: str, new: str) -> None:
+        """Give a root another alias; what is held below it is unsettled."""
+        with self._file.transaction() as db:
+            folder, given = db.execute("SELECT folder, given FROM roots WHERE alias = ?", (alias,)).fetchone()
+            db.execute("UPDATE roots SET former = 1 WHERE alias = ?", (alias,))
+            db.execute("INSERT OR REPLACE INTO roots VALUES (?, ?, ?, 0)", (new, folder, given))
+            _mark_under(db, _path(folder))
+
     def mark(self, contents: Iterable[str]) -> None:
         """Note contents as unsettled before the store is written, so that a kill leaves nothing unknown there."""
         with self._file.transaction() as db:
@@ -253,6 +308,12 @@ class Ledger:
         """Rows of the file's format, with null for what later formats added."""
         names = [name if format <= self._file.format else "NULL" for name, format in _COLUMNS.items()]
         return f"SELECT {', '.join(names)} FROM files"
+
+    def _roots(self, which: str) -> dict[str, Path]:
+        if self._file.format < 3:
+            return {}
+        rows = self._file.read(f"SELECT alias, folder FROM roots WHERE {which} ORDER BY alias")
+        return {alias: _path(key) for alias, key in rows}
 
     def _rows(self, keys: Iterable[bytes], paths: Mapping[bytes, Path] | None = None) -> dict[bytes, Entry]:
         """Rows by their keys; paths that are known already are not made a second time."""
@@ -314,6 +375,14 @@ def _forget(db: sqlite3.Connection, paths: Iterable[str | os.PathLike[str]]) -> 
         keys,
     )
     return db.executemany("DELETE FROM files WHERE path = ?", keys).rowcount if keys else 0
+
+
+def _mark_under(db: sqlite3.Connection, folder: Path) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO unsettled SELECT DISTINCT content_hash FROM files "
+        "WHERE content_hash IS NOT NULL AND path > ? AND path < ?",
+        _range(folder),
+    )
 
 
 def _mark(db: sqlite3.Connection, contents: Iterable[str]) -> None:

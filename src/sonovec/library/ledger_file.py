@@ -56,6 +56,16 @@ ALTER TABLE files ADD COLUMN mount BLOB;
 ALTER TABLE files ADD COLUMN fields TEXT;
 CREATE TABLE unsettled (content_hash TEXT PRIMARY KEY) WITHOUT ROWID;
 """,
+    # `given` is 0 for a folder of which only files were given; `former` is 1 for an alias that a folder had once.
+    """
+CREATE TABLE roots (
+    alias TEXT PRIMARY KEY,
+    folder BLOB NOT NULL,
+    given INTEGER NOT NULL,
+    former INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX roots_by_folder ON roots (folder) WHERE NOT former;
+""",
 )
 FORMAT = len(_STEPS)
 

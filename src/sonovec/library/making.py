@@ -10,7 +10,7 @@ from sonovec.errors import AudioError
 from sonovec.library import sound_tags
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
-from sonovec.paths import display, to_text
+from sonovec.paths import display
 
 
 def refuse_changed(found: Found, content: str) -> None:
@@ -41,19 +41,21 @@ def make_segments(embedding: Embedding, seconds: float) -> list[Segment]:
 
 
 def make_track(
-    found: Found, content: str, embedding: Embedding, tags: Mapping[str, Value], given: Mapping[str, Value]
+    path: str, content: str, embedding: Embedding, tags: Mapping[str, Value], given: Mapping[str, Value]
 ) -> Track:
     """The track of a file.
 
     Parameters
     ----------
+    path : str
+        What the library keeps for the file's path.
     tags : mapping
         What `read_tags` found.
     given : mapping
         What the user gave; it comes before the file's own tags.
     """
     own: dict[str, Value] = {
-        "path": to_text(found.path),
+        "path": path,
         "duration": embedding.duration,
         "rate": embedding.rate,
         "channels": embedding.channels,

@@ -17,10 +17,11 @@ from sonovec.library.outcomes import Entry, Outcome, Status
 from sonovec.library.pending import Pending
 from sonovec.library.records import Value
 from sonovec.library.report import Report
+from sonovec.library.roots import Roots
 from sonovec.library.store import Store
 from sonovec.library.vanished import is_there
 from sonovec.log import as_failure
-from sonovec.paths import display, from_text, known_texts, to_text
+from sonovec.paths import display, to_text
 
 #: Contents whose living file is remembered, so that a file of many copies is not looked for with each.
 REMEMBERED = 1000
@@ -44,10 +45,20 @@ class Selection:
     """What is known of the files of one run; whoever calls it holds the run's lock."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, pending: Pending, given: Given, report: Report, run: int, *, reread: bool
+        self,
+        store: Store,
+        ledger: Ledger,
+        roots: Roots,
+        pending: Pending,
+        given: Given,
+        report: Report,
+        run: int,
+        *,
+        reread: bool,
     ) -> None:
         self._store = store
         self._ledger = ledger
+        self._roots = roots
         self._pending = pending
         self._given = given
         self._report = report
@@ -128,8 +139,8 @@ class Selection:
         if content not in stored:
             return False
         path, primary = candidate.found.path, stored[content]
-        text = to_text(path)
-        its_own = primary == text or primary in known_texts(path)
+        text = self._roots.stored(path)
+        its_own = primary == text or primary in self._roots.texts(path)
         if candidate.held != content or (its_own and primary != text):
             self._pending.follow(content)
         if candidate.held not in (None, content):
@@ -161,7 +172,7 @@ class Selection:
         reason = f"moved from {display(origin)}"
         self._settle(candidate, "unchanged", reason, candidate.content, given)
 
-    def _settle_copy(self, candidate: Candidate, original: Path) -> None:
+    def _settle_copy(self, candidate: Candidate, original: Path | str) -> None:
         path, content = candidate.found.path, str(candidate.content)
         self._report.copies += 1
         if self._given.row(path) is not None:
@@ -170,8 +181,10 @@ class Selection:
         reason = f"same content as {display(original)}"
         self._settle(candidate, "skipped", reason, content, given)
 
-    def _original(self, candidate: Candidate, primary: str) -> Path | None:
-        """Another file of this content that is there."""
+    def _original(self, candidate: Candidate, primary: str) -> Path | str | None:
+        """Another file of this content that is there, or, by what the library keeps, one on another machine."""
+        if self._roots.local(primary) is None:
+            return primary
         content = str(candidate.content)
         known = self._living.get(content)
         if known is not None and known != candidate.found.path and is_there(known):
@@ -189,7 +202,8 @@ class Selection:
         By the ledger, or, where it knows none, by the store.
         """
         content = str(candidate.content)
-        first = from_text(primary)
+        first = self._roots.local(primary)
+        assert first is not None
         entry = self._ledger.lookup(first)
         if entry is not None and entry.content_hash == content:
             yield first, entry.fields
