@@ -196,7 +196,7 @@ class _Walk:
         if not stat.S_ISREG(status.st_mode):
             return Skipped(path, "neither a file nor a folder")
         try:
-            audio = _is_audio(path)
+            audio = _sounds(name) or _begins_like_audio(path)
         except OSError as error:
             return Skipped(path, _reason(error), failed=True)
         if not audio:

@@ -39,7 +39,7 @@ def is_own(location: Location) -> Callable[[Path], bool]:
     """What tells a library's own files, which may lie among the sounds."""
     place = Path(location.address)
     if location.kind == "lance":
-        return lambda path: path.name == place.name and path == place
+        return lambda path: os.fspath(path) == location.address
     beside = tuple(f"{name}." for name in (place.name, ledger_path(location).with_suffix("").name))
     lite = location.kind == "milvus-lite"
     return lambda path: lite and f"{path.name}.".startswith(beside) and path.parent == place.parent

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -27,6 +27,8 @@ _FORBIDDEN = re.compile(r"[/\\:\x00-\x1f\x7f]+")
 #: What other texts begin with.
 _TAKEN = frozenset({"file", "http", "https"})
 MOST_LETTERS = 100
+#: Folders whose beginning is remembered.
+REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,29 @@ class Roots:
 
     def stored(self, path: Path) -> str:
         """What a library keeps for an absolute path: by the innermost root that it lies in, or as it is."""
+        folder, name = os.path.split(path)
+        begin = self._beginnings(folder)  # once for all files of a folder: they may be very many
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            begin = None
+        return self._stored(path) if begin is None else begin + name
+
+    def _stored(self, path: Path) -> str:
         alias = self.alias_of(path)
-        return known_texts(path)[0] if alias is None else stored_path(alias, path.relative_to(self.folders[alias]))
+        return to_text(path) if alias is None else stored_path(alias, path.relative_to(self.folders[alias]))
+
+    @cached_property
+    def _beginnings(self) -> Callable[[str], str | None]:
+        return lru_cache(REMEMBERED)(self._beginning_in)
+
+    def _beginning_in(self, folder: str) -> str | None:
+        """How all begins that is kept of the files in a folder; None where that is not to be said so simply."""
+        alias = self.alias_of(Path(folder))
+        if alias is None:
+            return None
+        kept = self._stored(Path(folder))
+        return None if kept.startswith(f"{alias}://") else kept if kept.endswith(":/") else f"{kept}/"
 
     def texts(self, path: Path) -> tuple[str, ...]:
         """All texts by which a library may hold an absolute path; that of today is the first."""
