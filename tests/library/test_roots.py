@@ -17,7 +17,7 @@ from sonovec.library.filters import Compare, Contains, In, StartsWith
 from sonovec.library.follow import Follower
 from sonovec.library.identity import content_hash
 from sonovec.library.roots import Roots, alias_in, default_alias, fault
-from sonovec.paths import from_text, to_text
+from sonovec.paths import display, from_text, to_text
 from tests.library.invariants import check_in_step
 from tests.library.test_ingest import csv, write
 
@@ -190,7 +190,7 @@ def test_names_that_are_no_text(tmp_path, library):
     assert alias_in(path) == default_alias(folder) and path.endswith("://x/%E9%201%25.wav")
     assert from_text(text) == folder / "x" / os.fsdecode(b"\xe9 1%.wav")
     assert library.search(text, limit=1)[0].path == text
-    assert len(library.tracks("path startswith 'file://'")) == 0 or True
+    assert shown(library) == [track.path for track in library.tracks("path startswith 'file://'")]
     check_in_step(library, folder)
 
 
@@ -257,10 +257,11 @@ def test_two_machines_with_the_same_files_share_a_root(tmp_path, machines):
 
 # -- texts and filters
 
-NAMES = st.text(st.sampled_from("ab /.é"), min_size=1, max_size=6)
+NAMES = st.text(st.sampled_from("ab /.é%\udce9"), min_size=1, max_size=6)
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join).map(lambda name: Path("/home", name.strip("/") or "a"))
 ROOTS = Roots(
-    {"home": Path("/home"), "music": Path("/home/a"), "ab": Path("/home/a/b b")}, former={"old": Path("/home/a")}
+    {"home": Path("/home"), "music": Path("/home/a"), "ab": Path("/home/a/b b"), "no text": Path("/home/b\udce9")},
+    former={"old": Path("/home/a")},
 )
 
 
@@ -270,17 +271,19 @@ def test_a_path_comes_back_from_what_is_kept(path):
     path = Path(os.path.normpath(path))
     assert ROOTS.local(ROOTS.stored(path)) == path
     assert ROOTS.shown(ROOTS.stored(path)) == to_text(path)
-    assert all(ROOTS.local(text) == path for text in ROOTS.texts(path))
+    assert all(ROOTS.local(text) == path for text in ROOTS.texts(path) if text != display(path))
 
 
 @settings(max_examples=300)
 @given(PATHS, st.data())
 def test_a_filter_on_paths_means_those_of_this_machine(path, data):
     path = Path(os.path.normpath(path))
-    text, stored = str(path), ROOTS.stored(path)
+    text, stored = to_text(path), ROOTS.stored(path)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    part = data.draw(st.one_of(st.just(text[start:end]), st.just(text[:end]), NAMES).filter(bool))
+    part = data.draw(
+        st.one_of(st.just(text[start:end]), st.just(text[:end]), NAMES).filter(lambda part: part.isprintable() and part)
+    )
     for condition in (
         Compare("path", "=", text),
         In("path", (part, text)),

@@ -22,7 +22,7 @@ from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry
 from sonovec.library.records import LibraryConfig, Segment
-from sonovec.library.roots import Roots
+from sonovec.library.roots import Roots, alias_in
 from sonovec.library.search import Query, sound_in
 from sonovec.library.store import Store
 from sonovec.paths import absolute, display, from_text
@@ -119,6 +119,6 @@ class Queries:
 
     def _content_at(self, path: Path, text: str) -> str | None:
         """Id of the track that was indexed under a path, or that a hit names so, by the store."""
-        texts = (*self.roots.texts(path), text)
+        texts = (*self.roots.texts(path), *([text] if alias_in(text) else []))
         held = {track.path: track.id for track in self.store.tracks(In("path", texts))}
         return next((held[each] for each in texts if each in held), None)

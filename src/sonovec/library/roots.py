@@ -17,7 +17,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from sonovec.library.filters import And, Compare, Contains, Filter, In, Not, Or, StartsWith, any_of
 from sonovec.library.ledger import Ledger
-from sonovec.paths import display, from_text, known_texts, to_text
+from sonovec.paths import URI, display, from_text, known_texts, to_text
 
 #: The field of a track that `Roots.translated` translates.
 PATH = "path"
@@ -162,25 +162,42 @@ class Roots:
         return (text, *(self.texts(path) if path is not None and path.is_absolute() else ()))
 
     def _beginning(self, text: str) -> Iterator[Filter]:
-        for alias, folder in self._folder_texts():
-            if folder.startswith(text):
-                yield StartsWith(PATH, f"{alias}:/")
-            elif text.startswith(folder):
-                yield StartsWith(PATH, f"{alias}:/{_slashes(text.removeprefix(folder))}")
+        for kept, here, rest in self._beginnings_here:
+            if here.startswith(text):
+                yield _all_that_begins(kept)
+            elif text.startswith(here):
+                yield StartsWith(PATH, kept + rest(text.removeprefix(here)))
 
     def _containing(self, text: str) -> Iterator[Filter]:
         """Roots whose folder contains the text, and what begins in the folder and ends below it."""
-        for alias, folder in self._folder_texts():
-            if text in folder:
-                yield StartsWith(PATH, f"{alias}:/")
+        for kept, here, rest in self._beginnings_here:
+            if text in here:
+                yield _all_that_begins(kept)
                 continue
             for cut in range(1, len(text)):
-                if folder.endswith(text[:cut]):
-                    yield StartsWith(PATH, f"{alias}:/{_slashes(text[cut:])}")
+                if here.endswith(text[:cut]):
+                    yield StartsWith(PATH, kept + rest(text[cut:]))
 
-    def _folder_texts(self) -> Iterator[tuple[str, str]]:
+    @cached_property
+    def _beginnings_here(self) -> list[tuple[str, str, Callable[[str], str]]]:
+        """How begins what is kept of a root's files, how their texts begin here, and what makes the rest of one the other's.
+
+        Of each root twice: a path with bytes that are no UTF-8, be they in the folder or below it, is a URI here.
+        """
+        found: list[tuple[str, str, Callable[[str], str]]] = []
         for alias, folder in self._all.items():
-            yield alias, known_texts(folder)[0].removesuffix(os.sep) + os.sep
+            text = to_text(folder).removesuffix(os.sep)
+            as_uri = URI + quote_from_bytes(os.fsencode(folder.as_posix())).removesuffix("/") + "/"
+            plain = (as_uri, lambda rest: os.fsdecode(unquote_to_bytes(rest)))
+            found.append((f"{alias}:/", *(plain if text.startswith(URI) else (text + os.sep, _slashes))))
+            found.append((f"{alias}://", as_uri, str))
+        return found
+
+
+def _all_that_begins(kept: str) -> Filter:
+    """All of a root whose paths are kept in one of the two ways."""
+    begins = StartsWith(PATH, kept)
+    return begins if kept.endswith("//") else And((begins, Not(StartsWith(PATH, f"{kept}/"))))
 
 
 def stored_path(alias: str, below: Path) -> str:
