@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry
 from sonovec.library.records import LibraryConfig, Segment
-from sonovec.library.roots import Roots, alias_in
+from sonovec.library.roots import Roots, alias_in, default_alias
 from sonovec.library.search import Query, sound_in
 from sonovec.library.store import Store
 from sonovec.paths import absolute, display, from_text
@@ -102,7 +102,7 @@ class Queries:
             entry = self._entry_of(path, exists)
         except LibraryError as error:  # what the ledger would save is to read the file, and no more
             logging.getLogger("sonovec").warning(f"the search goes on without the ledger: {error}")
-            return content_hash(path) if exists else self._content_at(path, text)
+            return content_hash(path) if exists else self._content_at(path, text) or self._content_by_name(path)
         if entry is not None and entry.content_hash:
             return entry.content_hash
         return None if exists else self._content_at(path, text)
@@ -117,8 +117,16 @@ class Queries:
             stat = path.stat()
             return ledger.known(path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns)
 
+    def _content_by_name(self, path: Path) -> str | None:
+        """Id of the track of a path, where nobody tells the folders of roots: most are called as their folders are."""
+        guessed = Roots({default_alias(folder): folder for folder in path.parents})
+        return self._content_of_texts(guessed.texts(path))
+
     def _content_at(self, path: Path, text: str) -> str | None:
         """Id of the track that was indexed under a path, or that a hit names so, by the store."""
         texts = (*self.roots.texts(path), *([text] if alias_in(text) else []))
-        held = {track.path: track.id for track in self.store.tracks(In("path", texts))}
+        return self._content_of_texts(texts)
+
+    def _content_of_texts(self, texts: Sequence[str]) -> str | None:
+        held = {track.path: track.id for track in self.store.tracks(In("path", tuple(texts)))}
         return next((held[each] for each in texts if each in held), None)
