@@ -272,6 +272,7 @@ def test_a_path_comes_back_from_what_is_kept(path):
     assert ROOTS.local(ROOTS.stored(path)) == path
     assert ROOTS.shown(ROOTS.stored(path)) == to_text(path)
     assert all(ROOTS.local(text) == path for text in ROOTS.texts(path) if text != display(path))
+    assert all(ROOTS.is_of(text, path) for text in ROOTS.texts(path)) and not ROOTS.is_of("nas:/a", path)
 
 
 @settings(max_examples=300)

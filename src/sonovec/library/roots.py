@@ -106,8 +106,19 @@ class Roots:
         )
         return tuple(dict.fromkeys((self.stored(path), *by_root, *known_texts(path))))
 
+    def is_of(self, text: str, path: Path) -> bool:
+        """Whether a library may hold an absolute path as this text: it is one of `texts`."""
+        return self.local(text) == path or (alias_in(text) is None and text in known_texts(path))
+
     def local(self, text: str) -> Path | None:
         """The path on this machine of what a library keeps; None where its root is not known here."""
+        return self._local(text)
+
+    @cached_property
+    def _local(self) -> Callable[[str], Path | None]:
+        return lru_cache(REMEMBERED)(self._find)  # all copies of a file ask for its path
+
+    def _find(self, text: str) -> Path | None:
         alias = alias_in(text)
         if alias is None:
             return from_text(text)

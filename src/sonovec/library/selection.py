@@ -140,7 +140,7 @@ class Selection:
             return False
         path, primary = candidate.found.path, stored[content]
         text = self._roots.stored(path)
-        its_own = primary == text or primary in self._roots.texts(path)
+        its_own = primary == text or self._roots.is_of(primary, path)
         if candidate.held != content or (its_own and primary != text):
             self._pending.follow(content)
         if candidate.held not in (None, content):
