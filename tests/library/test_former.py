@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sqlite3
 import tarfile
 from pathlib import Path
 
@@ -73,4 +74,28 @@ def test_it_takes_what_is_new_and_embeds_nothing_twice(former, maker, tmp_path):
         paths = {from_text(track.path) for track in library.tracks()}
         assert all(path.exists() and path.parent == music for path in paths), "moved"
         assert [track.path for track in library.tracks("stars >= 5")] == [str(music / "s0.wav")]
+        assert all(track.path.startswith(("music:/", "music://")) for track in library._store.tracks()), "by its alias"
         assert library.add(music).counts.indexed == 0
+
+
+def test_absolute_paths_stay_until_their_folder_is_indexed_again_and_then_go_by_an_alias(former, maker, tmp_path):
+    """As where nothing moved: the files lie where the library says, and only what it keeps for their paths changes."""
+    _, place = former
+    music = tmp_path / "music"
+    maker.write_sounds(music)
+    with sonovec.Library(place) as library:
+        library.add(music)
+    with sonovec.Library(place) as library:
+        here = {track.id: track.path for track in library.tracks()}
+        library._store.update({id: {"path": path} for id, path in here.items()})  # as it was kept
+        with sqlite3.connect(library._ledger_path) as raw:
+            raw.execute("DROP TABLE roots")
+            raw.execute("PRAGMA user_version = 2")
+    with sonovec.Library(place) as library:
+        assert {track.id: track.path for track in library.tracks()} == here and library.roots() == []
+        assert len(library.tracks(f"path startswith '{music}/s'")) == 4
+        report = library.add(music)
+        assert (report.counts.indexed, report.counts.unchanged) == (0, 7)
+        assert {track.id: track.path for track in library.tracks()} == here
+        assert all(track.path.startswith(("music:/", "music://")) for track in library._store.tracks())
+        assert [(root.alias, root.folder, root.files) for root in library.roots()] == [("music", music, 8)]

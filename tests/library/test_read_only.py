@@ -15,7 +15,8 @@ import pytest
 import soundfile
 
 import sonovec
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 
 CLI = (sys.executable, "-m", "sonovec")
 
@@ -146,7 +147,8 @@ def write(path, *names, kill=False):
     code = """
 import os, signal, sys
 from pathlib import Path
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 ledger = Ledger(sys.argv[1])
 run = ledger.begin_run()
 for name in sys.argv[3:]:

@@ -17,8 +17,8 @@ from sonovec.cli.output import print_json, print_table, progress_bar, shown_path
 from sonovec.paths import display, printable, to_text
 
 if TYPE_CHECKING:
-    from sonovec.library.ingest import Progress, Prune, Report
     from sonovec.library.library import Library
+    from sonovec.library.report import Progress, Prune, Report
 
 
 class _Command(click.Command):
@@ -107,15 +107,20 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
         update = shown.enter_context(progress_bar("indexing"))
 
         def tell(progress: Progress) -> None:
-            if update:
-                update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
+            assert update is not None
+            update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
 
         def ask(place: Path, files: int) -> bool:
             shown.close()  # a bar would write over the question
             warn(_missing(display(place), files))
             return click.confirm(f"Remove {_files(files)} from the library, with the columns of your own?", err=True)
 
-        report = library.add(paths, progress=tell, confirm=ask if asks else None, **arguments)  # type: ignore[arg-type]
+        report = library.add(
+            paths,
+            progress=tell if update else None,  # only who looks at a bar has the files counted ahead
+            confirm=ask if asks else None,
+            **arguments,  # type: ignore[arg-type]
+        )
     for path, text in [*report.notes, *report.failures]:
         warn_of(path, text)
     for line in left_out_lines(report.left_out):

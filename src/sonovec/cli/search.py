@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli.options import add_options, isolate_option, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.paths import printable
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
@@ -86,6 +88,8 @@ def search(
         advice = opened.advice
     if found.by == "tags" and found.hits:
         warn(_told(found))
+    for line in elsewhere(found.hits, library):
+        warn(line)
     if advice:
         warn(advice)
     if as_json:
@@ -96,6 +100,18 @@ def search(
         print_hits(found.hits)
     else:
         click.echo(f"no hits: {found.reason}")
+
+
+def elsewhere(hits: list[Hit], library: str) -> list[str]:
+    """What to run where hits lie in roots whose folders are not known on this machine."""
+    from sonovec.library.roots import alias_in
+
+    aliases = sorted({alias for hit in hits if (alias := alias_in(hit.path)) is not None})
+    return [
+        f"{printable(alias)}: a root that is not known on this machine; say where it lies: "
+        f"{printable(shlex.join(['sonovec', 'library', 'move-root', library, alias]))} FOLDER"
+        for alias in aliases
+    ]
 
 
 def _told(found: TextSearch) -> str:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from sonovec.library.backend import BATCH
 from sonovec.library.filters import In
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
+from sonovec.library.roots import Roots
 from sonovec.library.store import Store
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, segments_of, vectors_of
 from sonovec.library.vanished import is_there
-from sonovec.paths import display, from_text
+from sonovec.paths import display
 
 MOST_NAMED = 5
 
@@ -136,10 +138,11 @@ def _ghosts(store: Store, ledger: Ledger) -> Iterator[tuple[str, Path]]:
     held = {entry.content_hash for entry in ledger.entries() if entry.held}
     if not held:
         return
+    roots = Roots.of(ledger)
     for batch in store.table(TRACKS).batches(None, ["id", "path"]):
         for id, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if id not in held and text is not None:
-                path = from_text(text)
+            path = None if text is None else roots.local(text)
+            if id not in held and path is not None:  # those of other machines' roots are theirs
                 entry = ledger.lookup(path)
                 if not is_there(path) or (entry is not None and entry.held):
                     yield id, path

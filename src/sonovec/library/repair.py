@@ -25,16 +25,19 @@ from sonovec.library.backend import decode_config, encode_config
 from sonovec.library.lance import LanceBackend
 from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_table, spaces_in, table_path, write_config
 from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
-from sonovec.library.ledger import Entry, Ledger
+from sonovec.library.ledger import Ledger
 from sonovec.library.library import Library
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
 from sonovec.library.migrations import FORMER, has_former_tables
 from sonovec.library.open import open_store
+from sonovec.library.outcomes import Entry
+from sonovec.library.place import read_only_for
 from sonovec.library.records import MAIN, LibraryConfig, Space
+from sonovec.library.roots import Roots
 from sonovec.library.store import Store
 from sonovec.library.tables import all_tables
-from sonovec.paths import display, from_text, to_text
+from sonovec.paths import display
 
 #: What was looked at, "ok", "note" (works, with a remark) or "failed", and what was seen or done.
 Finding = tuple[str, str, str]
@@ -99,7 +102,7 @@ def repair(library: Library) -> list[Finding]:
     if library.location.kind != "lance" or not _is_library(Path(library.location.address)):
         library._require_config()
     library.close()
-    reason = library._read_only_for()
+    reason = read_only_for(library.location)
     if reason is not None:
         raise LibraryError(f"{library.location}: cannot be written ({reason}); repair a copy that you may write")
     path = library._ledger_path
@@ -326,13 +329,14 @@ def _reconcile(store: Store, ledger: Ledger, rolled_back: bool) -> list[Finding]
     paths: dict[str, list[Path]] = {}
     for entry in held:
         paths.setdefault(str(entry.content_hash), []).append(entry.path)
-    stored = {track.id: from_text(track.path) for track in store.tracks()}
-    moved = {id: paths[id][0] for id, path in stored.items() if id in paths and path not in paths[id]}
-    store.update({id: {"path": to_text(path)} for id, path in moved.items()})
+    roots = Roots.of(ledger)
+    stored = {track.id: track.path for track in store.tracks()}
+    moved = {id: paths[id][0] for id, path in stored.items() if id in paths and roots.local(path) not in paths[id]}
+    store.update({id: {"path": roots.stored(path)} for id, path in moved.items()})
     return [
         *findings,
         *_lost([entry for entry in held if entry.content_hash not in stored]),
-        *_back([display(path) for id, path in stored.items() if held and id not in paths]),
+        *_back([display(roots.shown(path)) for id, path in stored.items() if held and id not in paths]),
     ]
 
 
@@ -363,7 +367,7 @@ def _ledger_fault(library: Library) -> str | None:
     if not library._ledger_path.exists():
         return None
     try:
-        with Ledger(library._ledger_path, read_only=library._read_only_for() is not None) as ledger:
+        with Ledger(library._ledger_path, read_only=read_only_for(library.location) is not None) as ledger:
             return ledger.fault()
     except LibraryError as error:
         if type(error.__cause__) is sqlite3.DatabaseError:

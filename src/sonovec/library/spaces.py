@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sonovec.audio.scan import Found, Skipped, scan
+from sonovec.audio.scan import Found, Skipped
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.library.identity import content_hash
-from sonovec.library.ingest import COMMIT_SECONDS, COMMIT_TRACKS, LOOK_UP, Progress, Report, segments_in
-from sonovec.library.ledger import Counts, Ledger
+from sonovec.library.ledger import Ledger
+from sonovec.library.making import make_segments
+from sonovec.library.outcomes import Counts
+from sonovec.library.pending import COMMIT_SECONDS, COMMIT_TRACKS
 from sonovec.library.records import Segment, Space
+from sonovec.library.report import Progress, Report
 from sonovec.library.store import Store
 from sonovec.library.tables import vectors_of
+from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
 
@@ -54,25 +57,24 @@ class SpaceIngest:
     def run(self, paths: Sequence[Path]) -> Report:
         """Embed what the space lacks of the tracks under `paths`."""
         began = self._committed = time.monotonic()
-        seen = list(scan(paths, self._own))
-        try:
-            for result in self._encoder.embed_many(self._choose(seen)):
-                self._take(result)
-                if len(self._done) >= COMMIT_TRACKS or time.monotonic() - self._committed > COMMIT_SECONDS:
-                    self._commit()
-                if self._progress:
-                    finished = sum(self._counts.values())
-                    self._progress(Progress(finished, len(seen), self._report.audio_seconds))
-        finally:
-            self._commit()
+        with Walk(paths, self._own, counted=self._progress is not None) as walk:
+            try:
+                for result in self._encoder.embed_many(self._choose(walk)):
+                    self._take(result)
+                    if len(self._done) >= COMMIT_TRACKS or time.monotonic() - self._committed > COMMIT_SECONDS:
+                        self._commit()
+                    if self._progress:
+                        finished = sum(self._counts.values())
+                        self._progress(Progress(finished, max(finished, walk.found), self._report.audio_seconds))
+            finally:
+                self._commit()
         self._store.optimize()
         self._report.counts = Counts(**self._counts)
         self._report.seconds = time.monotonic() - began
         return self._report
 
-    def _choose(self, seen: Iterable[Found | Skipped]) -> Iterator[Path]:
-        items = iter(seen)
-        while batch := list(islice(items, LOOK_UP)):
+    def _choose(self, walk: Walk) -> Iterator[Path]:
+        for batch in walk.batches(LOOK_UP, LOOK_UP_SECONDS):
             yield from self._choose_batch(batch)
 
     def _choose_batch(self, batch: Sequence[Found | Skipped]) -> Iterator[Path]:
@@ -117,7 +119,7 @@ class SpaceIngest:
                 result.path, f"{display(result.path)}: changed while it was being read; index again", failed=True
             )
             return
-        self._done.append((content, result.vector, segments_in(result, self._space.segment_seconds)))
+        self._done.append((content, result.vector, make_segments(result, self._space.segment_seconds)))
         self._report.audio_seconds += result.duration
         self._counts["indexed"] += 1
 

@@ -267,6 +267,12 @@ class Store:
         tracks = self._tracks_table
         return {row["id"] for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
 
+    def paths(self, ids: Iterable[str]) -> dict[str, str]:
+        """The paths of those of the ids that are in the library."""
+        tracks = self._tracks_table
+        rows = (row for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id", "path"]))
+        return {row["id"]: row["path"] for row in rows}
+
     def refusal(self, fields: Mapping[str, Value]) -> str | None:
         """Why this store cannot keep a track with these fields, all of them, and what to do; None where it can."""
         return self._backend.refusal({name: plain(value) for name, value in fields.items()})

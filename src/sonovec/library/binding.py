@@ -1,18 +1,79 @@
-"""The encoder of a space: loaded as the space was made, and held to its passport."""
+"""Which encoder a space has: the one it was made with, held to its passport; a new one has what was asked for."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.passport import Passport
-from sonovec.errors import PassportError, UsageError
-from sonovec.library.records import MAIN, Space
+from sonovec.errors import PassportError, SonovecError, UsageError
+from sonovec.library.location import Location
+from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.log import LOGGER
-from sonovec.models import registry
+from sonovec.models import registry, storage
 
+SEGMENT_SECONDS = 10.0
 Difference = tuple[str, object, object]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What was asked for when a library was opened; None and nothing mean the library's own."""
+
+    location: Location
+    model: str | Encoder | None
+    weights: str | os.PathLike[str] | None
+    segment_seconds: float | None
+    options: Mapping[str, object]
+
+    def new(self) -> Encoder:
+        """The encoder that was asked for, for a library or a space to be made."""
+        if isinstance(self.model, Encoder):
+            return self.model
+        return load(self.model or registry.ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
+
+    def of(self, space: Space) -> Encoder:
+        """The encoder of a space that is there.
+
+        Raises
+        ------
+        PassportError
+            If other settings were asked for than those that the space was made with.
+        """
+        encoder = self._stored(space)
+        check_comparable(self.location, space, encoder)
+        return encoder
+
+    def check_segments(self, space: Space) -> None:
+        """Refuse another length of segments than the space's."""
+        if self.segment_seconds not in (None, space.segment_seconds):
+            differences = [("segment_seconds", space.segment_seconds, self.segment_seconds)]
+            raise _refusal(self.location, space, differences)
+
+    def new_config(self, encoder: Encoder) -> LibraryConfig:
+        """What is fixed of a library that is made with an encoder."""
+        return LibraryConfig(
+            dim=encoder.dim,
+            passport=encoder.passport.to_json(),
+            segment_seconds=self.segment_seconds or SEGMENT_SECONDS,
+            model=encoder.card.name,
+            options=dict(encoder.options),
+        )
+
+    def classes(self, space: Space) -> tuple[str, ...]:
+        """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        here = isinstance(self.model, Encoder) or self.weights is not None or storage.is_here(space.model)
+        try:
+            return self._stored(space).tags if here else ()
+        except SonovecError:
+            return ()
+
+    def _stored(self, space: Space) -> Encoder:
+        if isinstance(self.model, Encoder):
+            return self.model
+        return stored_encoder(self.location, space, self.model, self.weights, self.options)
 
 
 def passport_of(space: Space) -> Passport:
@@ -80,11 +141,6 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
             "%s: made in %s, and this search computes in %s: scores differ a little; to add sounds needs %s",
             place, stored.precision, own.precision, stored.precision,
         )  # fmt: skip
-
-
-def refusal_of_setting(place: object, space: Space, name: str, stored: object, asked: object) -> PassportError:
-    """The error for a setting that was asked for and is another there."""
-    return _refusal(place, space, [(name, stored, asked)])
 
 
 def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> PassportError:
