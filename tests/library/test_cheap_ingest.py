@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from sonovec.library.tags import read_tags
 
 import sonovec
+from sonovec.audio.tags.read import read_tags
 from sonovec.embedding import pipeline
 from sonovec.library import ingest, readers, selection
 from sonovec.library import ledger as ledger_module

@@ -200,7 +200,8 @@ def test_names_that_are_no_text(tmp_path, library):
 @pytest.fixture
 def machines(tmp_path, monkeypatch):
     """Two machines with a ledger each, and one library that both reach, as one on a server."""
-    monkeypatch.setattr(place, "ledger_path", lambda location: tmp_path / os.environ["MACHINE"] / "ledger.sqlite")
+    for module in (place, sonovec.library.library):
+        monkeypatch.setattr(module, "ledger_path", lambda location: tmp_path / os.environ["MACHINE"] / "ledger.sqlite")
 
     def on(machine):
         monkeypatch.setenv("MACHINE", machine)

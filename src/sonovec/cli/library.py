@@ -103,13 +103,17 @@ def list_spaces(place: str, token: str | None, as_json: bool) -> None:
 @click.argument("place", metavar="LIBRARY")
 @click.argument("name")
 @token_option
-def drop_space(place: str, name: str, token: str | None) -> None:
+@json_option
+def drop_space(place: str, name: str, token: str | None, as_json: bool) -> None:
     """Remove a space with its vectors; tracks, and the other spaces, are not touched."""
     from sonovec.library.library import Library
 
     with Library(place, token=token) as opened:
         opened.drop_space(name)
-    click.echo(f"{place}: the space {name!r} is gone")
+    if as_json:
+        print_json({"library": to_text(place), "dropped": name})
+    else:
+        click.echo(f"{place}: the space {name!r} is gone")
 
 
 def _tell(root: Root, as_json: bool) -> None:

@@ -170,7 +170,8 @@ class Roots:
 
     def _texts_of(self, text: str) -> tuple[str, ...]:
         path = self.local(text)
-        return (text, *(self.texts(path) if path is not None and path.is_absolute() else ()))
+        texts = self.texts(path) if path is not None and path.is_absolute() else ()
+        return (text, *texts) if text in texts else (text,)  # a text that is not written as paths are means none
 
     def _beginning(self, text: str) -> Iterator[Filter]:
         for kept, here, rest in self._beginnings_here:
