@@ -57,9 +57,12 @@ class Store:
 
     def config(self) -> LibraryConfig | None:
         """What was fixed when the library was made, or None where there is no library yet."""
-        if self._config is None:
-            self._stamp = self._backend.stamp()  # first: what is made anew in between is noticed later
+        while self._config is None:
+            self._stamp = self._backend.stamp()
             self._config = self._backend.config()
+            if self._backend.stamp() == self._stamp:
+                break
+            self._config = None  # it was migrated by this very look, or made anew meanwhile
         return self._config
 
     def is_current(self) -> bool:
