@@ -92,6 +92,7 @@ def test_adding_is_refused_in_a_line_before_anything_is_decoded(made, library, r
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["tracks.lance/_versions", "segments.lance/data", "ledger.sqlite"])
 def test_adding_where_only_a_part_can_be_written_is_refused_as_well(made, tmp_path, run_as_user, read_only, closed):
     """Such as a library that root has made in a folder of one's own."""
