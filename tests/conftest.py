@@ -23,8 +23,6 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-SKIPPED_DATA = pytest.StashKey[list[str]]()
-
 
 def data_folder() -> Path:
     """Give the folder of real audio and weights, whether it exists or not."""
@@ -50,8 +48,34 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+class RealData:
+    """Fails a run in which tests of the real audio were skipped although it is there.
+
+    By the reports, for those come together in one process also where workers run the tests.
+    """
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail") and "data" in report.keywords:
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped and data_folder().is_dir() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.skipped and data_folder().is_dir():
+            terminalreporter.write_line(
+                f"FAILED: {len(self.skipped)} tests of real data skipped although {data_folder()} exists: "
+                f"{', '.join(self.skipped)}",
+                red=True,
+            )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SKIPPED_DATA] = []
+    config.pluginmanager.register(RealData())
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -60,29 +84,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = yield  # type: ignore[misc]
-    expected_to_fail = hasattr(report, "wasxfail")
-    if report.skipped and not expected_to_fail and item.get_closest_marker("data"):
-        item.config.stash[SKIPPED_DATA].append(item.nodeid)
-    return report  # type: ignore[return-value]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.config.stash[SKIPPED_DATA] and data_folder().is_dir() and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    skipped = config.stash[SKIPPED_DATA]
-    if skipped and data_folder().is_dir():
-        terminalreporter.write_line(
-            f"FAILED: {len(skipped)} tests of real data skipped although {data_folder()} exists: {', '.join(skipped)}",
-            red=True,
-        )
 
 
 @pytest.fixture(scope="session")

@@ -224,6 +224,7 @@ def test_a_metadata_file_names_files_by_the_text_of_their_paths(sounds, tmp_path
     assert marks == {path: n for n, path in enumerate(sorted(sounding(sounds)))}
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", ""])
 def test_printing_never_fails_for_the_encoding_of_a_terminal(sounds, tmp_path, encoding):

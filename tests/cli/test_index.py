@@ -77,6 +77,7 @@ def test_another_value_of_prune_is_refused(index):
     assert code == 2 and "--prune" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a terminal of its own")
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 2), ("n\n", 4), ("\n", 4)])
 def test_on_a_terminal_it_asks(index, sounds, answer, left):

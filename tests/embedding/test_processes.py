@@ -56,6 +56,7 @@ def of_any_length(tmp_path_factory):
 # -- forks
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.parametrize(("name", "times"), [("sonovec-1", 20), ("logmel", 20), ("any length", 5)])
 def test_a_forked_child_gives_the_same_vectors_and_ends(name, times, of_any_length):
@@ -96,6 +97,7 @@ for generation in range(3):
     assert (run.stderr, run.returncode) == ("", 0)
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.parametrize(("name", "times"), [("sonovec-1", 10), ("any length", 3)])
 def test_a_child_that_is_forked_while_the_network_runs(name, times, of_any_length):
@@ -144,6 +146,7 @@ assert len(list(results)) == 199
     assert len(run.stdout.splitlines()) == 1
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_pools_of_processes(method, tmp_path):
@@ -159,6 +162,7 @@ def test_pools_of_processes(method, tmp_path):
         assert e.passport == encoder.passport
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_joblib(backend):
@@ -170,6 +174,7 @@ def test_joblib(backend):
         np.testing.assert_array_equal(found.vector, expected)
 
 
+@pytest.mark.slow
 @forks
 def test_a_data_loader_of_pytorch():
     code = """
@@ -213,6 +218,7 @@ network.run(np.zeros((2, 8), np.float32))
 # -- the end of the program in the middle of a run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sonovec-1", "logmel"])
 @pytest.mark.parametrize(
     ("end", "code"), [("sys.exit(5)", 5), ("raise KeyError('mine')", 1), ("pass", 0), ("del results; sys.exit(5)", 5)]
@@ -236,6 +242,7 @@ next(results)
     assert (run.stdout, run.stderr, run.returncode) == ("", "", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_in_the_middle_of_an_index_run_keeps_what_was_done(tmp_path):
     (tmp_path / "sounds").mkdir()

@@ -15,6 +15,8 @@ from sonovec.errors import PassportError, UsageError
 from sonovec.runtime import int8
 from tests.models import tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

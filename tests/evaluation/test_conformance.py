@@ -36,6 +36,7 @@ def test_the_baseline_conforms_with_ten_minutes_and_memory():
     assert {"600 s", "memory of a long sound", "speed"} <= {result.check for result in results}
 
 
+@pytest.mark.slow
 def test_a_network_with_weights_conforms(vggish_weights):
     results = check(partial(sonovec.load, "vggish", weights=vggish_weights), quick=True)
     assert not breaches(results)

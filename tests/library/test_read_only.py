@@ -93,6 +93,7 @@ def test_adding_is_refused_in_a_line_before_anything_is_decoded(made, library, r
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "closed", ["tables/tracks.lance/_versions", "tables/main.segments.lance/data", "ledger.sqlite"]
 )

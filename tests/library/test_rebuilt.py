@@ -76,6 +76,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("use", "says"),
     [(use, next(iter(OTHERS))) for use in ("add", "search", "search by vector", "tracks")]

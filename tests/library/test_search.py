@@ -281,6 +281,7 @@ def test_a_vector_has_no_seconds(of_all_lengths):
         of_all_lengths.search(np.ones(of_all_lengths.encoder.dim, np.float32), start=1.0)
 
 
+@pytest.mark.slow
 def test_on_real_sounds_search_is_brute_force(shared_data, tmp_path):
     """Clips of ten kinds, one recording of twenty minutes of one of them, and queries of two kinds each."""
     clips = {

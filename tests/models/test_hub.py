@@ -13,6 +13,8 @@ import pytest
 from tests.models import tiny
 from tests.models.hub_server import Hub
 
+pytestmark = pytest.mark.slow
+
 NAME = "tests/tiny-hubert"
 #: Prints the first numbers of a vector and the revision, or the error.
 CODE = """

@@ -338,6 +338,7 @@ def first_pages_of_ogg(count: int) -> bytes:
     return b"".join(page.to_bytes() for page in pages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
