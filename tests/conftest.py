@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -113,10 +113,14 @@ def vggish_weights(vggish_golden: tuple[ModuleType, dict[str, np.ndarray]], tmp_
     return folder
 
 
-def _without_the_rights_of_root() -> None:
-    """The rights of files apply to the program that is started next, as they do to any user."""
-    for right in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        assert ctypes.CDLL(None).prctl(24, right, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+#: Starts a program to which the rights of files apply as they do to any user. A process of its own, since Python code
+#: between fork and exec does not agree with the threads of gRPC.
+_AS_USER = """
+import ctypes, os, sys
+for right in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert ctypes.CDLL(None).prctl(24, right, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -124,13 +128,11 @@ def run_as_user() -> Callable[..., subprocess.CompletedProcess[str]]:
     """`subprocess.run` for a program that may not write what nobody may write, also where the tests run as root."""
     if os.name != "posix":
         pytest.skip("the rights of POSIX")
-    prepare = _without_the_rights_of_root if os.geteuid() == 0 else None
+    before = [sys.executable, "-c", _AS_USER] if os.geteuid() == 0 else []
 
     def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [os.fspath(word) if isinstance(word, Path) else str(word) for word in command],
-            capture_output=True, text=True, check=False, preexec_fn=prepare, **options,
-        )  # fmt: skip
+        words = [os.fspath(word) if isinstance(word, Path) else str(word) for word in command]
+        return subprocess.run([*before, *words], capture_output=True, text=True, check=False, **options)
 
     return run
 

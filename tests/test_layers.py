@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ["numpy", "pyarrow", "lancedb", "openvino", "torch", "soundfile", "soxr", "av", "rich", "httpx", "pymilvus"]
+HEAVY = ["numpy", "pyarrow", "lance", "openvino", "torch", "soundfile", "soxr", "av", "rich", "httpx", "pymilvus"]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ WORDS = {
     "Python Software Foundation License": "PSF-2.0",
 }
 #: The only ones of another kind; docs/architecture.md tells what each is for and what it asks.
-NAMED = {"soxr": {"LGPL-2.1-or-later"}, "certifi": {"MPL-2.0"}, "tqdm": {"MPL-2.0"}}
+NAMED = {"soxr": {"LGPL-2.1-or-later"}, "certifi": {"MPL-2.0"}}
 #: Of the tests alone.
 NAMED_IN_EXTRAS = {**NAMED, "hypothesis": {"MPL-2.0"}}
 
@@ -93,7 +93,7 @@ def copyleft(distributions: dict[str, metadata.Distribution]) -> dict[str, set[s
 
 def test_the_core_needs_nothing_under_copyleft_but_what_is_named():
     found = core()
-    assert {"av", "numpy", "lancedb", "idna"} <= set(found)
+    assert {"av", "numpy", "pylance", "idna"} <= set(found)
     assert copyleft(found) == NAMED
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sonovec.library.identity import content_hash
-from sonovec.paths import display
+from sonovec.library.roots import Roots
+from sonovec.paths import from_text, to_text
 
 
 def check_in_step(library, root: Path) -> None:
@@ -14,16 +15,18 @@ def check_in_step(library, root: Path) -> None:
     on_disk = {path: content_hash(path) for path in root.rglob("*.wav")}
     held = {entry.path: entry.content_hash for entry in ledger.entries(under=root) if entry.held}
     assert held == on_disk
-    tracks = {track.id: track for track in store.tracks()}
+    tracks = {track.id: track for track in library.tracks()}
+    roots = Roots.of(ledger)
+    assert all(roots.texts(from_text(tracks[each.id].path))[0] == each.path for each in store.tracks()), "a former root"
     assert set(tracks) == set(on_disk.values()), "a track too many or too few"
     paths = {}
     for path, content in on_disk.items():
-        paths.setdefault(content, []).append(display(path))
+        paths.setdefault(content, []).append(to_text(path))
     assert {track.id: track.path in paths[track.id] for track in tracks.values()} == dict.fromkeys(tracks, True)
     segments = store.segments(tracks)
     assert set(segments) == set(tracks)
     assert store.count() == (len(tracks), sum(map(len, segments.values()))), "segments without a track"
     assert ledger.unsettled() == []
     for track in tracks.values():
-        given = next(entry.fields for entry in ledger.entries_of(track.id) if display(entry.path) == track.path)
+        given = next(entry.fields for entry in ledger.holders(track.id) if to_text(entry.path) == track.path)
         assert {name: track.fields[name] for name in given or {}} == (given or {})

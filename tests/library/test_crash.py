@@ -25,10 +25,10 @@ from tests.library.invariants import check_in_step
 INDEX = """
 import os, sys
 from sonovec.embedding import pipeline
-from sonovec.library import ingest
+from sonovec.library import pending
 import sonovec
 
-ingest.COMMIT_TRACKS, ingest.COMMIT_SECONDS = 5, 0.05
+pending.COMMIT_TRACKS, pending.COMMIT_SECONDS = 5, 0.05
 log = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 original = sonovec.Encoder.embed_many
 
@@ -92,14 +92,14 @@ def wait_for_work(process, log):
 #: itself at one of these moments, if it is told to.
 CHANGING = """
 import os, signal, sys
-from sonovec.library import ingest
-from sonovec.library.lance import LanceTable
+from sonovec.library import pending
+from sonovec.library.lance_table import LanceTable
 from sonovec.library.ledger import Ledger
 import sonovec
 
 folder, sounds, log, metadata, prune, moment = sys.argv[1:]
 moment = int(moment)
-ingest.COMMIT_TRACKS, ingest.COMMIT_SECONDS = 4, 0.02
+pending.COMMIT_TRACKS, pending.COMMIT_SECONDS = 4, 0.02
 log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 embed_many = sonovec.Encoder.embed_many
 
@@ -129,7 +129,7 @@ def told(owner, name):
 sonovec.Encoder.embed_many = lambda self, paths: embed_many(self, tap(paths))
 for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run"):
     told(Ledger, name)
-for name in ("upsert", "delete", "optimize"):
+for name in ("upsert", "update", "delete", "optimize"):
     told(LanceTable, name)
 prune = {"no": False, "yes": True, "all": "all"}[prune]
 sonovec.Library(folder, model="logmel").add(sounds, metadata=metadata or None, prune=prune)

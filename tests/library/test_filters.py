@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
-from sonovec.library import sound_tags
+from sonovec.library.columns import Owner, heard_columns
 from sonovec.library.filters import (
     MAX_CONDITIONS,
     MAX_DEPTH,
@@ -19,6 +20,7 @@ from sonovec.library.filters import (
     Compare,
     Contains,
     Filter,
+    Has,
     In,
     IsNull,
     Not,
@@ -28,10 +30,19 @@ from sonovec.library.filters import (
     parse,
     quote,
 )
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Track
-from sonovec.library.store import open_store
 
-COLUMNS = {"title": str, "genre": str, "year": int, "tempo": float, "silent": bool, "sound_tags": str}
+COLUMNS = {
+    "title": str,
+    "genre": str,
+    "year": int,
+    "tempo": float,
+    "silent": bool,
+    "sound_tags": list[str],
+    "sound_tags_scores": list[float],
+    "words": list[str],
+}
 PRESENT = Not(IsNull("year"))
 
 
@@ -50,6 +61,10 @@ PRESENT = Not(IsNull("year"))
         ("year not in (1990)", And((PRESENT, Not(In("year", (1990,)))))),
         ("title contains '50%_'", Contains("title", "50%_")),
         ('title startswith "it\'s"', StartsWith("title", "it's")),
+        ("sound_tags has 'Dog'", Has("sound_tags", "Dog")),
+        ("sound_tags has 'Dog' > 0.3", Has("sound_tags", "Dog", "sound_tags_scores", ">", 0.3)),
+        ("words not has 'a'", And((Not(IsNull("words")), Not(Has("words", "a"))))),
+        ("words contains 'a'", Contains("words", "a", listed=True)),
         ("year is null", IsNull("year")),
         ("year IS NOT NULL", PRESENT),
         (r"title = 'a\'b\\c\n\u00e9'", Compare("title", "=", "a'b\\c\né")),
@@ -75,7 +90,7 @@ def test_expressions_are_read(text, expected):
         ("", "it is empty; write for example year >= 1990"),
         (
             "yaer = 1990",
-            "character 1: no field 'yaer', did you mean 'year'? The fields are genre, silent, sound_tags, tempo, title,",
+            "character 1: no field 'yaer', did you mean 'year'? The fields are genre, silent, sound_tags, sound_tags_scores",
         ),
         ("year > 1 and zzz = 1", "character 14: no field 'zzz'. The fields are"),
         ("year = '1990'", "year is a whole number, '1990' is not; write 1990"),
@@ -88,10 +103,18 @@ def test_expressions_are_read(text, expected):
         ("silent in (true)", "write silent = true"),
         ("year = null", "write year is null"),
         ("year != null", "write year is not null"),
-        ("title has 'Dog'", "has asks for one of sound_tags; write title contains 'text'"),
-        ("year has 'Dog'", "has is for text; compare with =, < or >"),
+        ("title has 'Dog'", "title is text, has is for a list of text; write title contains 'text'"),
+        ("year has 'Dog'", "has is for a list of text; compare with =, < or >"),
         ("tags has 'Dog'", "no field 'tags', did you mean 'sound_tags'?"),
         ("sound_tags has Dog", "write 'Dog'"),
+        ("sound_tags = 'Dog'", "sound_tags is a list of text, = is not for lists; write sound_tags has 'text'"),
+        ("sound_tags in ('Dog')", "in is not for lists; write sound_tags has 'text'"),
+        ("sound_tags", "a comparison is not for lists; write sound_tags has 'text'"),
+        ("sound_tags startswith 'Dog'", "startswith is for text; write has or contains"),
+        ("sound_tags has 'Dog' > 'x'", "is a number, 'x' is not"),
+        ("sound_tags has 'Dog' != 0.5", "!= is not for scores; write < or >"),
+        ("words has 'Dog' > 0.5", "the items of words have no scores"),
+        ("sound_tags_scores > 0.5", "is a list of numbers, > is not for lists; write sound_tags has 'text'"),
         ("year contains '19'", "contains is for text; compare with =, < or >"),
         ("title", "a comparison is expected after title; write title = 'text'"),
         ("1990 = year", "a field is expected before '1990'; the field comes first"),
@@ -184,7 +207,8 @@ def emptied(any_location):
     """A store that each example fills anew."""
     with open_store(any_location) as store:
         store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
-        store.add_columns({"tempo": float, "sound_tags": str})
+        store.add_columns({"tempo": float, "words": list[str]})
+        store.declare(heard_columns(Owner("encoder", "1")))
         yield store
 
 
@@ -221,19 +245,35 @@ HEARD = [
 SCORE = st.floats(0.01, 1)
 
 
+def listed(row):
+    """What an encoder heard, as columns; a list may be empty, too."""
+    return {"sound_tags": [name for name, _ in row], "sound_tags_scores": [score for _, score in row]}
+
+
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(st.lists(st.tuples(st.sampled_from(HEARD), SCORE), unique_by=lambda tag: tag[0]), max_size=8))
 def test_every_store_finds_one_tag_and_none_that_is_like_it(emptied, rows):
     emptied.delete([track.id for track in emptied.tracks()])
-    fill(emptied, [{"sound_tags": sound_tags.write(row)} for row in rows])
+    fill(emptied, [listed(row) for row in rows])
     columns = emptied.columns()
+    assert {id: track.fields["sound_tags"] for id, track in emptied.get(emptied.ids()).items()} == {
+        f"{n:04}": listed(row)["sound_tags"] for n, row in enumerate(rows)
+    }
     for name in HEARD:
         condition = parse(f"sound_tags has {quote(name)}", columns)
         expected = [f"{n:04}" for n, row in enumerate(rows) if name in dict(row)]
         assert [track.id for track in emptied.tracks(condition)] == expected, name
         opposite = parse(f"sound_tags not has {quote(name)}", columns)
-        others = [f"{n:04}" for n, row in enumerate(rows) if row and name not in dict(row)]
+        others = [f"{n:04}" for n, row in enumerate(rows) if name not in dict(row)]
         assert [track.id for track in emptied.tracks(opposite)] == others, name
+        for op, holds in (("<", operator.lt), (">=", operator.ge)):
+            condition = parse(f"sound_tags has {quote(name)} {op} 0.5", columns)
+            expected = [f"{n:04}" for n, row in enumerate(rows) if name in dict(row) and holds(dict(row)[name], 0.5)]
+            assert [track.id for track in emptied.tracks(condition)] == expected, (name, op)
+        condition = parse(f"sound_tags contains {quote(name)}", columns)
+        expected = [f"{n:04}" for n, row in enumerate(rows) if any(name in heard for heard, _ in row)]
+        assert [track.id for track in emptied.tracks(condition)] == expected, name
+    assert emptied.items("sound_tags") == {name for row in rows for name, _ in row}
 
 
 # -- what is nested deep, or long
@@ -355,13 +395,14 @@ def fifty(any_location, tmp_path_factory):
         {
             "year": None if n % 7 == 0 else n,
             "title": None if n % 5 == 0 else f"{n}",
-            "sound_tags": None if n % 3 == 0 else f"{n} 0.900; {n + 1} 0.300",
+            "sound_tags": None if n % 3 == 0 else [f"{n}", f"{n + 1}"],
         }
         for n in range(50)
     ]
     with open_store(location) as store:
         store.create(LibraryConfig(dim=2, passport={}, segment_seconds=10.0, model="test"))
-        store.add_columns({"tempo": float, "sound_tags": str})
+        store.add_columns({"tempo": float, "words": list[str]})
+        store.declare(heard_columns(Owner("encoder", "1")))
         fill(store, rows)
         yield store, rows
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sqlite3
 import tarfile
 from pathlib import Path
 
 import pytest
 
 import sonovec
+from sonovec.library import sound_tags
 from sonovec.paths import from_text
 
 FORMER = Path(__file__).parent / "former"
@@ -33,11 +35,19 @@ def former(request, tmp_path):
     return request.param, tmp_path / request.param
 
 
+def expected_fields(track):
+    """The fields of a track as they are now: the first format kept tags as text."""
+    fields = {name: value for name, value in track.items() if name != "id"}
+    if "sound_tags" in fields:
+        fields |= dict(zip(("sound_tags", "sound_tags_scores"), sound_tags.lists(fields["sound_tags"]), strict=True))
+    return fields
+
+
 def test_it_opens_and_gives_the_hits_that_it_gave(former):
     name, place = former
     with sonovec.Library(place) as library:
         tracks = {track.id: dict(track.fields) for track in library.tracks()}
-        assert tracks == {each["id"]: {k: v for k, v in each.items() if k != "id"} for each in EXPECTED[name]["tracks"]}
+        assert tracks == {each["id"]: expected_fields(each) for each in EXPECTED[name]["tracks"]}
         ids = {Path(fields["path"]).name: id for id, fields in tracks.items()}
         for query, expected in EXPECTED[name]["hits"].items():
             # The former version pooled the vector of an indexed file of several parts anew, and with wrong weights.
@@ -64,4 +74,28 @@ def test_it_takes_what_is_new_and_embeds_nothing_twice(former, maker, tmp_path):
         paths = {from_text(track.path) for track in library.tracks()}
         assert all(path.exists() and path.parent == music for path in paths), "moved"
         assert [track.path for track in library.tracks("stars >= 5")] == [str(music / "s0.wav")]
+        assert all(track.path.startswith(("music:/", "music://")) for track in library._store.tracks()), "by its alias"
         assert library.add(music).counts.indexed == 0
+
+
+def test_absolute_paths_stay_until_their_folder_is_indexed_again_and_then_go_by_an_alias(former, maker, tmp_path):
+    """As where nothing moved: the files lie where the library says, and only what it keeps for their paths changes."""
+    _, place = former
+    music = tmp_path / "music"
+    maker.write_sounds(music)
+    with sonovec.Library(place) as library:
+        library.add(music)
+    with sonovec.Library(place) as library:
+        here = {track.id: track.path for track in library.tracks()}
+        library._store.update({id: {"path": path} for id, path in here.items()})  # as it was kept
+        with sqlite3.connect(library._ledger_path) as raw:
+            raw.execute("DROP TABLE roots")
+            raw.execute("PRAGMA user_version = 2")
+    with sonovec.Library(place) as library:
+        assert {track.id: track.path for track in library.tracks()} == here and library.roots() == []
+        assert len(library.tracks(f"path startswith '{music}/s'")) == 4
+        report = library.add(music)
+        assert (report.counts.indexed, report.counts.unchanged) == (0, 7)
+        assert {track.id: track.path for track in library.tracks()} == here
+        assert all(track.path.startswith(("music:/", "music://")) for track in library._store.tracks())
+        assert [(root.alias, root.folder, root.files) for root in library.roots()] == [("music", music, 8)]

@@ -17,7 +17,7 @@ from sonovec.embedding import pipeline
 from sonovec.errors import UsageError
 from sonovec.library import ingest
 from sonovec.library.identity import content_hash
-from sonovec.library.lance import LanceTable
+from sonovec.library.lance_table import LanceTable
 from sonovec.library.ledger import Ledger
 from sonovec.library.store import Store
 from tests.library.invariants import check_in_step
@@ -198,7 +198,7 @@ def test_a_ledger_without_the_other_time_is_filled_in_and_nothing_is_read(sounds
 
 
 def test_a_file_whose_rights_change_while_it_is_read_is_indexed(sounds, library, monkeypatch):
-    take = ingest.Ingest._take
+    take = ingest._Embedding._take
 
     def taking(self, result):
         if result.path.name == "0.wav":
@@ -207,7 +207,7 @@ def test_a_file_whose_rights_change_while_it_is_read_is_indexed(sounds, library,
             write(result.path, 50)
         take(self, result)
 
-    monkeypatch.setattr(ingest.Ingest, "_take", taking)
+    monkeypatch.setattr(ingest._Embedding, "_take", taking)
     report = library.add(sounds)
     assert [(Path(path).name, "changed while it was being read" in reason) for path, reason in report.failures] == [
         ("1.wav", True)
@@ -413,7 +413,7 @@ class Killed(BaseException):
 
 WRITES = [
     *((Ledger, name) for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run")),
-    *((LanceTable, name) for name in ("upsert", "delete")),
+    *((LanceTable, name) for name in ("upsert", "update", "delete")),
 ]
 
 
@@ -584,7 +584,7 @@ def test_an_unexpected_error_over_one_file_is_its_failure_with_a_row(
     check_in_step(library, sounds)
 
 
-@pytest.mark.parametrize("method", ["existing", "put_many"])
+@pytest.mark.parametrize("method", ["paths", "put_many"])
 def test_an_error_of_the_store_is_no_files_and_ends_the_run(sounds, library, monkeypatch, method):
     def broken(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")

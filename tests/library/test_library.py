@@ -206,10 +206,10 @@ def test_a_library_that_was_killed_while_it_was_made_is_finished(sounds, library
 
         return stopping
 
-    for step in range(1, 5):
+    for step in range(1, 6):
         steps.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(lance.LanceBackend, "_table", stop_at(step)(lance.LanceBackend._table))
+            patch.setattr(lance, "create_table", stop_at(step)(lance.create_table))
             with pytest.raises(KeyboardInterrupt):
                 library.add(sounds)
         library.close()

@@ -15,7 +15,8 @@ import pytest
 import soundfile
 
 import sonovec
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 
 CLI = (sys.executable, "-m", "sonovec")
 
@@ -93,7 +94,9 @@ def test_adding_is_refused_in_a_line_before_anything_is_decoded(made, library, r
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("closed", ["tracks.lance/_versions", "segments.lance/data", "ledger.sqlite"])
+@pytest.mark.parametrize(
+    "closed", ["tables/tracks.lance/_versions", "tables/main.segments.lance/data", "ledger.sqlite"]
+)
 def test_adding_where_only_a_part_can_be_written_is_refused_as_well(made, tmp_path, run_as_user, read_only, closed):
     """Such as a library that root has made in a folder of one's own."""
     shutil.copytree(made / "library", tmp_path / "library")
@@ -145,7 +148,8 @@ def write(path, *names, kill=False):
     code = """
 import os, signal, sys
 from pathlib import Path
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 ledger = Ledger(sys.argv[1])
 run = ledger.begin_run()
 for name in sys.argv[3:]:

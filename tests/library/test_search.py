@@ -17,9 +17,10 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
 from sonovec.errors import AudioError, UsageError
 from sonovec.library.filters import Compare
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
 from sonovec.library.search import Query, search, sound_in
-from sonovec.library.store import open_store
+from sonovec.library.tables import segments_of
 
 DIM = 4
 
@@ -143,7 +144,12 @@ def test_a_query_of_nothing_is_answered_without_looking_at_all(emptied, monkeypa
     fill(emptied, [np.ones((2, DIM), np.float32)] * 200)
     looked_at = []
     segments = type(emptied).segments
-    monkeypatch.setattr(type(emptied), "segments", lambda self, ids: looked_at.extend(ids) or segments(self, list(ids)))
+
+    def look(store, ids, space):
+        looked_at.extend(ids)
+        return segments(store, list(ids), space)
+
+    monkeypatch.setattr(type(emptied), "segments", look)
     hits = search(emptied, query_of(np.zeros((1, DIM), np.float32)), 3, None, "segment")
     assert len(hits) == 3 and {hit.score for hit in hits} == {0.0} and len(looked_at) < 50
 
@@ -153,7 +159,7 @@ def test_segments_without_their_track_take_no_place(emptied):
     row = np.ones((1, DIM), np.float32)
     tracks = [row * 1.0, row + np.float32([[1, 0, 0, 0]])]
     fill(emptied, tracks)
-    emptied._backend.segments().upsert(
+    emptied.table(segments_of(emptied.space())).upsert(
         [
             {"id": f"x:{n:06}", "track": "x", "index": n, "start": 0.0, "end": 1.0, "coverage": 1.0, "zero": False,
              "vector": row[0]}
@@ -309,3 +315,28 @@ def test_on_real_sounds_search_is_brute_force(shared_data, tmp_path):
 def read(path):
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return soxr.resample(samples.mean(axis=1), rate, 32000)
+
+
+def test_two_long_tracks_are_a_complete_answer(emptied, monkeypatch):
+    """They are all that there is: no list of segments is asked for, longer and longer, until there are ten tracks."""
+    emptied.delete(emptied.ids())
+    rows = np.random.default_rng(0).standard_normal((2, 500, DIM)).astype(np.float32)
+    fill(emptied, list(rows))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(emptied), "search_segments", None)
+        hits = search(emptied, query_of(rows[1, :50]), 10, None, "segment")
+    assert len(hits) == 2 and hits[0].score == 1.0
+    check(emptied, list(rows), rows[0, 7:9], 1)
+
+
+def test_many_long_tracks_are_compared_whole_where_lists_would_be_too_many(emptied, monkeypatch):
+    from sonovec.library import search as module
+
+    emptied.delete(emptied.ids())
+    rows = np.random.default_rng(1).standard_normal((12, 60, DIM)).astype(np.float32)
+    rows[:3] = rows[0, :1] + rows[:3] / 1000  # three tracks crowd out the others
+    fill(emptied, list(rows))
+    for name in ("MOST_ROUNDS", "MOST_KNOWN"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, 1)
+            check(emptied, list(rows), rows[0, :3], 5)

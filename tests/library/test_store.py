@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import uuid
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import LibraryError, LibraryLockedError, MissingExtraError, UsageError
-from sonovec.library import lance
+from sonovec.library import lance_table
 from sonovec.library.filters import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, parse
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
-from sonovec.library.store import open_store
+from sonovec.library.tables import TRACKS, vectors_of
 
 DIM = 16
 CONFIG = LibraryConfig(dim=DIM, passport={"model": "test"}, segment_seconds=10.0, model="test", options={"a": True})
@@ -131,11 +134,11 @@ def test_columns_are_added_later_and_checked(store):
     assert store.columns()["later"] is int
     assert [track.fields["later"] for track in sorted(store.tracks(), key=lambda t: t.id)] == [None, 7]
     for columns, says in (
-        ({"mood": int}, "holds str and cannot take int"),
+        ({"mood": int}, "holds text and cannot take whole number; rename it, such as 'mood_2'"),
         ({"vector": str}, "is a name that sonovec uses itself; call it 'my_vector'"),
         ({"no good": str}, "letters, digits and underscores; call it 'no_good'"),
         ({"Mood": str}, "differs from the column 'mood' by case only; call it 'Mood_2'"),
-        ({"listed": list}, "list cannot be stored"),
+        ({"listed": list}, "list cannot be stored; give bool, int, float, str or list"),
     ):
         with pytest.raises(UsageError, match=says):
             store.add_columns(columns)
@@ -163,7 +166,6 @@ FREE = [
     "rowid",
     "distance",
     "rowaddr",
-    "RowID",
     "Timestamp",
     "fields",
     "meta",
@@ -187,30 +189,6 @@ def test_names_that_are_free_are_kept_searched_and_filtered(location):
             assert track.fields[name] == number
             ((hit,),) = store.search_tracks(vectors(1), 5, Compare(name, "=", number))
             assert hit[0] == track.id
-
-
-@pytest.mark.parametrize("name", sorted(lance.LANCE_NAMES))
-def test_a_table_with_a_name_of_lances_own_is_mended_when_it_is_opened(tmp_path, name, caplog):
-    """Earlier versions let users call a column so, and then neither read nor searched the library."""
-    with open_store(tmp_path / "library") as store:
-        store.create(CONFIG)
-        store.add_columns({name.lstrip("_"): str})
-        store.put_many([item(1), item(2)])
-        store._backend.add_columns({name: int})
-        if name == "_distance":  # the others could not even be written
-            store.put(*item(3, _distance=7))
-    with open_store(tmp_path / "library") as store:
-        better = f"{name.lstrip('_')}_2"
-        assert store.columns()[better] is int and name not in store.columns()
-        assert f"the column {name!r} has a name of LanceDB's own and is now called {better!r}" in caplog.text
-        count = store.count()[0]
-        assert [track.fields[better] for track in store.tracks()] == [None, None, 7][:count]
-        assert len(store.search_tracks(vectors(1), 5)[0]) == count
-        store.put(*item(4, **{better: 8}))
-        store.update({item(1)[0].id: {better: 9}})
-        store.delete([item(2)[0].id])
-        store.optimize()
-        assert sorted(track.fields[better] for track in store.tracks() if track.fields[better]) == [7, 8, 9][-count:]
 
 
 def test_tracks_are_paged_in_one_order(store):
@@ -283,8 +261,8 @@ def test_vectors_of_zeros_score_nothing_and_harm_nobody(store):
 
 
 def test_a_write_that_was_killed_is_not_found_and_is_repaired_by_repeating_it(store, monkeypatch):
-    tracks = type(store._backend.tracks())
-    upsert, written = tracks.upsert, []
+    tables = type(store.table(TRACKS))
+    upsert, written = tables.upsert, []
 
     def killed(table, rows):
         if written:
@@ -294,7 +272,7 @@ def test_a_write_that_was_killed_is_not_found_and_is_repaired_by_repeating_it(st
 
     store.put(*item(1, 1))
     with monkeypatch.context() as patch:
-        patch.setattr(tracks, "upsert", killed)
+        patch.setattr(tables, "upsert", killed)
         with pytest.raises(KeyboardInterrupt):
             store.put(*item(2, 4))
     assert store.existing([item(2)[0].id]) == set() and store.count() == (1, 5)
@@ -510,7 +488,7 @@ def test_a_parsed_filter_reaches_the_store(filtered):
     assert sorted(track.fields["rate"] for track in store.tracks(condition)) == expected != []
 
 
-COUNT = "import sys; from sonovec.library.store import open_store; print(open_store(sys.argv[1]).count())"
+COUNT = "import sys; from sonovec.library.open import open_store; print(open_store(sys.argv[1]).count())"
 
 
 def count_elsewhere(location):
@@ -546,16 +524,18 @@ def test_a_wrong_uri_is_one_line(location, error, says, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, monkeypatch, capfd):
-    from sonovec.library import lance
+def indexed(table):
+    return {each.field_names[0]: each.num_rows_indexed for each in table.dataset.describe_indices()}
 
-    monkeypatch.setattr(lance, "INDEX_ROWS", 2000)
+
+def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(lance_table, "INDEX_ROWS", 2000)
     rows, queries = vectors(3000), vectors(20, seed=9)
     with open_store(tmp_path / "library") as store:
         store.create(CONFIG)
         store.put_many([item(n, 0, vector=row, rate=n) for n, row in enumerate(rows[:2500])])
         store.optimize()
-        assert store._backend.tracks().table.list_indices()
+        assert "vector" in indexed(store.table(vectors_of(CONFIG.main)))
         store.put_many([item(n, 0, vector=row, rate=n) for n, row in enumerate(rows) if n >= 2500])
         exact = np.argsort(-cosine(queries, rows), axis=1)[:, :10]
         found = [[int(id, 16) for id, _ in hits] for hits in store.search_tracks(queries, 10)]
@@ -568,23 +548,19 @@ def test_an_index_is_made_when_the_size_calls_for_it_and_still_finds(tmp_path, m
 
 
 def test_many_small_writes_are_put_together(tmp_path, monkeypatch):
-    from sonovec.library import lance
-
-    monkeypatch.setattr(lance, "WRITES_BEFORE_COMPACTION", 10)
+    monkeypatch.setattr(lance_table, "WRITES_BEFORE_TIDYING", 10)
+    monkeypatch.setattr(lance_table, "MOST_OF_TIER", 5)
     with open_store(tmp_path / "library") as store:
         store.create(CONFIG)
         for n in range(25):
             store.put(*item(n, 1))
-        stats = store._backend.tracks().table.stats()
-        assert stats["fragment_stats"]["num_fragments"] < 10
+        assert len(store.table(TRACKS).dataset.get_fragments()) < 12
         assert store.count() == (25, 25)
 
 
 def test_an_index_leaves_nothing_out(tmp_path, monkeypatch):
     """Few rows that match, zeros, and rows that came after the index."""
-    from sonovec.library import lance
-
-    monkeypatch.setattr(lance, "INDEX_ROWS", 1000)
+    monkeypatch.setattr(lance_table, "INDEX_ROWS", 1000)
     rows = vectors(1200)
     rows[::100] = 0
     with open_store(tmp_path / "library") as store:
@@ -601,7 +577,8 @@ def test_an_index_leaves_nothing_out(tmp_path, monkeypatch):
 
 READER = """
 import sys
-from sonovec.library.store import open_store
+import threading
+from sonovec.library.open import open_store
 with open_store(sys.argv[1]) as store:
     seen = len(list(store.tracks()))
     print("ready", flush=True)
@@ -649,7 +626,7 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path):
 
 
 def test_a_damaged_or_newer_config_is_said(tmp_path):
-    from sonovec.library.lance import CONFIG as NAME
+    from sonovec.library.lance_folder import CONFIG as NAME
 
     for text, says in (("{", "is damaged"), ('{"new": 1}', "another version"), (NEWER, "has format 99")):
         (tmp_path / NAME).write_text(text)
@@ -659,3 +636,40 @@ def test_a_damaged_or_newer_config_is_said(tmp_path):
 
 
 NEWER = '{"dim": 2, "passport": {}, "segment_seconds": 1, "model": "x", "format": 99}'
+
+
+def test_threads_may_search_and_write_at_once(store):
+    store.put_many([item(n, 1, stars=n) for n in range(60)])
+    faults = []
+
+    def use(number):
+        try:
+            for turn in range(8):
+                assert len(store.search_tracks(vectors(2), 5)[0]) == 5
+                assert len(store.search_segments(vectors(1), 5, filter=Compare("stars", ">", 40))[0]) == 5
+                assert store.existing([item(3)[0].id]) and store.count()[0] >= 60 and "mood" in store.columns()
+                if number == 0:
+                    store.put(*item(100 + turn, 1))
+                    store.optimize()
+        except BaseException as fault:  # noqa: BLE001 - a thread's errors are the test's
+            faults.append(fault)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == [] and store.count()[0] == 68
+
+
+def test_old_versions_are_removed_once_nobody_can_read_them(tmp_path, monkeypatch):
+    with open_store(tmp_path / "library") as store:
+        store.create(CONFIG)
+        for n in range(5):
+            store.put(*item(n, 1))
+        store.optimize()
+        place = store.table(TRACKS).path
+        assert len(lance_table.manifests(place)) == 6
+        monkeypatch.setattr(lance_table, "KEEP_VERSIONS", timedelta(0))
+        store.optimize()
+        assert len(lance_table.manifests(place)) == 1 and store.count() == (5, 5)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 from sonovec.library.vanished import MANY, find, mount_of
 
 
@@ -205,7 +206,8 @@ rmdir m/disk 2>/dev/null || umount m/disk && rmdir m/disk
 """
 MAKE = """
 from pathlib import Path
-from sonovec.library.ledger import Ledger, Outcome
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Outcome
 from sonovec.library.vanished import mount_of
 ledger = Ledger("ledger.sqlite"); run = ledger.begin_run()
 for name in ("disk/1.wav", "here.wav"):

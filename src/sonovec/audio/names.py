@@ -36,22 +36,29 @@ _HIDDEN: Mapping[str, str] = {
     for name in names.split()
 } | {"system volume information": "kept by the file system"}
 
-#: Files that may hold sound and are hidden, or not complete, by the custom of those who name them so.
-_FILES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+#: Files that may hold sound and are hidden, or not complete, by the custom of those who name them so: by how their names
+#: end, and, where they begin with a dot, by the whole name.
+_FILES: Mapping[str, str] = {
+    ending: reason
+    for reason, endings in {
+        "an unfinished download": "part partial crdownload download opdownload filepart incomplete aria2 ytdl !qb !ut bc!",
+        "a temporary file": "tmp temp",
+    }.items()
+    for ending in endings.split()
+}
+_FRAGMENT = re.compile(r"part-frag\d+")
+_DOTTED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
         (r"\.trashed-\d+-.*", "hidden: in Android's waste basket"),
         (r"\.(fuse_hidden|nfs)[0-9a-f]{16,}", "hidden: deleted while it was open"),
         (r"\.pending-\d+-.*", "an unfinished download"),
-        (
-            r".*\.(part|partial|crdownload|download|opdownload|filepart|incomplete|aria2|ytdl|!qb|!ut|bc!)",
-            "an unfinished download",
-        ),
-        (r".*\.part-frag\d+", "an unfinished download"),
         (rf"\..+\.({'|'.join(_ENDINGS)})\.[a-z0-9]{{6}}", "an unfinished copy"),  # as rsync calls it
-        (r".*\.(tmp|temp)", "a temporary file"),
     )
 )
+
+#: Names, as the system has them, that `library` asks for.
+MARKS = frozenset((b"tracks.lance", b"library.json", b"ledger.sqlite", b"LOCK", b"collections"))
 
 
 def sounds(name: str) -> bool:
@@ -78,13 +85,24 @@ def left_out(name: str, is_folder: bool) -> str | None:
     """
     lowered = name.lower()
     if not is_folder:
-        return next((reason for pattern, reason in _FILES if pattern.fullmatch(name)), None)
+        return _left_out_file(name, lowered)
     if lowered in _HIDDEN:
         return f"hidden: {_HIDDEN[lowered]}"
     if re.fullmatch(r"\.trash-\d+", lowered):
         return "hidden: a waste basket"
     stem, _, ending = lowered.rpartition(".")
     return "an unfinished download" if ending == "download" and sounds(stem) else None
+
+
+def _left_out_file(name: str, lowered: str) -> str | None:
+    if name.startswith("."):
+        for pattern, reason in _DOTTED:
+            if pattern.fullmatch(name):
+                return reason
+    _, dot, ending = lowered.rpartition(".")
+    if dot and _FRAGMENT.fullmatch(ending):
+        return "an unfinished download"
+    return _FILES.get(ending) if dot else None
 
 
 def library(name: str, inside: Set[str]) -> str | None:

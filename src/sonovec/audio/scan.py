@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Skipped:
 def scan(
     paths: Iterable[str | os.PathLike[str]], own: Callable[[Path], bool] = lambda path: False
 ) -> Iterator[Found | Skipped]:
-    """Walk through files and folders, lazily, each folder sorted by name.
+    """Walk through files and folders, lazily, each folder sorted by name; the names of one folder at a time are kept.
 
     A file that is given is always found, whatever it is called; in folders, files with an audio or video ending are
     found, and of the others those that begin like audio. What systems and tools hide in folders is left out
@@ -98,23 +98,34 @@ def scan(
         yield from walk.explicit(Path(path))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Folder:
-    """A folder to be entered: as it was reached, and where it really lies."""
+    """A folder: as it was reached, where it really lies, and how far the walk has come in it."""
 
     path: Path
     real: str
+    passed: bytes | None = field(default=b"", init=False)  #: up to this name; None for all of it
+
+    def has_passed(self, name: bytes) -> bool:
+        return self.passed is None or name < self.passed
+
+
+#: A name in a folder, and what the folder says it is: ``d`` for a folder, ``f`` for a file, ``l`` for a link (or unknown).
+_Name = tuple[bytes, str]
 
 
 class _Walk:
     """What was seen so far, by its path without links, so that links cannot loop and no file counts twice.
 
-    Not by device and inode: some file systems give all files the same number, or one number to two files.
+    Not by device and inode: some file systems give all files the same number, or one number to two files. Files are not
+    remembered one by one, since there may be millions of them: that one was found in its folder follows from how far the
+    walk has come there. Only those that were reached in another way, given or by a link, are kept.
     """
 
     def __init__(self, own: Callable[[Path], bool]) -> None:
         self._own = own
-        self._seen: dict[str, Path] = {}
+        self._folders: dict[str, _Folder] = {}
+        self._elsewhere: dict[str, Path] = {}
 
     def explicit(self, path: Path) -> Iterator[Found | Skipped]:
         try:
@@ -128,7 +139,7 @@ class _Walk:
         elif not stat.S_ISREG(status.st_mode):
             yield Skipped(path, "neither a file nor a folder", failed=True)
         else:
-            yield self._repeated(path, real) or _found(path, status)
+            yield self._by_another_way(path, real) or _found(path, status)
 
     def _folder(self, folder: _Folder) -> Iterator[Found | Skipped]:
         """Walk a folder with a stack of its own: folders may be nested deeper than calls."""
@@ -147,45 +158,87 @@ class _Walk:
                 yield item
 
     def _enter(self, folder: _Folder, given: bool) -> Skipped | Iterator[Found | Skipped | _Folder]:
-        if (repeated := self._repeated(folder.path, folder.real)) is not None:
-            return repeated
+        first = self._folders.setdefault(folder.real, folder)
+        if first is not folder:
+            return _same(folder.path, first.path)
         try:
             with os.scandir(folder.path) as listing:
-                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+                inside = sorted((os.fsencode(entry.name), _kind(entry)) for entry in listing)
         except OSError as error:
             return Skipped(folder.path, _reason(error), failed=True)
-        if (reason := names.library(folder.path.name, {entry.name for entry in entries})) is not None:
+        marks = {name.decode() for name, _ in inside if name in names.MARKS}
+        if (reason := names.library(folder.path.name, marks)) is not None:
             return Skipped(folder.path, reason, failed=given, by_custom=True)
-        return (item for entry in entries if (item := self._entry(folder, entry)) is not None)
+        return self._inside(folder, inside)
 
-    def _entry(self, folder: _Folder, entry: os.DirEntry[str]) -> Found | Skipped | _Folder | None:
+    def _inside(self, folder: _Folder, inside: list[_Name]) -> Iterator[Found | Skipped | _Folder]:
+        for name, kind in inside:
+            folder.passed = name
+            item = self._entry(folder, os.fsdecode(name), kind)
+            if item is not None:
+                yield item
+        folder.passed = None
+
+    def _entry(self, folder: _Folder, name: str, kind: str) -> Found | Skipped | _Folder | None:
         """Judge what lies in a folder."""
-        path = folder.path / entry.name
+        path = folder.path / name
         if self._own(path):
             return None
         try:
-            is_folder = entry.is_dir()
-            if (reason := names.left_out(entry.name, is_folder)) is not None:
+            is_folder = kind == "d" or (kind == "l" and path.is_dir())
+            if (reason := names.left_out(name, is_folder)) is not None:
                 return Skipped(path, reason, by_custom=True)
-            real = os.path.realpath(path) if entry.is_symlink() else os.path.join(folder.real, entry.name)  # noqa: PTH118
             if is_folder:
-                return _Folder(path, real)
-            status = entry.stat()
+                return _Folder(path, os.path.realpath(path) if kind == "l" else _real(folder, name))
+            status = os.stat(path)  # noqa: PTH116 - it is called for each file, and twice as fast
         except OSError as error:
-            return Skipped(path, _reason(error), failed=_sounds(entry.name))
+            return Skipped(path, _reason(error), failed=_sounds(name))
         if not stat.S_ISREG(status.st_mode):
             return Skipped(path, "neither a file nor a folder")
         try:
-            audio = _sounds(entry.name) or _begins_like_audio(path)
+            audio = _sounds(name) or _begins_like_audio(path)
         except OSError as error:
             return Skipped(path, _reason(error), failed=True)
         if not audio:
             return _no_audio(path)
-        return self._repeated(path, real) or _found(path, status)
+        if kind == "l":
+            return self._by_another_way(path, os.path.realpath(path)) or _found(path, status)
+        first = self._elsewhere.get(_real(folder, name)) if self._elsewhere else None
+        return _found(path, status) if first is None else _same(path, first)
 
-    def _repeated(self, path: Path, real: str) -> Skipped | None:
-        first = self._seen.setdefault(real, path)
-        return None if first is path else Skipped(path, f"the same as {display(first)}", first=first)
+    def _by_another_way(self, path: Path, real: str) -> Skipped | None:
+        """Note a file that was given or reached by a link, unless it was found before."""
+        first = self._found_in_folder(real) or self._elsewhere.setdefault(real, path)
+        return None if first is path else _same(path, first)
+
+    def _found_in_folder(self, real: str) -> Path | None:
+        """The path of a file in its folder, if the walk has found it there."""
+        place, name = os.path.split(real)
+        folder = self._folders.get(place)
+        if folder is None or not folder.has_passed(os.fsencode(name)):
+            return None
+        path = folder.path / name
+        if real in self._elsewhere or self._own(path) or names.left_out(name, is_folder=False) is not None:
+            return None
+        try:
+            return path if _is_audio(path) else None
+        except OSError:
+            return None
+
+
+def _real(folder: _Folder, name: str) -> str:
+    return os.path.join(folder.real, name)  # noqa: PTH118 - a text, as `realpath` gives
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "l" if entry.is_symlink() else "d" if entry.is_dir(follow_symlinks=False) else "f"
+    except OSError:
+        return "l"
+
+
+def _same(path: Path, first: Path) -> Skipped:
+    return Skipped(path, f"the same as {display(first)}", first=first)
 
 
 def _found(path: Path, status: os.stat_result) -> Found:
@@ -202,6 +255,10 @@ def _no_audio(path: Path) -> Skipped:
         return Skipped(path, "not audio")
     custom = "a resource fork of macOS" if path.name.startswith("._") else "it does not begin like audio"
     return Skipped(path, f"hidden: {custom}", by_custom=True)
+
+
+def _is_audio(path: Path) -> bool:
+    return _sounds(path.name) or _begins_like_audio(path)
 
 
 def _begins_like_audio(path: Path) -> bool:

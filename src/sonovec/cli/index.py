@@ -17,8 +17,8 @@ from sonovec.cli.output import print_json, print_table, progress_bar, shown_path
 from sonovec.paths import display, printable, to_text
 
 if TYPE_CHECKING:
-    from sonovec.library.ingest import Progress, Prune, Report
     from sonovec.library.library import Library
+    from sonovec.library.report import Progress, Prune, Report
 
 
 class _Command(click.Command):
@@ -44,6 +44,12 @@ class _Command(click.Command):
 @click.option("--prune-all", is_flag=True, hidden=True)
 @click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
 @click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
+@click.option(
+    "--space",
+    default="main",
+    show_default=True,
+    help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has.",
+)
 @add_options(encoder_options)
 @json_option
 def index(
@@ -55,6 +61,7 @@ def index(
     prune_all: bool,
     reread: bool,
     segment_seconds: float | None,
+    space: str,
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
@@ -79,7 +86,7 @@ def index(
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     with made:
-        report = add_with_progress(made, paths, asks, metadata=metadata, prune=wanted, reread=reread)
+        report = add_with_progress(made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space)
         tracks = len(made)
         advice = made.advice if model is None else None
     if as_json:
@@ -100,15 +107,20 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
         update = shown.enter_context(progress_bar("indexing"))
 
         def tell(progress: Progress) -> None:
-            if update:
-                update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
+            assert update is not None
+            update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
 
         def ask(place: Path, files: int) -> bool:
             shown.close()  # a bar would write over the question
             warn(_missing(display(place), files))
             return click.confirm(f"Remove {_files(files)} from the library, with the columns of your own?", err=True)
 
-        report = library.add(paths, progress=tell, confirm=ask if asks else None, **arguments)  # type: ignore[arg-type]
+        report = library.add(
+            paths,
+            progress=tell if update else None,  # only who looks at a bar has the files counted ahead
+            confirm=ask if asks else None,
+            **arguments,  # type: ignore[arg-type]
+        )
     for path, text in [*report.notes, *report.failures]:
         warn_of(path, text)
     for line in left_out_lines(report.left_out):

@@ -9,7 +9,7 @@ import sys
 import click
 
 from sonovec import __version__
-from sonovec.cli import demo, doctor, embed, evaluate, index, log, models, search, tag
+from sonovec.cli import demo, doctor, embed, evaluate, index, library, log, models, search, tag
 from sonovec.errors import SonovecError
 from sonovec.log import as_failure
 
@@ -31,6 +31,7 @@ for command in (
     tag.tag,
     index.index,
     search.search,
+    library.library,
     evaluate.evaluate,
     models.models,
     doctor.doctor,

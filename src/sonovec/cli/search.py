@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli.options import add_options, isolate_option, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.paths import printable
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
@@ -32,6 +34,12 @@ TAGS = 3
     show_default=True,
     help="Compare whole sounds, or the best pair of parts.",
 )
+@click.option(
+    "--space", default="main", show_default=True, help="Whose vectors are compared; see `sonovec library spaces`."
+)
+@click.option(
+    "--exact", is_flag=True, help="Compare with every vector, where a large library has an approximate index."
+)
 @click.option("--weights", type=click.Path(), help="The model's file or folder, where it is not in the cache.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
 @isolate_option
@@ -46,6 +54,8 @@ def search(
     start: float,
     end: float | None,
     level: str,
+    space: str,
+    exact: bool,
     weights: str | None,
     device: str,
     isolate: bool,
@@ -61,17 +71,25 @@ def search(
         raise UsageError(
             "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
         )
+    if text is not None and space != "main":
+        raise UsageError(
+            f"--space {space} is for a sound; words are answered by the library's own encoder: leave it out"
+        )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
     with Library(library, token=token, weights=weights, device=device, isolate=isolate) as opened:
         if query is not None:
-            hits = opened.search(query, limit, start=start, end=end, filter=where, level=level)
+            hits = opened.search(
+                query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact
+            )
             found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level)
         advice = opened.advice
     if found.by == "tags" and found.hits:
         warn(_told(found))
+    for line in elsewhere(found.hits, library):
+        warn(line)
     if advice:
         warn(advice)
     if as_json:
@@ -82,6 +100,18 @@ def search(
         print_hits(found.hits)
     else:
         click.echo(f"no hits: {found.reason}")
+
+
+def elsewhere(hits: list[Hit], library: str) -> list[str]:
+    """What to run where hits lie in roots whose folders are not known on this machine."""
+    from sonovec.library.roots import alias_in
+
+    aliases = sorted({alias for hit in hits if (alias := alias_in(hit.path)) is not None})
+    return [
+        f"{printable(alias)}: a root that is not known on this machine; say where it lies: "
+        f"{printable(shlex.join(['sonovec', 'library', 'move-root', library, alias]))} FOLDER"
+        for alias in aliases
+    ]
 
 
 def _told(found: TextSearch) -> str:

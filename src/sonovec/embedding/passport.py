@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 
 from sonovec.errors import PassportError
 
@@ -13,6 +13,9 @@ from sonovec.errors import PassportError
 @dataclass(frozen=True)
 class Passport:
     """Everything that shapes a vector.
+
+    A field that a later version adds has a default, which says what vectors were made with before; a field at its default is
+    left out of JSON and of the fingerprint, so that those of earlier versions stay as they are.
 
     Parameters
     ----------
@@ -56,8 +59,9 @@ class Passport:
     precision: str
 
     def to_json(self) -> dict[str, object]:
-        """Plain JSON values; the inverse of `from_json`."""
-        return {**asdict(self), "options": dict(self.options)}
+        """Plain JSON values of the fields that are not at their defaults; the inverse of `from_json`."""
+        values = {**asdict(self), "options": dict(self.options)}
+        return {field.name: values[field.name] for field in fields(self) if values[field.name] != _default(field)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Passport:
@@ -69,8 +73,9 @@ class Passport:
             If a field is missing or unknown, as in a library written by another version.
         """
         names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            odd = ", ".join(sorted(set(values) ^ names))
+        needed = {field.name for field in fields(cls) if _default(field) is MISSING}
+        if odd_names := (values.keys() - names) | (needed - values.keys()):
+            odd = ", ".join(sorted(odd_names))
             raise PassportError(f"passport of another version of sonovec (fields that differ: {odd}); index again")
         return cls(**values)  # type: ignore[arg-type]
 
@@ -82,5 +87,23 @@ class Passport:
 
     def differences(self, other: Passport) -> list[tuple[str, object, object]]:
         """Fields that differ, as (name, own value, the other's value)."""
-        mine, theirs = self.to_json(), other.to_json()
-        return [(name, mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]]
+        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return [(name, mine, theirs) for name, mine, theirs in pairs if mine != theirs]
+
+    def is_comparable(self, other: Passport) -> bool:
+        """Whether vectors of the two may be compared: everything but the precision is the same.
+
+        What is stored together must be the same in everything.
+
+        Examples
+        --------
+        >>> a = Passport("logmel", "1", {}, "", "mel", "soxr", "mean", 16000, 16000, 16000, "pad", "f32")
+        >>> a.is_comparable(replace(a, precision="bf16")), a.is_comparable(replace(a, hop=8000))
+        (True, False)
+        """
+        return replace(self, precision=other.precision) == other
+
+
+def _default(field: Field[object]) -> object:
+    """The default of a field, or MISSING where it has none."""
+    return field.default if field.default_factory is MISSING else field.default_factory()

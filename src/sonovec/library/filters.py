@@ -1,8 +1,8 @@
 """A small expression language over the fields of a track: ``year >= 1990 and genre in ('rock', 'folk')``.
 
 Conditions are ``field = value`` (or ``==``), ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``field in (a, b)``,
-``field contains 'text'``, ``field startswith 'text'``, ``sound_tags has 'Dog'`` (one of the tags is just that) and
-``field is null``; ``not`` may stand before ``in``, ``contains``, ``startswith``, ``has``, ``null`` and any condition;
+``field contains 'text'``, ``field startswith 'text'``, ``field is null``, and for a list of text ``sound_tags has 'Dog'`` (one
+of its items is just that), ``sound_tags has 'Dog' > 0.3`` (and has such a score) and ``contains`` (in any of its items); ``not`` may stand before ``in``, ``contains``, ``startswith``, ``has``, ``null`` and any condition;
 ``and``, ``or`` and parentheses join them, ``and`` first.
 Text is quoted with ``'`` or ``"``; within it a backslash starts ``\\\\ \\' \\" \\n \\r \\t \\uXXXX``. Upper and lower case
 differ in text and in fields, not in words.
@@ -21,13 +21,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import GenericAlias
 from typing import Any, Literal, NoReturn
 
 from sonovec.errors import UsageError
-from sonovec.library import sound_tags
 from sonovec.library.records import Value, plain
 
 Scalar = bool | int | float | str
+#: See `sonovec.library.columns.Kind`.
+Kind = type | GenericAlias
 Op = Literal["=", "<", "<=", ">", ">="]
 
 #: Words of the language, in any case; they cannot be names of fields.
@@ -73,7 +75,7 @@ class Compare(Filter):
 
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
-        return value is not None and _COMPARE[self.op](value, self.value)
+        return value is not None and bool(_COMPARE[self.op](value, self.value))
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,16 @@ class In(Filter):
 
 @dataclass(frozen=True)
 class Contains(Filter):
-    """``field contains text``."""
+    """``field contains text``, or, with `listed`, of any item of a list."""
 
     field: str
     text: str
+    listed: bool = False
 
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
-        return isinstance(value, str) and self.text in value
+        texts = value if isinstance(value, list) else [value]
+        return any(isinstance(text, str) and self.text in text for text in texts)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,35 @@ class StartsWith(Filter):
     def _holds(self, row: Mapping[str, Value]) -> bool:
         value = row.get(self.field)
         return isinstance(value, str) and value.startswith(self.text)
+
+
+@dataclass(frozen=True)
+class Has(Filter):
+    """``field has item``: a list has an item of just that text; with `op`, its score in the column `scores` compares so.
+
+    Examples
+    --------
+    >>> row = {"tags": ["Rain on surface", "Rain"], "tags_scores": [0.8, 0.4]}
+    >>> Has("tags", "Rain").matches(row), Has("tags", "Dog").matches(row)
+    (True, False)
+    >>> Has("tags", "Rain", "tags_scores", ">", 0.3).matches(row)
+    True
+    """
+
+    field: str
+    item: str
+    scores: str | None = None
+    op: Op = ">="
+    value: float = 0.0
+
+    def _holds(self, row: Mapping[str, Value]) -> bool:
+        items, scores = row.get(self.field), row.get(self.scores or "")
+        if not isinstance(items, list) or self.item not in items:
+            return False
+        if self.scores is None:
+            return True
+        place = items.index(self.item)  # type: ignore[arg-type]  # what has a text is a list of text
+        return isinstance(scores, list) and place < len(scores) and bool(_COMPARE[self.op](scores[place], self.value))
 
 
 @dataclass(frozen=True)
@@ -180,28 +213,11 @@ def _normal(condition: Filter, positive: bool) -> Filter:
     return condition if positive else Not(condition)
 
 
-def has(field: str, name: str) -> Filter:
-    """Whether a list such as ``Dog 0.934; Bark 0.810``, best first, has an item of just that name.
-
-    Put together from what every store compiles. An item begins the text or follows a semicolon, and its name ends where
-    the score begins; so a class that is itself called ``Rain 0.5`` would pass for ``Rain``, and none of AudioSet's is.
-
-    Examples
-    --------
-    >>> has("sound_tags", "Rain").matches({"sound_tags": "Rain on surface 0.8; Rain 0.4"})
-    True
-    >>> has("sound_tags", "Rain").matches({"sound_tags": "Rain on surface 0.8"})
-    False
-    """
-    items = [f"{sound_tags.plain(name)} {digit}." for digit in "01"]
-    return Or((*(StartsWith(field, item) for item in items), *(Contains(field, f"; {item}") for item in items)))
-
-
 #: Conditions that are a word between a field and a text.
-_WORDS: Mapping[str, Callable[[str, str], Filter]] = {"contains": Contains, "startswith": StartsWith, "has": has}
+_WORDS = ("contains", "startswith", "has")
 
 
-def parse(text: str, columns: Mapping[str, type]) -> Filter:
+def parse(text: str, columns: Mapping[str, Kind]) -> Filter:
     """Read an expression over the given columns, as `Store.columns` gives them.
 
     Parameters
@@ -209,7 +225,7 @@ def parse(text: str, columns: Mapping[str, type]) -> Filter:
     text : str
         See the module's docstring.
     columns : mapping of str to type
-        The fields and their types: bool, int, float or str.
+        The fields and their types: bool, int, float, str, or a list of text or of numbers.
 
     Raises
     ------
@@ -269,13 +285,23 @@ class _Token:
         return self.text.lower() if self.kind == "word" else self.text if self.kind == "mark" else ""
 
 
-_TYPE_NAMES: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_TYPE_NAMES: Mapping[Kind, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list[str]: "a list of text",
+    list[float]: "a list of numbers",
+}
+
+
+_OPS = {"==": "=", "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 class _Parser:
     """Recursive descent over tokens, one method a rule of the grammar."""
 
-    def __init__(self, text: str, columns: Mapping[str, type]) -> None:
+    def __init__(self, text: str, columns: Mapping[str, Kind]) -> None:
         self.text, self.columns = text, columns
         self.tokens = list(self._scan())
         self.position = self.depth = self.conditions = 0
@@ -391,22 +417,47 @@ class _Parser:
             self._fail(f"no field {token.text!r}{guess} The fields are {', '.join(sorted(self.columns))}", token)
         return token.text
 
-    def _word_condition(self, field: str, start: _Token) -> Filter:
+    def _word_condition(self, field: str, start: _Token) -> Filter:  # noqa: RET503 - it ends in an error
         if self._accept("in"):
-            return self._in(field)
-        make = _WORDS.get(self.token.word)
-        if make is None:
+            return self._in(field, start)
+        if self.token.word not in _WORDS:
             self._fail("after not comes in, contains, startswith or has; or write not (...) around the whole condition")
-        word = self._take().word
-        if self.columns[field] is not str:
-            self._fail(
-                f"{field} is {_TYPE_NAMES[self.columns[field]]}, {word} is for text; compare with =, < or >", start
-            )
-        if word == "has" and field != sound_tags.COLUMN:
-            self._fail(f"has asks for one of {sound_tags.COLUMN}; write {field} contains {self._sample(field)}", start)
-        return make(field, str(self._value(field)))
+        word, kind = self._take().word, self.columns[field]
+        if word == "has":
+            return self._has(field, start)
+        if kind is str:
+            text = str(self._value(field))
+            return Contains(field, text) if word == "contains" else StartsWith(field, text)
+        if kind == list[str] and word == "contains":
+            return Contains(field, str(self._value(field, str)), listed=True)
+        more = "write has or contains" if kind == list[str] else "compare with =, < or >"
+        self._fail(f"{field} is {_TYPE_NAMES[kind]}, {word} is for text; {more}", start)
 
-    def _in(self, field: str) -> Filter:
+    def _has(self, field: str, start: _Token) -> Filter:
+        if self.columns[field] != list[str]:
+            kind = self.columns[field]
+            more = f"write {field} contains 'text'" if kind is str else "compare with =, < or >"
+            self._fail(f"{field} is {_TYPE_NAMES[kind]}, has is for a list of text; {more}", start)
+        item, op = str(self._value(field, str)), _OPS.get(self.token.word)
+        if op is None:
+            return Has(field, item)
+        scores = f"{field}_scores"
+        if self.columns.get(scores) != list[float] or op == "!=":
+            why = "!= is not for scores; write < or >" if op == "!=" else f"the items of {field} have no scores"
+            self._fail(why)
+        self._take()
+        return Has(field, item, scores, op, float(self._value(scores, float)))  # type: ignore[arg-type]  # != is gone
+
+    def _refuse_list(self, field: str, word: str, start: _Token) -> None:
+        if self.columns[field] in (list[str], list[float]):
+            other = field if self.columns[field] == list[str] else field.removesuffix("_scores")
+            self._fail(
+                f"{field} is {_TYPE_NAMES[self.columns[field]]}, {word} is not for lists; write {other} has 'text'",
+                start,
+            )
+
+    def _in(self, field: str, start: _Token) -> Filter:
+        self._refuse_list(field, "in", start)
         hint = f"write {field} in ({self._sample(field)}, ...)"
         if self.columns[field] is bool:
             self._fail(f"{field} is true or false; write {field} = true")
@@ -418,7 +469,8 @@ class _Parser:
         return In(field, tuple(dict.fromkeys(values)))
 
     def _comparison(self, field: str, start: _Token) -> Filter:
-        op = {"==": "=", "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}.get(self.token.word)
+        op = _OPS.get(self.token.word)
+        self._refuse_list(field, self.token.text if op else "a comparison", start)
         if op is None:
             self._fail(f"a comparison is expected after {field}; write {field} = {self._sample(field)}")
         self._take()
@@ -431,8 +483,8 @@ class _Parser:
             return self._present(field, Compare(field, "=", value))
         return Compare(field, op, value)  # type: ignore[arg-type]  # the table above holds no other
 
-    def _value(self, field: str) -> Scalar:
-        token, kind = self._take(), self.columns[field]
+    def _value(self, field: str, of: type | None = None) -> Scalar:
+        token, kind = self._take(), of or self.columns[field]
         value = self._literal(token)
         if kind is float and type(value) is int:
             value = self._float(token, value)
@@ -479,9 +531,10 @@ class _Parser:
         return value
 
     def _sample(self, field: str) -> str:
-        return {bool: "true", int: "1990", float: "0.5", str: "'text'"}[self.columns[field]]
+        samples: Mapping[Kind, str] = {bool: "true", int: "1990", float: "0.5"}
+        return samples.get(self.columns[field], "'text'")
 
-    def _corrected(self, kind: type, token: _Token) -> str:
+    def _corrected(self, kind: Kind, token: _Token) -> str:
         inner = token.text[1:-1] if token.kind == "text" else token.text
         if kind is str:
             return quote(inner)

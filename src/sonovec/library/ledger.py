@@ -1,169 +1,50 @@
 """The ledger: one row for every file ever seen, so that nothing is lost and nothing is left out in silence.
 
-A row joins three things. What the library *holds* for a path (content hash, size and times of that content, duration,
-segments) changes only when other content is recorded or the path is forgotten. What *happened* to the path in the
-latest run that met it (status, reason, run, time) changes with every run. So a file that was indexed once and is
-unreadable today is "failed" and still held, and its row recognises it when it is readable again. What the user *gave* for
-the path (the fields of a metadata file) stays until it is given anew or the path is forgotten.
-
-The ledger decides which paths hold a content; the vector store follows. A change of the ledger that the store does not
-know yet marks the content as unsettled in the same transaction, and the mark goes when the store has followed: so no kill
-between the two leaves them apart for good.
+What a row says is told in `sonovec.library.outcomes`. The ledger decides which paths hold a content; the vector store
+follows. A change of the ledger that the store does not know yet marks the content as unsettled in the same transaction, and
+the mark goes when the store has followed: so no kill between the two leaves them apart for good.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
-from sonovec.errors import LibraryError, LibraryLockedError, UsageError
-from sonovec.library.records import Value
+from sonovec.errors import UsageError
+from sonovec.library.batches import batches
+from sonovec.library.ledger_file import LedgerFile
+from sonovec.library.outcomes import STATUSES, Again, Counts, Entry, Outcome, Run, Status, merge, one_line
 from sonovec.paths import display
 
-Status = Literal["indexed", "unchanged", "skipped", "failed"]
-
-STATUSES: tuple[Status, ...] = get_args(Status)
-BUSY_SECONDS = 30.0
 PAGE = 1000
+#: Paths that one query names.
+NAMED = 500
 
-#: What makes each format out of the one before it; a new ledger takes all the steps.
-# "WITHOUT ROWID" keeps rows in the order of their paths, so that the files of a folder lie together.
-_STEPS = (
-    """
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    started REAL NOT NULL,
-    finished REAL,
-    options TEXT NOT NULL,
-    found INTEGER NOT NULL DEFAULT 0,
-    indexed INTEGER NOT NULL DEFAULT 0 CHECK (indexed >= 0),
-    unchanged INTEGER NOT NULL DEFAULT 0 CHECK (unchanged >= 0),
-    skipped INTEGER NOT NULL DEFAULT 0 CHECK (skipped >= 0),
-    failed INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
-    CHECK (found = indexed + unchanged + skipped + failed)
-);
-CREATE TABLE files (
-    path BLOB PRIMARY KEY,
-    status TEXT NOT NULL CHECK (status IN ('indexed', 'unchanged', 'skipped', 'failed')),
-    reason TEXT,
-    size INTEGER,
-    mtime_ns INTEGER,
-    content_hash TEXT,
-    duration REAL,
-    n_segments INTEGER,
-    run INTEGER NOT NULL REFERENCES runs (id),
-    updated REAL NOT NULL,
-    CHECK (status IN ('skipped', 'failed') OR content_hash IS NOT NULL),
-    CHECK (status IN ('indexed', 'unchanged') OR reason IS NOT NULL)
-) WITHOUT ROWID;
-CREATE INDEX files_by_content ON files (content_hash) WHERE content_hash IS NOT NULL;
-CREATE INDEX files_by_status ON files (status);
-""",
-    """
-ALTER TABLE files ADD COLUMN ctime_ns INTEGER;
-ALTER TABLE files ADD COLUMN mount BLOB;
-ALTER TABLE files ADD COLUMN fields TEXT;
-CREATE TABLE unsettled (content_hash TEXT PRIMARY KEY) WITHOUT ROWID;
-""",
-)
-FORMAT = len(_STEPS)
-
-#: The columns that each format has added to a row.
-_ADDED = (
-    ("path", "status", "reason", "size", "mtime_ns", "content_hash", "duration", "n_segments", "run", "updated"),
-    ("ctime_ns", "mount", "fields"),
-)
-_COLUMNS = tuple(name for names in _ADDED for name in names)
+#: The columns of a row in the order of the fields of `Entry`, with the format that brought each.
+_COLUMNS = {
+    "path": 1,
+    "status": 1,
+    "reason": 1,
+    "size": 1,
+    "mtime_ns": 1,
+    "content_hash": 1,
+    "duration": 1,
+    "n_segments": 1,
+    "ctime_ns": 2,
+    "mount": 2,
+    "fields": 2,
+    "run": 1,
+    "updated": 1,
+}
 _UPSERT = f"INSERT OR REPLACE INTO files ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What happened to one file in a run.
-
-    `size` in bytes, `mtime_ns` (of the content) and `ctime_ns` (of anything about the file) in nanoseconds since 1970,
-    `duration` in seconds; `mount` is the mount point below which the file lay. `content_hash` says that the library
-    holds this content; leave it None where nothing was added. "skipped" and "failed" need a `reason`; a copy of a file
-    that is held is "skipped" with the hash and the reason "same content as ...". `fields` are what the user gave for
-    this path; they are joined with what was given before.
-    """
-
-    path: Path
-    status: Status
-    reason: str | None = None
-    size: int | None = None
-    mtime_ns: int | None = None
-    content_hash: str | None = None
-    duration: float | None = None
-    n_segments: int | None = None
-    ctime_ns: int | None = None
-    mount: Path | None = None
-    fields: Mapping[str, Value] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry(Outcome):
-    """A row of the ledger: the latest outcome, its run, when it was recorded (seconds since 1970), and what is held."""
-
-    run: int
-    updated: float
-
-    @property
-    def held(self) -> bool:
-        """Whether the library holds content for this path, whatever the latest run met."""
-        return self.content_hash is not None
-
-    def is_of(self, size: int, mtime_ns: int, ctime_ns: int | None = None) -> bool:
-        """Whether a file of this size in bytes and these times, in nanoseconds, is as it was when the row was written.
-
-        A `ctime_ns` that is not given, or that the row does not have, is not compared: rows of format 1 have none.
-        """
-        same = (self.size, self.mtime_ns) == (size, mtime_ns)
-        return same and (ctime_ns is None or self.ctime_ns in (None, ctime_ns))
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many files had which outcome.
-
-    Examples
-    --------
-    >>> Counts(indexed=3, failed=1).found
-    4
-    """
-
-    indexed: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    failed: int = 0
-
-    @property
-    def found(self) -> int:
-        """The sum of all outcomes."""
-        return self.indexed + self.unchanged + self.skipped + self.failed
-
-
-@dataclass(frozen=True)
-class Run:
-    """One pass over files; times in seconds since 1970, `finished` is None for a run that goes on or was killed."""
-
-    id: int
-    started: float
-    finished: float | None
-    options: Mapping[str, object]
-    counts: Counts
+_MET_AGAIN = "UPDATE files SET status = ?, reason = ?, run = ?, updated = ? WHERE path = ? AND run != ?"
 
 
 class Ledger:
@@ -193,32 +74,13 @@ class Ledger:
 
     def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.path = Path(path)
-        self._lock = threading.RLock()
-        if read_only:
-            try:
-                with self._errors():
-                    self._db = _connect_to_read(self.path)
-            except OSError as error:
-                raise LibraryError(f"ledger {display(self.path)} cannot be read: {error.strerror}") from error
-            self._check_format()
-            return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LibraryError(f"cannot make the folder of ledger {display(self.path)}: {error.strerror}") from error
-        with self._errors():
-            self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
+        self._file = LedgerFile(self.path, read_only=read_only)
 
     def begin_run(self, options: Mapping[str, object] | None = None) -> int:
         """Open a run and give its id; `options` are kept as JSON."""
-        with self._transaction():
+        with self._file.transaction() as db:
             row = (time.time(), json.dumps(dict(options or {}), default=str))
-            return int(self._db.execute("INSERT INTO runs (started, options) VALUES (?, ?)", row).lastrowid or 0)
+            return int(db.execute("INSERT INTO runs (started, options) VALUES (?, ?)", row).lastrowid or 0)
 
     def record(self, run: int, outcome: Outcome) -> None:
         """Record what happened to one file in an open run; see `record_many`."""
@@ -229,6 +91,7 @@ class Ledger:
         run: int,
         outcomes: Iterable[Outcome],
         *,
+        again: Iterable[Again] = (),
         forget: Iterable[str | os.PathLike[str]] = (),
         unsettled: Iterable[str] = (),
         settled: Iterable[str] = (),
@@ -243,6 +106,8 @@ class Ledger:
         run : int
             An open run.
         outcomes : iterable of Outcome
+        again : iterable of Again
+            Files that are as their rows say, and that this run has not met before.
         forget : iterable of paths
             Rows that go in the same transaction, as those of files that were moved.
         unsettled, settled : iterable of str
@@ -254,37 +119,27 @@ class Ledger:
         UsageError
             The run is not open, a reason is missing, or "indexed" or "unchanged" is said of a path that is not held.
         """
-        batch = list(outcomes)  # what makes them may be slow, and a transaction is short
-        with self._transaction():
-            self._settle(settled)
-            self._mark(unsettled)
-            self._forget(forget)
-            change: Counter[str] = Counter()
-            for outcome in batch:
-                old = self._get(outcome.path)
-                new = _merge(old, outcome, run)
-                if old is not None and old.run == run:
-                    change[old.status] -= 1
-                else:
-                    change["found"] += 1
-                change[new.status] += 1
-                if old is not None and old.content_hash not in (None, new.content_hash):
-                    self._mark([str(old.content_hash)])
-                self._db.execute(_UPSERT, _row(new))
-            self._count(run, change)
+        batch = [
+            (_key(outcome.path), outcome) for outcome in outcomes
+        ]  # to make them may be slow, transactions are short
+        with self._file.transaction() as db:
+            _settle(db, settled)
+            _mark(db, unsettled)
+            _forget(db, forget)
+            change = _write(db, run, self._rows(key for key, _ in batch), batch)
+            change.update(_meet_again(db, run, again))
+            _count(db, run, change)
 
     def end_run(self, run: int) -> Counts:
         """Close a run and give its counts."""
-        with self._transaction():
-            ended = self._db.execute(
-                "UPDATE runs SET finished = ? WHERE id = ? AND finished IS NULL", (time.time(), run)
-            )
+        with self._file.transaction() as db:
+            ended = db.execute("UPDATE runs SET finished = ? WHERE id = ? AND finished IS NULL", (time.time(), run))
             _need_open(run, ended.rowcount)
         return self.summary(run)
 
     def runs(self) -> list[Run]:
         """Give all runs, the latest first."""
-        rows = self._all(
+        rows = self._file.read(
             "SELECT id, started, finished, options, indexed, unchanged, skipped, failed FROM runs ORDER BY id DESC"
         )
         return [Run(row[0], row[1], row[2], json.loads(row[3]), Counts(*row[4:])) for row in rows]
@@ -292,16 +147,22 @@ class Ledger:
     def summary(self, run: int | None = None) -> Counts:
         """Count the outcomes of one run, or, without `run`, the latest outcome of every file."""
         if run is None:
-            return Counts(**dict(self._all("SELECT status, COUNT(*) FROM files GROUP BY status")))
-        rows = self._all("SELECT indexed, unchanged, skipped, failed FROM runs WHERE id = ?", run)
+            return Counts(**dict(self._file.read("SELECT status, COUNT(*) FROM files GROUP BY status")))
+        rows = self._file.read("SELECT indexed, unchanged, skipped, failed FROM runs WHERE id = ?", run)
         if not rows:
             raise UsageError(f"ledger {display(self.path)} has no run {run}; Ledger.runs() lists them")
         return Counts(*rows[0])
 
     def lookup(self, path: str | os.PathLike[str]) -> Entry | None:
         """Give the row of a path, or None for a file that was never seen."""
-        with self._lock, self._errors():
-            return self._get(path)
+        key = _key(path)
+        return self._rows([key]).get(key)
+
+    def lookup_many(self, paths: Iterable[Path]) -> list[Entry | None]:
+        """Give the row of each path, or None where it was never seen."""
+        keyed = [(_key(path), path) for path in paths]
+        rows = self._rows((key for key, _ in keyed), dict(keyed))
+        return [rows.get(key) for key, _ in keyed]
 
     def known(
         self, path: str | os.PathLike[str], *, size: int, mtime_ns: int, ctime_ns: int | None = None
@@ -314,60 +175,128 @@ class Ledger:
         entry = self.lookup(path)
         return entry if entry is not None and entry.is_of(size, mtime_ns, ctime_ns) else None
 
-    def entries(self, status: Status | None = None, under: str | os.PathLike[str] | None = None) -> Iterator[Entry]:
+    def entries(
+        self,
+        status: Status | None = None,
+        under: str | os.PathLike[str] | None = None,
+        missed_by: int | None = None,
+    ) -> Iterator[Entry]:
         """Iterate over rows in the order of their paths; `under` is a folder, or one file.
 
-        Rows are read by the page, so the ledger may be written meanwhile.
+        With `missed_by` only rows of files that this run has not met, or could not read. Rows are read by the page, so the
+        ledger may be written meanwhile.
         """
-        first, last = (b"", None) if under is None else _range(under)
-        if under is not None:
-            exact = self.lookup(under)
-            if exact is not None and status in (None, exact.status):
-                yield exact
-        while page := self._page(status, first, last):
-            yield from map(_entry, page)
-            first = page[-1][0]
+        clauses: list[tuple[str, object]] = []
+        if status is not None:
+            clauses.append(("status = ?", status))
+        if missed_by is not None:
+            clauses.append(("(run != ? OR status = 'failed')", missed_by))
+        if under is None:
+            yield from self._pages(clauses)
+            return
+        first, last = _range(under)
+        yield from self._pages([*clauses, ("path = ?", _key(under))])
+        yield from self._pages([*clauses, ("path > ?", first), ("path < ?", last)])
+
+    def held_under(self, path: Path) -> int:
+        """Count the files of a folder, or this one file, for which the library holds content."""
+        query = "SELECT COUNT(*) FROM files WHERE content_hash IS NOT NULL AND (path = ? OR path > ? AND path < ?)"
+        return int(self._file.read(query, _key(path), *_range(path))[0][0])
 
     def paths_of(self, content_hash: str) -> list[Path]:
         """Give the paths for which the library holds this content: a file and its copies, sorted."""
-        return [entry.path for entry in self.entries_of(content_hash)]
+        return [entry.path for entry in self.holders(content_hash)]
 
-    def entries_of(self, content_hash: str) -> list[Entry]:
-        """Give the rows of those paths."""
-        rows = self._all(f"{self._select()} WHERE content_hash = ? ORDER BY path", content_hash)
-        return list(map(_entry, rows))
+    def holders(self, content_hash: str) -> Iterator[Entry]:
+        """Iterate over the rows of those paths: a content may have very many."""
+        return self._pages([("content_hash = ?", content_hash)])
 
     def forget(self, paths: Iterable[str | os.PathLike[str]]) -> int:
         """Delete the rows of paths, and give how many there were; the counts of past runs stay as they were.
 
         What they held is unsettled.
         """
-        with self._transaction():
-            return self._forget(paths)
+        with self._file.transaction() as db:
+            return _forget(db, paths)
+
+    def roots(self) -> dict[str, Path]:
+        """Give the folders of the aliases that are known on this machine."""
+        return self._roots("NOT former")
+
+    def former_roots(self) -> dict[str, Path]:
+        """Give the folders of aliases that they have no more."""
+        return self._roots("former")
+
+    def given_roots(self) -> dict[str, Path]:
+        """Give those of the roots that were indexed as a whole."""
+        return self._roots("given AND NOT former")
+
+    def add_root(self, alias: str, folder: Path, given: bool) -> None:
+        """Give a folder an alias, or note that one that has it was indexed as a whole.
+
+        What is held below it is unsettled: its tracks are to be kept by the alias.
+        """
+        with self._file.transaction() as db:
+            if db.execute(
+                "UPDATE roots SET given = MAX(given, ?) WHERE folder = ? AND NOT former", (given, _key(folder))
+            ).rowcount:
+                return
+            db.execute("INSERT INTO roots VALUES (?, ?, ?, 0)", (alias, _key(folder), given))
+            _mark_under(db, folder)
+
+    def move_root(self, alias: str, folder: Path, mount: Path) -> None:
+        """Say that what lay in the folder of an alias, other roots too, lies in another folder now.
+
+        Where there is a row already, it stays, and the one that was to be moved there goes. An alias that is not known is
+        given the folder.
+        """
+        with self._file.transaction() as db:
+            _mark_under(db, folder)
+            row = db.execute("SELECT folder FROM roots WHERE alias = ?", (alias,)).fetchone()
+            if row is None:
+                db.execute("INSERT INTO roots VALUES (?, ?, 1, 0)", (alias, _key(folder)))
+                return
+            old, new = row[0], _key(folder)
+            bounds = (old, *_range(_path(old)))
+            inside = "(path = ? OR path > ? AND path < ?)"
+            keys = [key for (key,) in db.execute(f"SELECT path FROM files WHERE {inside}", bounds)]
+            moved = [(new + key[len(old) :], _key(mount), key) for key in keys]
+            db.executemany("UPDATE OR IGNORE files SET path = ?, mount = ? WHERE path = ?", moved)
+            _forget(db, [_path(key) for (key,) in db.execute(f"SELECT path FROM files WHERE {inside}", bounds)])
+            roots = db.execute(f"SELECT folder FROM roots WHERE {inside.replace('path', 'folder')}", bounds).fetchall()
+            db.executemany("UPDATE roots SET folder = ? WHERE folder = ?", [(new + k[len(old) :], k) for (k,) in roots])
+
+    def rename_root(self, alias: str, new: str) -> None:
+        """Give a root another alias; what is held below it is unsettled."""
+        with self._file.transaction() as db:
+            folder, given = db.execute("SELECT folder, given FROM roots WHERE alias = ?", (alias,)).fetchone()
+            db.execute("UPDATE roots SET former = 1 WHERE alias = ?", (alias,))
+            db.execute("INSERT OR REPLACE INTO roots VALUES (?, ?, ?, 0)", (new, folder, given))
+            _mark_under(db, _path(folder))
 
     def mark(self, contents: Iterable[str]) -> None:
         """Note contents as unsettled before the store is written, so that a kill leaves nothing unknown there."""
-        with self._transaction():
-            self._mark(contents)
+        with self._file.transaction() as db:
+            _mark(db, contents)
 
-    def unsettled(self) -> list[str]:
-        """Give the contents whose tracks the store may not hold as the ledger says."""
-        return [row[0] for row in self._all("SELECT content_hash FROM unsettled ORDER BY content_hash")]
+    def unsettled(self, after: str = "", limit: int = -1) -> list[str]:
+        """Give the contents whose tracks the store may not hold as the ledger says: all, or some that come `after` one."""
+        query = "SELECT content_hash FROM unsettled WHERE content_hash > ? ORDER BY content_hash LIMIT ?"
+        return [row[0] for row in self._file.read(query, after, limit)]
 
     def settle(self, contents: Iterable[str]) -> None:
         """Note that the store holds these contents as the ledger says, or no more where no path holds them."""
-        with self._transaction():
-            self._settle(contents)
+        with self._file.transaction() as db:
+            _settle(db, contents)
 
     def fault(self) -> str | None:
         """What is damaged inside the file, or None; the whole file is read for it."""
-        said = self._all("PRAGMA quick_check(1)")[0][0]
-        return None if said == "ok" else f"{display(self.path)}: {_one_line(said)}"
+        said = self._file.read("PRAGMA quick_check(1)")[0][0]
+        return None if said == "ok" else f"{display(self.path)}: {one_line(said)}"
 
     def close(self) -> None:
         """Close the file; closing twice is allowed."""
-        with self._lock:
-            self._db.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -375,162 +304,101 @@ class Ledger:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _prepare(self) -> None:
-        with self._errors():
-            self._db.execute("PRAGMA foreign_keys = ON")
-            # A commit comes once for a batch of files that took seconds to embed: a sync is cheap beside it, and what
-            # is said to be indexed must survive a power cut.
-            self._db.execute("PRAGMA synchronous = FULL")
-        if self._check_format() == 0:
-            with self._transaction():  # which makes it
-                pass
-        self._write_ahead()
-
-    def _check_format(self) -> int:
-        """Give the format, 0 for a file that is new; readers do only this, and so never wait for a writer."""
-        with self._lock, self._errors():
-            self._format = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-            strange = self._format == 0 and self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
-        if self._format > FORMAT or strange:
-            raise LibraryError(
-                f"ledger {display(self.path)} has format {self._format} and this sonovec reads 1 to {FORMAT}: "
-                "use the version of sonovec that wrote it, or move the file aside and index again"
-            )
-        return self._format
-
-    def _upgrade(self) -> None:
-        """Within a transaction: take the steps from the format of the file to the one that is written today."""
-        for step in _STEPS[self._check_format() :]:
-            for statement in step.split(";\n"):
-                self._db.execute(statement)
-        if self._format != FORMAT:
-            self._db.execute(f"PRAGMA user_version = {FORMAT}")
-            self._format = FORMAT
-
-    def _write_ahead(self) -> None:
-        """Let readers and the writer not wait for each other; a file system that cannot do this is only slower."""
-        with self._errors():
-            if self._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-                return
-        for _ in range(20):
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError:  # it needs the file alone, and does not wait for that by itself
-                time.sleep(0.05)
-
-    def _get(self, path: str | os.PathLike[str]) -> Entry | None:
-        row = self._db.execute(f"{self._select()} WHERE path = ?", (_key(path),)).fetchone()
-        return None if row is None else _entry(row)
-
     def _select(self) -> str:
         """Rows of the file's format, with null for what later formats added."""
-        formats = enumerate(_ADDED, 1)
-        names = [name if format <= self._format else "NULL" for format, added in formats for name in added]
+        names = [name if format <= self._file.format else "NULL" for name, format in _COLUMNS.items()]
         return f"SELECT {', '.join(names)} FROM files"
 
-    def _forget(self, paths: Iterable[str | os.PathLike[str]]) -> int:
-        keys = [(_key(path),) for path in paths]
-        self._db.executemany(
-            "INSERT OR IGNORE INTO unsettled SELECT content_hash FROM files WHERE path = ? AND content_hash IS NOT NULL",
-            keys,
-        )
-        return self._db.executemany("DELETE FROM files WHERE path = ?", keys).rowcount if keys else 0
+    def _roots(self, which: str) -> dict[str, Path]:
+        if self._file.format < 3:
+            return {}
+        rows = self._file.read(f"SELECT alias, folder FROM roots WHERE {which} ORDER BY alias")
+        return {alias: _path(key) for alias, key in rows}
 
-    def _mark(self, contents: Iterable[str]) -> None:
-        self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?)", ((content,) for content in contents))
+    def _rows(self, keys: Iterable[bytes], paths: Mapping[bytes, Path] | None = None) -> dict[bytes, Entry]:
+        """Rows by their keys; paths that are known already are not made a second time."""
+        rows: list[tuple[Any, ...]] = []
+        for batch in batches(keys, NAMED):
+            rows += self._file.read(f"{self._select()} WHERE path IN ({', '.join('?' * len(batch))})", *batch)
+        return {row[0]: _entry(row, paths[row[0]] if paths else None) for row in rows}
 
-    def _settle(self, contents: Iterable[str]) -> None:
-        self._db.executemany("DELETE FROM unsettled WHERE content_hash = ?", ((content,) for content in contents))
-
-    def _count(self, run: int, change: Counter[str]) -> None:
-        columns = ("found", *STATUSES)
-        changes = ", ".join(f"{name} = {name} + ?" for name in columns)
-        values = (*(change[name] for name in columns), run)
-        counted = self._db.execute(f"UPDATE runs SET {changes} WHERE id = ? AND finished IS NULL", values)
-        _need_open(run, counted.rowcount)
-
-    def _page(self, status: Status | None, after: bytes, before: bytes | None) -> list[tuple[Any, ...]]:
-        clauses: dict[str, object] = {"path > ?": after}
-        if before is not None:
-            clauses["path < ?"] = before
-        if status is not None:
-            clauses["status = ?"] = status
-        return self._all(
-            f"{self._select()} WHERE {' AND '.join(clauses)} ORDER BY path LIMIT {PAGE}", *clauses.values()
-        )
-
-    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, self._errors():
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, self._errors():
-            before = self._format
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._upgrade()
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                self._format = before
-                raise
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            kind, message = _explain(error, self.path)
-            raise kind(message) from error
+    def _pages(self, clauses: Iterable[tuple[str, object]]) -> Iterator[Entry]:
+        given = list(clauses)
+        last: bytes | None = None
+        while True:
+            where = [*given, *([] if last is None else [("path > ?", last)])]
+            told = f"WHERE {' AND '.join(clause for clause, _ in where)}" if where else ""
+            query = f"{self._select()} {told} ORDER BY path LIMIT {PAGE}"
+            page = self._file.read(query, *(value for _, value in where))
+            yield from map(_entry, page)
+            if len(page) < PAGE:
+                return
+            last = page[-1][0]
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Connect to a ledger in a folder that this user may not write.
-
-    In write-ahead mode SQLite reads by way of two files beside the ledger. Where they are not there, nobody has it open,
-    and it is read as it is. Where only the first is there, a crash has left it with what is not in the ledger yet: then
-    copies are read.
-    """
-    waiting, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
-    if waiting.exists() and waiting.stat().st_size and not index.exists():
-        with tempfile.TemporaryDirectory(prefix="sonovec-") as folder:
-            for file in (path, waiting):
-                shutil.copyfile(file, Path(folder, file.name))
-            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            with closing(sqlite3.connect(Path(folder, path.name))) as copy:
-                copy.backup(connection)
-            return connection
-    frozen = "" if index.exists() else "&immutable=1"
-    uri = f"{path.absolute().as_uri()}?mode=ro{frozen}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-
-_DAMAGED = (
-    "the file is damaged; move it aside and index again, or let sonovec doctor -l LIBRARY --repair move it: nothing is "
-    "embedded a second time"
-)
-_REMEDIES: tuple[tuple[str, type[LibraryError], str], ...] = (
-    ("is full", LibraryError, "free some space and run again; what was recorded before is safe"),
-    ("disk i/o", LibraryError, "the disk is full or failing; free some space and run again; what was recorded is safe"),
-    ("locked", LibraryLockedError, "another process is writing it; wait for it to end, or stop it, and run again"),
-    ("not a database", LibraryError, _DAMAGED),
-    ("malformed", LibraryError, _DAMAGED),
-    ("readonly", LibraryError, "give yourself the right to write it and its folder"),
-    ("unable to open", LibraryError, "check that it is a file and that you may read and write it and its folder"),
-    ("closed database", LibraryError, "open the library again"),
-)
+def _write(
+    db: sqlite3.Connection, run: int, rows: Mapping[bytes, Entry], outcomes: Iterable[tuple[bytes, Outcome]]
+) -> Counter[str]:
+    """Join outcomes with the rows that there are, and say how the counts of the run change."""
+    change: Counter[str] = Counter()
+    written: dict[bytes, Entry] = {}
+    given_up = set()
+    for key, outcome in outcomes:
+        old = written.get(key) or rows.get(key)
+        new = written[key] = merge(old, outcome, run)
+        change["found"] += old is None or old.run != run
+        if old is not None and old.run == run:
+            change[old.status] -= 1
+        change[new.status] += 1
+        if old is not None and old.content_hash not in (None, new.content_hash):
+            given_up.add(str(old.content_hash))
+    db.executemany(_UPSERT, (_row(key, entry) for key, entry in written.items()))
+    _mark(db, given_up)
+    return change
 
 
-def _explain(error: sqlite3.Error, path: Path) -> tuple[type[LibraryError], str]:
-    text = " ".join(str(error).split())
-    for symptom, kind, remedy in _REMEDIES:
-        if symptom in text.lower():
-            return kind, f"ledger {display(path)}: {text}: {remedy}"
-    return LibraryError, f"ledger {display(path)}: {text}"
+def _meet_again(db: sqlite3.Connection, run: int, again: Iterable[Again]) -> Counter[str]:
+    now = time.time()
+    rows: dict[str, list[tuple[object, ...]]] = {}
+    for met in again:
+        reason = None if met.reason is None else one_line(met.reason)
+        rows.setdefault(met.status, []).append((met.status, reason, run, now, _key(met.path), run))
+    change = Counter({status: db.executemany(_MET_AGAIN, given).rowcount for status, given in rows.items()})
+    change["found"] = change.total()
+    return change
+
+
+def _forget(db: sqlite3.Connection, paths: Iterable[str | os.PathLike[str]]) -> int:
+    keys = [(_key(path),) for path in paths]
+    db.executemany(
+        "INSERT OR IGNORE INTO unsettled SELECT content_hash FROM files WHERE path = ? AND content_hash IS NOT NULL",
+        keys,
+    )
+    return db.executemany("DELETE FROM files WHERE path = ?", keys).rowcount if keys else 0
+
+
+def _mark_under(db: sqlite3.Connection, folder: Path) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO unsettled SELECT DISTINCT content_hash FROM files "
+        "WHERE content_hash IS NOT NULL AND path > ? AND path < ?",
+        _range(folder),
+    )
+
+
+def _mark(db: sqlite3.Connection, contents: Iterable[str]) -> None:
+    db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?)", ((content,) for content in contents))
+
+
+def _settle(db: sqlite3.Connection, contents: Iterable[str]) -> None:
+    db.executemany("DELETE FROM unsettled WHERE content_hash = ?", ((content,) for content in contents))
+
+
+def _count(db: sqlite3.Connection, run: int, change: Counter[str]) -> None:
+    columns = ("found", *STATUSES)
+    changes = ", ".join(f"{name} = {name} + ?" for name in columns)
+    values = (*(change[name] for name in columns), run)
+    counted = db.execute(f"UPDATE runs SET {changes} WHERE id = ? AND finished IS NULL", values)
+    _need_open(run, counted.rowcount)
 
 
 def _need_open(run: int, rows: int) -> None:
@@ -538,49 +406,8 @@ def _need_open(run: int, rows: int) -> None:
         raise UsageError(f"run {run} is not open; begin one with Ledger.begin_run()")
 
 
-def _merge(old: Entry | None, new: Outcome, run: int) -> Entry:
-    """Join a new outcome with what the library holds for its path."""
-    reason = None if new.reason is None else _one_line(new.reason)
-    held: Outcome = new
-    if old is not None and old.held:
-        if new.content_hash is None:
-            held = old
-        elif new.content_hash == old.content_hash:
-            held = replace(
-                new,
-                duration=old.duration if new.duration is None else new.duration,
-                n_segments=old.n_segments if new.n_segments is None else new.n_segments,
-            )
-    given = [each.fields for each in (old, new) if each is not None and each.fields is not None]
-    if new.status not in STATUSES:
-        raise UsageError(f"status={new.status!r} of {display(new.path)} must be one of {', '.join(STATUSES)}")
-    if new.status in ("skipped", "failed") and not reason:
-        raise UsageError(f"{display(new.path)} is {new.status} without a reason; give Outcome(..., reason='why')")
-    if new.status in ("indexed", "unchanged") and held.content_hash is None:
-        raise UsageError(f"{display(new.path)} is {new.status} but not held; give Outcome(..., content_hash='...')")
-    return Entry(
-        path=Path(new.path),
-        status=new.status,
-        reason=reason,
-        size=held.size,
-        mtime_ns=held.mtime_ns,
-        content_hash=held.content_hash,
-        duration=held.duration,
-        n_segments=held.n_segments,
-        ctime_ns=held.ctime_ns,
-        mount=held.mount,
-        fields={name: value for fields in given for name, value in fields.items()} if given else None,
-        run=run,
-        updated=time.time(),
-    )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
-
-
 def _key(path: str | os.PathLike[str]) -> bytes:
-    return os.fsencode(Path(path))
+    return os.fsencode(path if isinstance(path, Path) else Path(path))
 
 
 def _path(key: bytes) -> Path:
@@ -600,18 +427,28 @@ def _range(folder: str | os.PathLike[str]) -> tuple[bytes, bytes]:
     return first, first[:-1] + bytes([first[-1] + 1])
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    mount, fields = values["mount"], values["fields"]
-    values["path"] = _path(values["path"])
-    values["mount"] = None if mount is None else _mount(mount)
-    values["fields"] = None if fields is None else json.loads(fields)
-    return Entry(**values)
+def _entry(row: tuple[Any, ...], path: Path | None = None) -> Entry:
+    key, status, reason, size, mtime_ns, content_hash, duration, n_segments, ctime_ns, mount, fields, run, updated = row
+    return Entry(
+        path or _path(key),
+        status,
+        reason,
+        size,
+        mtime_ns,
+        content_hash,
+        duration,
+        n_segments,
+        ctime_ns,
+        None if mount is None else _mount(mount),
+        None if fields is None else json.loads(fields),
+        run=run,
+        updated=updated,
+    )
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def _row(key: bytes, entry: Entry) -> tuple[object, ...]:
     values = {name: getattr(entry, name) for name in _COLUMNS}
-    values["path"] = _key(entry.path)
+    values["path"] = key
     values["mount"] = None if entry.mount is None else _key(entry.mount)
     values["fields"] = None if entry.fields is None else json.dumps(dict(entry.fields))
     return tuple(values.values())

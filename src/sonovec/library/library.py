@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import logging
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.waveform import Waveform
-from sonovec.embedding.encoder import Encoder, Sound, check_range, load
-from sonovec.embedding.passport import Passport
-from sonovec.embedding.pooling import pool
-from sonovec.errors import AudioError, LibraryError, PassportError, SonovecError, UsageError
-from sonovec.library import sound_tags
-from sonovec.library.filters import Filter, In, parse
-from sonovec.library.identity import content_hash
-from sonovec.library.ingest import Ingest, Progress, Prune, Report
-from sonovec.library.ledger import Entry, Ledger
+from sonovec.embedding.encoder import Encoder, Sound
+from sonovec.errors import LibraryError, PassportError, UsageError
+from sonovec.library import place, rooting, sound_tags
+from sonovec.library.backend import Effort
+from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
+from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Kind, Owner, heard_columns
+from sonovec.library.filters import Filter, parse
+from sonovec.library.follow import Follower
+from sonovec.library.given import Given
+from sonovec.library.ingest import Ingest
+from sonovec.library.ledger import Ledger
+from sonovec.library.location import Location, ledger_path, lock_path, parse_location
 from sonovec.library.lock import Lock
 from sonovec.library.metadata import read_metadata
-from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track
-from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some, sound_in
-from sonovec.library.store import Location, Store, open_store, parse_location
-from sonovec.models import registry, storage
-from sonovec.paths import absolute, data_dir, display, from_text, known_texts, to_text, why_not_writable
+from sonovec.library.open import open_store
+from sonovec.library.queries import Queries, expanded
+from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
+from sonovec.library.report import Progress, Prune, Report
+from sonovec.library.roots import PATH, Root, Roots
+from sonovec.library.search import Hit, TextSearch, search, search_tags, some
+from sonovec.library.spaces import SpaceIngest, counts_of, space_of
+from sonovec.library.store import Store
+from sonovec.library.stretches import Stretches, labels, passages
+from sonovec.library.vectors import Vectors
+from sonovec.models import registry
+from sonovec.paths import display, from_text, to_text
 
-SEGMENT_SECONDS = 10.0
-#: How the names begin of what a library in a folder may hold before it is complete.
-OWN_NAMES = ("ledger.", "tracks.lance", "segments.lance", ".library-", "damaged")
+MOST_EFFORT = 100
 
 
 class Library:
@@ -99,11 +103,9 @@ class Library:
             parse_location(path_or_name) if uri is None else parse_location(uri, name=str(path_or_name))
         )
         self._token = token
-        self._model = model
-        self._weights = weights
-        self._segment_seconds = segment_seconds
-        self._options = options
+        self._binding = Binding(self.location, model, weights, segment_seconds, options)
         self._seen: LibraryConfig | None = None
+        self._space_encoders: dict[str, Encoder] = {}
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
@@ -131,8 +133,9 @@ class Library:
         config = self._store.config()
         if self._seen is not None and config != self._seen:
             self._refuse_other(config)
-        if config is not None and "encoder" in self.__dict__:  # another process made the library meanwhile
-            self._check_passport(self.encoder, config)
+        made_meanwhile = config is not None and self._seen is None and "encoder" in self.__dict__
+        if config is not None and made_meanwhile:
+            check_comparable(self.location, config.main, self.encoder)
         self._seen = config
         return self._store
 
@@ -141,7 +144,7 @@ class Library:
         again = f"open it again: sonovec.Library({str(self.location)!r})"
         if config is None:
             raise LibraryError(f"{self.location}: was deleted since it was opened; to make a new one, {again}")
-        differences = _passport(self._seen).differences(_passport(config)) or [
+        differences = passport_of(self._seen.main).differences(passport_of(config.main)) or [
             (name, getattr(self._seen, name), getattr(config, name))
             for name in ("segment_seconds", "options", "model", "dim")
             if getattr(self._seen, name) != getattr(config, name)
@@ -175,8 +178,76 @@ class Library:
         LibraryError
             If there is no library here.
         """
+        tracks = list(self._existing_store().tracks(self._parse(filter), limit, offset))
+        shown = self._shown()
+        return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
+
+    # -- its spaces, passages and labels
+
+    def spaces(self) -> dict[str, Space]:
+        """The kinds of vectors that the library holds, the main one first, by name.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return self._existing_store().spaces()
+
+    def tracks_in_spaces(self) -> dict[str, int]:
+        """How many tracks have vectors in each space."""
+        return counts_of(self.spaces(), self._store)
+
+    def drop_space(self, name: str) -> None:
+        """Remove a space with its vectors; tracks, and the other spaces, are not touched.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space, or it is the main one.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        self._require_config()
+        self._refuse_place()
+        with self._locked("cannot be changed"):
+            self._store.upgrade()
+            self._store.drop_space(name)
+        self._space_encoders.pop(name, None)
+
+    @property
+    def passages(self) -> Stretches[Passage]:
+        """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
+        return passages(self._existing_store())
+
+    @property
+    def labels(self) -> Stretches[Label]:
+        """Stretches of tracks with a class, by a person or a detector; see `sonovec.library.stretches.Stretches`."""
+        return labels(self._existing_store())
+
+    def vectors(self, space: str = MAIN, level: str = "track") -> Vectors:
+        """All stored vectors of a space, read batch by batch.
+
+        Parameters
+        ----------
+        space : str
+        level : {"track", "segment"}
+            One vector for each track, or one for each segment.
+
+        Returns
+        -------
+        Vectors
+            An iterable of Arrow record batches with the columns `id` (of segments `track`, `index`, `start` and `end` in
+            seconds) and `vector`, a list of `dim` float32. Its `numpy` gives all of it as arrays.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space or level.
+        """
         store = self._existing_store()
-        return list(store.tracks(self._parse(filter), limit, offset))
+        store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
+        return Vectors(partial(store.vectors, space, level), store.space(space).dim)
 
     # -- filling it
 
@@ -189,6 +260,7 @@ class Library:
         confirm: Callable[[Path, int], bool] | None = None,
         reread: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        space: str = MAIN,
     ) -> Report:
         """Index files and folders. What is there already is left alone; what changed is replaced.
 
@@ -211,6 +283,9 @@ class Library:
             Read every file anew, also those whose size and times are as they were.
         progress : callable, optional
             Called with a `Progress` from time to time.
+        space : str
+            A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
+            else is written. One that does not exist is made, with the model that this object was given.
 
         Returns
         -------
@@ -229,53 +304,120 @@ class Library:
         if prune not in (True, False, "all"):
             raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        roots = [_absolute(path) for path in given]
+        roots = [expanded(path) for path in given]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         rows = None if metadata is None else read_metadata(metadata, self._users_columns())
         if rows is not None:
             rows.resolve(roots)
-        self._refuse_foreign_folder()
-        self._refuse_read_only()
+        self._refuse_place()
+        if space != MAIN:
+            if metadata is not None or prune:
+                raise UsageError(f"space={space!r}: metadata and prune are of tracks; give them without a space")
+            return self._add_to_space(roots, space, reread, progress)
         encoder = self.encoder
-        if rows is not None and encoder.tags and sound_tags.COLUMN in rows.columns:
-            raise UsageError(
-                f"metadata {display(rows.path)}: the column {sound_tags.COLUMN!r} is what the encoder hears; call yours "
-                f"{'my_' + sound_tags.COLUMN!r}"
-            )
-        remedy = "wait for it or stop it; searching works meanwhile"
-        with Lock(self._ledger_path.with_suffix(".lock"), f"{self.location}: cannot index", remedy):
+        if (made := self._opened().config()) is not None:
+            check_same(self.location, made.main, encoder)
+        with self._locked("cannot index"):
             config = self._config_for(encoder)  # under the lock: until here another process could make the library
             if rows is not None:
                 self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
             if encoder.tags:
-                self._store.add_columns({sound_tags.COLUMN: str})
+                self._store.declare(heard_columns(Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")))
             ingest = Ingest(
                 self._store,
                 self._ledger,
+                rooting.declare(self._store, self._ledger, roots),
                 encoder,
                 segment_seconds=config.segment_seconds,
                 metadata=rows,
-                own=self._is_own(),
+                own=place.is_own(self.location),
                 reread=reread,
                 progress=progress,
             )
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, confirm=confirm, options=options)
 
-    def _users_columns(self) -> dict[str, type]:
+    def _add_to_space(
+        self, paths: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
+    ) -> Report:
+        config = self._require_config()
+        is_new = name not in self._store.spaces()
+        if is_new and self._binding.model is None:
+            raise UsageError(
+                f"{self.location}: there is no space {name!r}; say which encoder it is for: sonovec index PATH "
+                f"-l {self.location} --space {name} -m MODEL"
+            )
+        encoder = self._binding.new() if is_new else self.encoder_of(name)
+        with self._locked("cannot index"):
+            self._store.upgrade()
+            if name not in self._store.spaces():
+                seconds = self._binding.segment_seconds or config.segment_seconds
+                self._store.add_space(space_of(encoder, name, seconds))
+            space = self._store.space(name)
+            check_same(self.location, space, encoder)
+            self._binding.check_segments(space)
+            own = place.is_own(self.location)
+            run = SpaceIngest(self._store, self._ledger, encoder, space, own=own, reread=reread, progress=progress)
+            return run.run(paths)
+
+    def _users_columns(self) -> dict[str, Kind]:
         if self._store.config() is None:
             return {}
-        return {name: kind for name, kind in self._store.columns().items() if name not in TRACK_FIELDS}
+        return {name: column.kind for name, column in self._store.declared().items() if column.owner == USER}
 
-    def _is_own(self) -> Callable[[Path], bool]:
-        """What tells this library's own files, which may lie among the sounds."""
-        place = Path(self.location.address)
-        if self.location.kind == "lance":
-            return lambda path: path == place
-        beside = tuple(f"{name}." for name in (place.name, self._ledger_path.with_suffix("").name))
-        lite = self.location.kind == "milvus-lite"
-        return lambda path: lite and f"{path.name}.".startswith(beside) and path.parent == place.parent
+    # -- its roots
+
+    def roots(self) -> list[Root]:
+        """The folders that were indexed: their aliases, and where they lie on this machine.
+
+        A library keeps the path of a track as ``alias:/what/lies/below``. Roots that only other machines know have no
+        `folder`; `move_root` gives them one.
+        """
+        store = self._existing_store()
+        with self._ledger_to_read() as ledger:
+            return rooting.listed(store, ledger)
+
+    def move_root(self, root: str, folder: str | os.PathLike[str]) -> Root:
+        """Say where a root lies on this machine now: it was moved, or only another machine knew it.
+
+        Nothing is read and nothing is embedded. Other roots within it go along.
+
+        Parameters
+        ----------
+        root : str
+            Its alias, or the folder where it was.
+        folder : path
+            The folder where it is.
+
+        Raises
+        ------
+        UsageError
+            There is no such root; or the folder is none, is another root, or lies within the old one or around it.
+        """
+        return self._change_root(lambda: rooting.move(self._store, self._ledger, root, expanded(folder)))
+
+    def rename_root(self, root: str, alias: str) -> Root:
+        """Give a root of this machine another alias; other machines that have it then need `move_root`.
+
+        Raises
+        ------
+        UsageError
+            There is no such root on this machine; or the alias is taken, or cannot be one.
+        """
+        return self._change_root(lambda: rooting.rename(self._store, self._ledger, root, alias))
+
+    def _change_root(self, change: Callable[[], str]) -> Root:
+        store = self._existing_store()
+        self._refuse_place()
+        with self._locked("cannot change its roots"):
+            store.upgrade()
+            alias = change()
+            roots, run = self._roots(), self._ledger.begin_run({"root": alias})
+            given = Given(store, roots, None, ())
+            Follower(store, self._ledger, roots, given, run, Report()).settle()
+            self._ledger.end_run(run)
+            return Root(alias, roots.folders[alias], self._ledger.held_under(roots.folders[alias]))
 
     # -- asking it
 
@@ -288,6 +430,9 @@ class Library:
         end: float | None = None,
         filter: str | None = None,
         level: str = "track",
+        space: str = MAIN,
+        exact: bool = False,
+        effort: float = 1.0,
     ) -> list[Hit]:
         """Find what sounds like `query`, best first.
 
@@ -304,6 +449,12 @@ class Library:
             Only tracks that match, such as ``"duration < 30 and path contains 'rain'"``.
         level : {"track", "segment"}
             Rank by the likeness of the whole sounds, or of the best pair of parts (a short sound in long ones).
+        space : str
+            The space whose vectors are compared; a sound is embedded by its encoder. Tracks that it lacks are not found.
+        exact : bool
+            Compare with every vector. Otherwise a large library answers by an approximate index.
+        effort : float
+            How much of that index is searched: 2 takes about twice as long and finds more of what `exact` finds.
 
         Returns
         -------
@@ -320,7 +471,10 @@ class Library:
         """
         store = self._existing_store()
         where = self._parse(filter)
-        return search(store, self._query(query, start, end), limit, where, level)
+        if not 0 < effort <= MOST_EFFORT:
+            raise UsageError(f"effort={effort}: give a number above 0 and at most {MOST_EFFORT}, such as effort=2")
+        asked = self._queries(space).query(query, start, end)
+        return self._here(search(store, asked, limit, where, level, space, Effort(exact, effort)))
 
     def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
         """Find what sounds as the words say, best first.
@@ -350,18 +504,19 @@ class Library:
             raise UsageError("text is empty; give words, such as 'glass breaking'")
         store = self._existing_store()
         where = self._parse(filter)
-        if sound_tags.COLUMN in store.columns():
+        if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
                 raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
-            found = search_tags(store, text, limit, where, self._classes)
+            found = search_tags(store, text, limit, where, lambda: self._binding.classes(store.space()))
+            found = replace(found, hits=self._here(found.hits))
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
             raise UsageError(
                 f"{self.location}: its encoder {self._require_config().model!r} knows neither words nor tags; index with "
                 "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
-        query = self._vector_query(self.encoder.embed_text([text])[0])
-        hits = search(store, query, limit, where, level)
+        query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
+        hits = self._here(search(store, query, limit, where, level))
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
@@ -381,97 +536,6 @@ class Library:
             return f"heard nowhere in {among}: {some(tags)}"
         return f"no track matches the filter {filter!r}"
 
-    def _classes(self) -> tuple[str, ...]:
-        """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
-        config = self._require_config()
-        try:
-            if isinstance(self._model, Encoder):
-                return self._model.tags
-            here = self._weights is not None or storage.is_here(config.model)
-            return self._stored_encoder(config).tags if here else ()
-        except SonovecError:
-            return ()
-
-    def _query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
-        if isinstance(query, np.ndarray):
-            if start or end is not None:
-                raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
-            return self._vector_query(query)
-        if not isinstance(query, Waveform | tuple):
-            name = os.fspath(query)
-            query = from_text(name)
-            stored = self._stored_query(_absolute(query), name, start, end)
-            if stored is not None:
-                return stored
-        embedding = self.encoder.embed(query, start, end)
-        return Query.of_embedding(embedding, self._require_config().segment_seconds)
-
-    def _vector_query(self, vector: NDArray[np.floating]) -> Query:
-        dim = self._require_config().dim
-        if vector.shape != (dim,) or not np.isfinite(vector).all():
-            raise UsageError(
-                f"a vector of shape {vector.shape} cannot be searched for; give finite numbers of shape ({dim},), "
-                "or a sound as (samples, rate)"
-            )
-        clip = np.asarray(vector, np.float32)
-        return Query(clip, clip[None], None)
-
-    def _stored_query(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
-        """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""
-        exists = path.exists()
-        if exists and (start or end is not None):
-            return None
-        content = self._content_of(path, exists) or (None if exists else text)
-        if content is None:
-            return None
-        track = self._store.get([content], vectors=True).get(content)
-        segments = self._store.segments([content]).get(content)
-        if track is None or not segments:
-            if exists:
-                return None
-            raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
-        if not start and end is None:
-            return Query.of_segments(segments, track.vector)
-        return self._part_of(path, segments, start, end)
-
-    def _part_of(self, path: Path, segments: list[Segment], start: float, end: float | None) -> Query:
-        """Some seconds of a file that is gone, as well as its segments know them."""
-        check_range(start, end)
-        config = self._require_config()
-        asked = [n for n, s in enumerate(segments) if s.end > start and (end is None or s.start < end)]
-        if not asked:
-            raise AudioError(f"{display(path)}: no sound from {start} to {end} s; it ends at {segments[-1].end:.2f} s")
-        chosen = [segments[n] for n in asked]
-        weights = sound_in(segments, Passport.from_json(config.passport), config.segment_seconds)[asked]
-        return Query.of_segments(chosen, pool(np.stack([part.vector for part in chosen]), weights))
-
-    def _content_of(self, path: Path, exists: bool) -> str | None:
-        """Id of the track that a path holds, by this machine's ledger or else by the store."""
-        try:
-            entry = self._entry_of(path, exists)
-        except LibraryError as error:  # what the ledger would save is to read the file, and no more
-            logging.getLogger("sonovec").warning(f"the search goes on without the ledger: {error}")
-            return content_hash(path) if exists else self._content_at(path)
-        if entry is not None and entry.content_hash:
-            return entry.content_hash
-        return None if exists else self._content_at(path)
-
-    def _entry_of(self, path: Path, exists: bool) -> Entry | None:
-        """The ledger's row of a path, unless the file has changed since."""
-        with self._ledger_to_read() as ledger:
-            if ledger is None:
-                return None
-            if not exists:
-                return ledger.lookup(path)
-            stat = path.stat()
-            return ledger.known(path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns)
-
-    def _content_at(self, path: Path) -> str | None:
-        """Id of the track that was indexed under a path, by the store."""
-        texts = known_texts(path)
-        held = {track.path: track.id for track in self._store.tracks(In("path", texts))}
-        return next((held[text] for text in texts if text in held), None)
-
     # -- what it is made of
 
     @cached_property
@@ -484,15 +548,23 @@ class Library:
             If other settings were asked for than those that the library was made with.
         """
         config = self._opened().config()
-        if isinstance(self._model, Encoder):
-            encoder = self._model
-        elif config is None:
-            encoder = load(self._model or registry.ALIAS, weights=self._weights, **self._options)  # type: ignore[arg-type]
-        else:
-            encoder = self._stored_encoder(config)
-        if config is not None:
-            self._check_passport(encoder, config)
-        return encoder
+        return self._binding.new() if config is None else self._binding.of(config.main)
+
+    def encoder_of(self, space: str = MAIN) -> Encoder:
+        """The encoder of a space.
+
+        Raises
+        ------
+        PassportError
+            If other settings were asked for than those that the space was made with.
+        UsageError
+            If there is no such space.
+        """
+        if space == MAIN:
+            return self.encoder
+        if space not in self._space_encoders:
+            self._space_encoders[space] = self._binding.of(self._existing_store().space(space))
+        return self._space_encoders[space]
 
     @property
     def advice(self) -> str | None:
@@ -509,45 +581,16 @@ class Library:
             f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
         )
 
-    def _stored_encoder(self, config: LibraryConfig) -> Encoder:
-        passport = _passport(config)
-        if self._model is not None and registry.resolve(str(self._model)) != config.model:
-            self._refuse(config, [("model", config.model, self._model)])
-        settings: dict[str, object] = {
-            "hop": passport.hop / passport.rate,
-            "tail": passport.tail,
-            "precision": passport.precision,
-            **config.options,
-        }
-        return load(config.model, weights=self._weights, **{**settings, **self._options})  # type: ignore[arg-type]
-
-    def _check_passport(self, encoder: Encoder, config: LibraryConfig) -> None:
-        stored = _passport(config)
-        if stored != encoder.passport:
-            self._refuse(config, stored.differences(encoder.passport))
-
-    def _refuse(self, config: LibraryConfig, differences: list[tuple[str, object, object]]) -> None:
-        told = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
-        raise PassportError(
-            f"{self.location}: made with another encoder ({told}); leave the option out to use the library's own "
-            f"({config.model}), or index into another library: sonovec index PATH -l NEW"
-        )
-
     def _config_for(self, encoder: Encoder) -> LibraryConfig:
         """The library's config; makes the library if there is none."""
         store = self._opened()
+        store.upgrade()
         config = store.config()
         if config is None:
-            config = LibraryConfig(
-                dim=encoder.dim,
-                passport=encoder.passport.to_json(),
-                segment_seconds=self._segment_seconds or SEGMENT_SECONDS,
-                model=encoder.card.name,
-                options=dict(encoder.options),
-            )
+            config = self._binding.new_config(encoder)
             store.create(config)
-        elif self._segment_seconds not in (None, config.segment_seconds):
-            self._refuse(config, [("segment_seconds", config.segment_seconds, self._segment_seconds)])
+        check_same(self.location, config.main, encoder)
+        self._binding.check_segments(config.main)
         self._seen = store.config()
         return config
 
@@ -564,7 +607,7 @@ class Library:
         return self._store
 
     def _parse(self, filter: str | None) -> Filter | None:
-        return None if filter is None else parse(filter, self._store.columns())
+        return None if filter is None else self._roots().translated(parse(filter, self._store.columns()))
 
     @cached_property
     def _store(self) -> Store:
@@ -572,7 +615,7 @@ class Library:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        return Ledger(self._ledger_path, read_only=self._read_only_for() is not None)
+        return Ledger(self._ledger_path, read_only=place.read_only_for(self.location) is not None)
 
     @contextmanager
     def _ledger_to_read(self) -> Iterator[Ledger | None]:
@@ -582,57 +625,65 @@ class Library:
         """
         if not self._ledger_path.exists():
             yield None
-        elif self._read_only_for() is None:
+        elif place.read_only_for(self.location) is None:
             yield self._ledger
         else:
             with Ledger(self._ledger_path, read_only=True) as ledger:
                 yield ledger
 
-    def _read_only_for(self) -> str | None:
-        """Why this user cannot write the library, or None."""
-        root = Path(self.location.address)
-        ledger = self._ledger_path
-        folders = {"lance": [root, *root.glob("*.lance/*/")], "milvus-lite": [root.parent, root], "milvus": []}
-        reasons = map(why_not_writable, [ledger.parent, *folders[self.location.kind]])
-        closed = os.strerror(errno.EACCES) if ledger.exists() and not os.access(ledger, os.W_OK) else None
-        return next(filter(None, reasons), closed)
+    def _roots(self) -> Roots:
+        """Where the library's folders lie on this machine."""
+        with suppress(LibraryError), self._ledger_to_read() as ledger:
+            return Roots.of(ledger)
+        return Roots({})  # its ledger cannot be read: a search goes on without
 
-    def _refuse_read_only(self) -> None:
-        reason = self._read_only_for()
-        if reason is None:
-            return
-        remedy = "it can be searched as it is; to add sounds, get the right to write it, or index into another library"
-        if self._seen is None:
-            remedy = "give another place"
-        raise LibraryError(f"{self.location}: cannot be written ({reason}); {remedy}: sonovec index PATH -l NEW")
+    def _queries(self, space: str) -> Queries:
+        found = self._existing_store().space(space)
+        return Queries(self._store, found, self._roots(), self._ledger_to_read, lambda: self.encoder_of(space))
 
-    @property
-    def _ledger_path(self) -> Path:
-        """Beside the vectors where they are files; for a server's library on this machine, as files are."""
-        address = self.location.address
-        if self.location.kind == "lance":
-            return Path(address, "ledger.sqlite")
-        if self.location.kind == "milvus-lite":
-            return Path(address).with_suffix(".ledger.sqlite")
-        key = hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
-        return data_dir() / "ledgers" / f"{self.location.name}-{key}.sqlite"
+    def _here(self, hits: list[Hit]) -> list[Hit]:
+        """Hits with the paths that they have on this machine."""
+        shown = self._shown()
+        return [replace(hit, path=shown(hit.id, hit.path)) for hit in hits]
 
-    def _refuse_foreign_folder(self) -> None:
-        """A folder that holds other things does not become a library; one that was begun and not finished does."""
-        folder = Path(self.location.address)
-        if self._opened().config() is not None or self.location.kind != "lance" or not folder.is_dir():
-            return
-        if not all(path.name.startswith(OWN_NAMES) for path in folder.iterdir()):
+    def _shown(self) -> Callable[[str, str], str]:
+        """What tells, of the id of a track and what the library keeps for its path, the text of its path on this machine.
+
+        Where its root is not known here, that is the path of a file of the same content that this machine has indexed, or
+        else what the library keeps.
+        """
+        roots = self._roots()
+
+        def shown(id: str, text: str) -> str:
+            if roots.local(text) is None:
+                with suppress(LibraryError), self._ledger_to_read() as ledger:
+                    holder = next(ledger.holders(id), None) if ledger else None
+                    return text if holder is None else to_text(holder.path)
+            return roots.shown(text)
+
+        return shown
+
+    def _locked(self, cannot: str) -> Lock:
+        """The lock of who writes."""
+        remedy = "wait for it or stop it; searching works meanwhile"
+        return Lock(lock_path(self.location), f"{self.location}: {cannot}", remedy)
+
+    def _refuse_place(self) -> None:
+        """Refuse a folder that holds other things than a library, and one that may not be written."""
+        if self._opened().config() is None and place.is_foreign(self.location):
+            folder = Path(self.location.address)
             raise UsageError(
                 f"{display(folder)}: is no library and holds other files; give a new folder, such as "
                 f"-l {display(folder / 'library')}"
             )
+        if (reason := place.read_only_for(self.location)) is not None:
+            remedy = (
+                "it can be searched as it is; to add sounds, get the right to write it, or index into another library"
+            )
+            if self._seen is None:
+                remedy = "give another place"
+            raise LibraryError(f"{self.location}: cannot be written ({reason}); {remedy}: sonovec index PATH -l NEW")
 
-
-def _passport(config: LibraryConfig) -> Passport:
-    return Passport.from_json(config.passport)
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    """The path from the root, with ``~`` as the user's home."""
-    return absolute(Path(path).expanduser())
+    @property
+    def _ledger_path(self) -> Path:
+        return ledger_path(self.location)

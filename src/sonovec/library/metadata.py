@@ -13,7 +13,8 @@ from pathlib import Path
 from sonovec.errors import UsageError
 from sonovec.library import columns as rules
 from sonovec.library import sound_tags
-from sonovec.library.records import TRACK_FIELDS, Value
+from sonovec.library.columns import TRACK_FIELDS, Kind
+from sonovec.library.records import Value
 from sonovec.paths import absolute, display, from_text, to_text
 
 #: Names of the column that says which file a row is about, best first.
@@ -28,7 +29,11 @@ NULLS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", 
 _INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]{0,14})?(\.[0-9]+|(?<=[0-9])\.?)([eE][+-]?[0-9]{1,2})?")
 _BOOLS = {"true": True, "false": False, "yes": True, "no": False}
-_WORDS = {bool: ("true or false", "true"), int: ("a whole number", "1999"), float: ("a number", "0.5")}
+_WORDS: Mapping[Kind, tuple[str, str]] = {
+    bool: ("true or false", "true"),
+    int: ("a whole number", "1999"),
+    float: ("a number", "0.5"),
+}
 #: Below this a float holds every whole number.
 _EXACT = 2.0**53
 _MOST_LISTED = 3
@@ -58,7 +63,7 @@ class Metadata:
     """
 
     path: Path
-    columns: dict[str, type]
+    columns: dict[str, Kind]
     rows: list[Row]
     _roots: tuple[Path, ...] | None = field(default=None, init=False, repr=False)
     _by_key: dict[str, Row] = field(default_factory=dict, init=False, repr=False)
@@ -125,7 +130,7 @@ class Metadata:
         return f" (could be {', '.join(map(to_text, fitting[:_MOST_LISTED]))}{more}: write its path)" if fitting else ""
 
 
-def read_metadata(csv_path: str | os.PathLike[str], known: Mapping[str, type] | None = None) -> Metadata:
+def read_metadata(csv_path: str | os.PathLike[str], known: Mapping[str, Kind] | None = None) -> Metadata:
     r"""Read a CSV of the user's own columns: UTF-8, separated by commas, semicolons or tabs, names in the first line.
 
     A new column is bool (true, false, yes, no), int, float or str: the first of these that holds all its values. A column
@@ -243,9 +248,9 @@ class _Columns:
 
     path: Path
     names: list[str]
-    known: Mapping[str, type]
+    known: Mapping[str, Kind]
 
-    def column(self, index: int, cells: list[tuple[int, str]]) -> tuple[type, list[Value]]:
+    def column(self, index: int, cells: list[tuple[int, str]]) -> tuple[Kind, list[Value]]:
         """Give the type of a column and its values."""
         name = self.names[index]
         if fault := self._fault(name, index):
@@ -263,12 +268,12 @@ class _Columns:
             return None
         if lowered in CORRECTABLE:
             return f"differs from the tag {lowered!r} by case only; call it {lowered!r} to correct the tag"
-        if lowered == sound_tags.COLUMN:
+        if lowered in (sound_tags.COLUMN, rules.scores_of(sound_tags.COLUMN)):
             return f"is a name that sonovec uses itself; call it {rules.free('my_' + name, self.known)!r}"
         fault = rules.fault(name, self.known)
         return f"(number {index + 1}) {fault}" if fault and not name else fault
 
-    def _value(self, name: str, kind: type, line: int, text: str) -> Value:
+    def _value(self, name: str, kind: Kind, line: int, text: str) -> Value:
         if not text:
             return None
         try:
@@ -292,10 +297,12 @@ def _kind(filled: Iterable[str]) -> type:
     return float if all(_FLOAT.fullmatch(text) for text in texts) else str
 
 
-def _convert(kind: type, text: str) -> Value:
+def _convert(kind: Kind, text: str) -> Value:
     """A value of a type; `ValueError` for a text that has none."""
     if kind is str:
         return text
+    if kind == list[str]:
+        return [item for item in map(str.strip, text.split(";")) if item]
     if kind is bool and text.lower() in _BOOLS:
         return _BOOLS[text.lower()]
     if kind is int and _INT.fullmatch(text):

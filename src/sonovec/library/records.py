@@ -4,38 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Value = bool | int | float | str | None
+Value = bool | int | float | str | list[str] | list[float] | None
 
 #: Characters that a track keeps of each text that its file says of itself, and of the notes on it: the most that every
 #: store can keep together. What the user gives is never cut.
 MOST_OF_FILE, MOST_OF_NOTES = 2_000, 4_000
-
-#: Columns that every track has, with their types; the user's own columns may not use these names.
-TRACK_FIELDS: Mapping[str, type] = {
-    "path": str,
-    "title": str,
-    "artist": str,
-    "album": str,
-    "genre": str,
-    "year": int,
-    "duration": float,
-    "rate": int,
-    "channels": int,
-    "codec": str,
-    "silent": bool,
-    "notes": str,
-}
-
-#: Further names that stores use themselves.
-RESERVED = frozenset(
-    {"id", "vector", "zero", "score", "track", "index", "start", "end", "coverage", "query_start", "query_end"}
-)
 
 
 def plain(value: object) -> Any:
@@ -51,15 +30,46 @@ def plain(value: object) -> Any:
 
 
 @dataclass(frozen=True)
+class Space:
+    """One kind of vector of a library, as plain JSON values; `MAIN` is the one that a library is made with.
+
+    `level` says what has a vector: "track" the whole tracks alone, "segment" their segments as well. `dtype` is the type of
+    the numbers.
+    """
+
+    name: str
+    dim: int
+    passport: Mapping[str, object]
+    segment_seconds: float
+    model: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    level: Literal["track", "segment"] = "segment"
+    dtype: str = "float32"
+
+
+#: The space that every library has.
+MAIN = "main"
+
+
+@dataclass(frozen=True)
 class LibraryConfig:
-    """What is fixed when a library is made, as plain JSON values; the store keeps it with the vectors."""
+    """What is fixed when a library is made, as plain JSON values; the store keeps it with the vectors.
+
+    `id` tells the library from one that is made anew in its place; configs that differ in it or in the format are equal.
+    """
 
     dim: int
     passport: Mapping[str, object]
     segment_seconds: float
     model: str
     options: Mapping[str, object] = field(default_factory=dict)
-    format: int = 1
+    format: int = field(default=2, compare=False)
+    id: str = field(default="", compare=False)
+
+    @property
+    def main(self) -> Space:
+        """The space that the library was made with."""
+        return Space(MAIN, self.dim, self.passport, self.segment_seconds, self.model, self.options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +85,7 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """One audio file: `id` is the hash of its content, `fields` hold `TRACK_FIELDS` and the user's own columns."""
+    """One audio file: `id` is the hash of its content, `fields` hold the values of its columns."""
 
     id: str
     vector: NDArray[np.float32]
@@ -85,3 +95,35 @@ class Track:
     def path(self) -> str:
         """The track's file, as `sonovec.paths.to_text` writes it."""
         return str(self.fields["path"])
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of a track with text, such as what was said there; `start` and `end` in seconds.
+
+    `source` is who or what gave it, with a version where that is a program, and `time` when, in seconds since 1970.
+    """
+
+    track: str
+    start: float
+    end: float
+    text: str
+    source: str
+    time: float
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A stretch of a track with a class; `start` and `end` in seconds; `source` and `time` as those of a `Passage`.
+
+    `score` is how sure the source is, in [0, 1].
+    """
+
+    track: str
+    start: float
+    end: float
+    name: str
+    source: str
+    time: float
+    score: float = 1.0

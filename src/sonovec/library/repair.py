@@ -8,33 +8,36 @@ for every file.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sonovec.errors import LibraryError
-from sonovec.library.lance import (
-    CONFIG,
-    TABLES,
-    LanceBackend,
-    LanceTable,
-    config_copy,
-    manifests,
-    repair_command,
-    said_by_lance,
-    write_config,
-)
-from sonovec.library.ledger import Entry, Ledger
+from sonovec.library import consistency
+from sonovec.library.backend import decode_config, encode_config
+from sonovec.library.lance import LanceBackend
+from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_table, spaces_in, table_path, write_config
+from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
+from sonovec.library.ledger import Ledger
 from sonovec.library.library import Library
+from sonovec.library.location import Location
 from sonovec.library.lock import Lock
-from sonovec.library.records import LibraryConfig
-from sonovec.library.store import Location, Store, decode_config, open_store
-from sonovec.paths import display, from_text, to_text
+from sonovec.library.migrations import FORMER, has_former_tables
+from sonovec.library.open import open_store
+from sonovec.library.outcomes import Entry
+from sonovec.library.place import read_only_for
+from sonovec.library.records import MAIN, LibraryConfig, Space
+from sonovec.library.roots import Roots
+from sonovec.library.store import Store
+from sonovec.library.tables import all_tables
+from sonovec.paths import display
 
 #: What was looked at, "ok", "note" (works, with a remark) or "failed", and what was seen or done.
 Finding = tuple[str, str, str]
@@ -51,15 +54,20 @@ MOST_NAMED = 5
 class _Table:
     """What was found of a table: what its newest whole version holds, and the `newer` and `old` ones that cannot be read."""
 
-    name: str
+    path: Path
     rows: int
     copy: str | None = None
+    space: str | None = None
     fault: str | None = None
     newer: Sequence[Path] = ()
     old: Sequence[Path] = ()
     indices: Sequence[str] = ()
     missing: bool = False
     lost: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
 
 
 def examine(library: Library) -> list[Finding]:
@@ -75,9 +83,9 @@ def examine(library: Library) -> list[Finding]:
         findings.append(("ledger", "failed", f"{fault}; {remedy}"))
     if not findings and library.config is not None:
         with library._ledger_to_read() as ledger:
-            parts = _incomplete(library._store, ledger)
-        if parts:
-            findings.append(("library", "failed", f"{len(parts)} tracks lack segments; {remedy}"))
+            state = consistency.examine(library._store, ledger)
+        findings += [("library", "failed", f"{fault}; {remedy}") for fault in state.faults()]
+        findings += [("library", "note", f"{remark}; {remedy}") for remark in state.remarks()]
     return findings
 
 
@@ -94,7 +102,7 @@ def repair(library: Library) -> list[Finding]:
     if library.location.kind != "lance" or not _is_library(Path(library.location.address)):
         library._require_config()
     library.close()
-    reason = library._read_only_for()
+    reason = read_only_for(library.location)
     if reason is not None:
         raise LibraryError(f"{library.location}: cannot be written ({reason}); repair a copy that you may write")
     path = library._ledger_path
@@ -104,6 +112,8 @@ def repair(library: Library) -> list[Finding]:
         changed = _repair_tables(library, aside)
         findings += changed
         if not any(state == "failed" for _, state, _ in findings):
+            if library.location.kind == "lance":
+                LanceBackend(library.location).upgrade()  # here, since to open it would wait for the lock
             with open_store(library.location, token=library._token) as store, Ledger(path) as ledger:
                 findings += _reconcile(store, ledger, bool(changed))
     return findings or [("repair", "ok", "nothing is damaged")]
@@ -143,26 +153,40 @@ def _tables(location: Location) -> list[_Table]:
     root = Path(location.address)
     if location.kind != "lance" or not _is_library(root):
         return []
-    for path in root.glob("*.lance/**/*"):
+    for path in (*root.glob("*.lance/**/*"), *root.glob(f"{TABLES}/*.lance/**/*")):
         if not os.access(path, os.R_OK):
             raise LibraryError(f"{display(path)}: cannot be read; check its rights")
-    return [_look_at(root, name) for name in TABLES]
+    return [_look_at(path) for path in _layout(root)]
+
+
+def _layout(root: Path) -> list[Path]:
+    """Where the tables lie or should lie: those of the spaces that are known, and those that are there."""
+    try:
+        text = (root / CONFIG).read_bytes()
+        former, others = json.loads(text).get("format") == 1, spaces_in(text)
+    except (OSError, ValueError, TypeError, AttributeError):
+        former, others = has_former_tables(root), {}
+    if former:  # what lies beside its tables is of a migration that did not come to its end
+        return [root / name for name in FORMER]
+    main = Space(MAIN, 0, {}, 0.0, "")
+    expected = [table_path(root, spec) for spec in all_tables([main, *others.values()])]
+    return [*expected, *sorted(set((root / TABLES).glob("*.lance")).difference(expected))]
 
 
 def _is_library(root: Path) -> bool:
-    return any((root / name).exists() for name in (CONFIG, *(f"{table}.lance" for table in TABLES)))
+    return any((root / name).exists() for name in (CONFIG, TABLES, *FORMER))
 
 
-def _look_at(root: Path, name: str) -> _Table:
+def _look_at(path: Path) -> _Table:
     """Find the newest version that can be read whole; the versions are read through links, one by one."""
-    versions = manifests(root / f"{name}.lance")
+    versions = manifests(path)
     if not versions:
-        return _Table(name, 0, fault="it is missing", missing=True)
+        return _Table(path, 0, fault="it is missing", missing=True)
     newer: list[Path] = []
     reasons: list[str] = []
     for place, manifest in enumerate(versions):
         try:
-            rows, copy, indices = _read(root, name, manifest)
+            rows, copy, space, indices = _read(path, manifest)
         except LibraryError as error:
             if any(symptom in str(error).lower() for symptom in NO_DAMAGE):
                 raise
@@ -170,12 +194,12 @@ def _look_at(root: Path, name: str) -> _Table:
             reasons.append(f"the newest version cannot be read ({_reason(error)})")
             continue
         # Old versions that cannot be opened end the clearing up after each run.
-        old = [older for older in versions[place + 1 :] if not _opens(root, name, older)]
+        old = [older for older in versions[place + 1 :] if not _opens(path, older)]
         faults = reasons[:1]
         faults += ["an old version is damaged"] if old else []
         faults += ["an index is damaged"] if indices else []
-        return _Table(name, rows, copy, "; ".join(faults) or None, newer, old, indices)
-    return _Table(name, 0, fault=reasons[0], lost=True)
+        return _Table(path, rows, copy, space, "; ".join(faults) or None, newer, old, indices)
+    return _Table(path, 0, fault=reasons[0], lost=True)
 
 
 def _reason(error: LibraryError) -> str:
@@ -183,29 +207,28 @@ def _reason(error: LibraryError) -> str:
     return re.sub(r"\S*/(?=\w+\.lance/)", "", said_by_lance(error.__cause__ or error))[:160]
 
 
-def _read(root: Path, name: str, manifest: Path) -> tuple[int, str | None, Sequence[str]]:
-    """Read a version whole: its number of rows, its copy of the config, and its indices that cannot be used."""
+def _read(path: Path, manifest: Path) -> tuple[int, str | None, str | None, Sequence[str]]:
+    """Read a version whole: its rows, its copies of the config and of the space, and its indices that cannot be used."""
     with tempfile.TemporaryDirectory(prefix="sonovec-") as folder:
-        table = _version(root, name, manifest, Path(folder))
-        return table.read(), config_copy(table), table.broken_indices()
+        table = _version(path, manifest, Path(folder))
+        return table.read(), table.note(COPY), table.note(SPACE), table.broken_indices()
 
 
-def _opens(root: Path, name: str, manifest: Path) -> bool:
+def _opens(path: Path, manifest: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="sonovec-") as folder:
         try:
-            _version(root, name, manifest, Path(folder))
+            _version(path, manifest, Path(folder))
         except LibraryError:
             return False
     return True
 
 
-def _version(root: Path, name: str, manifest: Path, scratch: Path) -> LanceTable:
+def _version(path: Path, manifest: Path, scratch: Path) -> LanceTable:
     """Open one version of a table as if there were no other: Lance itself opens the newest first."""
-    table = root / f"{name}.lance"
-    view = scratch / table.name
+    view = scratch / path.name
     (view / "_versions").mkdir(parents=True)
     try:
-        for part in table.iterdir():
+        for part in path.iterdir():
             if part.name != "_versions":
                 (view / part.name).symlink_to(part)
         (view / "_versions" / manifest.name).symlink_to(manifest)
@@ -213,8 +236,7 @@ def _version(root: Path, name: str, manifest: Path, scratch: Path) -> LanceTable
         raise LibraryError(
             f"{scratch}: links cannot be made there ({error.strerror}), which the repair needs"
         ) from error
-    backend = LanceBackend(Location("lance", str(scratch), name))
-    return backend.tracks() if name == "tracks" else backend.segments()
+    return LanceTable(view, scratch, quiet=True)
 
 
 def _fault_of(table: _Table, remedy: str) -> Finding:
@@ -251,21 +273,33 @@ def _repair_tables(library: Library, aside: _Aside) -> list[Finding]:
         if config is None:
             return [("config", "failed", f"{fault}; {BACKUP}")]
         aside.take(root / CONFIG)
-        write_config(root, config)
+        write_config(root, config, _spaces(tables))
         findings.append(("config", "note", f"{fault}; it was written again from the copy that the tables keep"))
     damaged = [table for table in tables if table.fault is not None]
     if config is not None and damaged:
-        findings += [_mend(root, table, config, aside) for table in damaged]
-        os.utime(root / CONFIG)  # by its time, objects that are open see that the tables are others now
+        spaces = spaces_in((root / CONFIG).read_bytes())
+        findings += [_mend(root, table, config, spaces, aside) for table in damaged]
+        # By its id, objects that are open see that the tables are others now.
+        write_config(root, replace(config, id=uuid.uuid4().hex), spaces)
     return findings
 
 
-def _mend(root: Path, table: _Table, config: LibraryConfig, aside: _Aside) -> Finding:
-    folder = root / f"{table.name}.lance"
-    backend = LanceBackend(Location("lance", str(root), root.name))
+def _spaces(tables: Sequence[_Table]) -> dict[str, Space]:
+    """The spaces beside the main one, by the copies that their tables keep."""
+    found = (Space(**json.loads(table.space)) for table in tables if table.space)
+    return {space.name: space for space in found}
+
+
+def _mend(root: Path, table: _Table, config: LibraryConfig, spaces: Mapping[str, Space], aside: _Aside) -> Finding:
+    folder = table.path
     if table.missing:
+        specs = {spec.name: spec for spec in all_tables([config.main, *spaces.values()])}
+        if table.name not in specs or config.format < LibraryConfig.format:
+            return "library", "failed", f"{table.name}: {table.fault}; {BACKUP}"
         aside.take(folder)
-        backend.create_table(table.name, config)
+        space = spaces.get(table.name.split(".")[0])
+        notes = {COPY: encode_config(config)} if space is None else {SPACE: json.dumps(asdict(space))}
+        create_table(root, specs[table.name], notes)
         return "library", "note", f"{table.name}: {table.fault}; an empty one was made"
     told = f"{table.name}: {table.fault}"
     if table.newer or table.old:
@@ -273,10 +307,11 @@ def _mend(root: Path, table: _Table, config: LibraryConfig, aside: _Aside) -> Fi
         told += f"; moved to {display(aside.folder)}"
     if table.newer:
         told += "; the last good version is back, and what was written after it is undone"
-    mended = backend.tracks() if table.name == "tracks" else backend.segments()
-    for name in table.indices:
-        mended.table.drop_index(name)
-        told += "; it was dropped, and is built again by the next sonovec index"
+    mended = LanceTable(folder, root)
+    if table.indices:
+        mended.drop_indices(table.indices)
+        mended.optimize()
+        told += "; it was built again"
     return "library", "note", f"{told}; there are {mended.count()} rows"
 
 
@@ -284,30 +319,25 @@ def _mend(root: Path, table: _Table, config: LibraryConfig, aside: _Aside) -> Fi
 
 
 def _reconcile(store: Store, ledger: Ledger, rolled_back: bool) -> list[Finding]:
-    """Remove tracks that are not whole, bring an older version in line with the ledger, and say what is lost."""
+    """Mend what does not agree, bring an older version in line with the ledger, and say what is lost."""
     findings: list[Finding] = []
-    if parts := _incomplete(store, ledger):
-        store.delete(parts)
-        findings.append(("library", "note", f"{len(parts)} tracks lacked segments and were removed"))
-    if not (rolled_back or parts):
-        return []
+    state = consistency.examine(store, ledger)
+    findings += [("library", "note", done) for done in consistency.mend(store, ledger, state)]
+    if not (rolled_back or state.incomplete):
+        return findings
     held = [entry for entry in ledger.entries() if entry.content_hash]
     paths: dict[str, list[Path]] = {}
     for entry in held:
         paths.setdefault(str(entry.content_hash), []).append(entry.path)
-    stored = {track.id: from_text(track.path) for track in store.tracks()}
-    moved = {id: paths[id][0] for id, path in stored.items() if id in paths and path not in paths[id]}
-    store.update({id: {"path": to_text(path)} for id, path in moved.items()})
+    roots = Roots.of(ledger)
+    stored = {track.id: track.path for track in store.tracks()}
+    moved = {id: paths[id][0] for id, path in stored.items() if id in paths and roots.local(path) not in paths[id]}
+    store.update({id: {"path": roots.stored(path)} for id, path in moved.items()})
     return [
         *findings,
         *_lost([entry for entry in held if entry.content_hash not in stored]),
-        *_back([display(path) for id, path in stored.items() if held and id not in paths]),
+        *_back([display(roots.shown(path)) for id, path in stored.items() if held and id not in paths]),
     ]
-
-
-def _incomplete(store: Store, ledger: Ledger | None) -> list[str]:
-    held = () if ledger is None else ledger.entries()
-    return store.incomplete({str(entry.content_hash): entry.n_segments for entry in held if entry.n_segments})
 
 
 def _lost(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -337,7 +367,7 @@ def _ledger_fault(library: Library) -> str | None:
     if not library._ledger_path.exists():
         return None
     try:
-        with Ledger(library._ledger_path, read_only=library._read_only_for() is not None) as ledger:
+        with Ledger(library._ledger_path, read_only=read_only_for(library.location) is not None) as ledger:
             return ledger.fault()
     except LibraryError as error:
         if type(error.__cause__) is sqlite3.DatabaseError:

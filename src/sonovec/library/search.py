@@ -17,14 +17,20 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
+from sonovec.library.backend import USUAL, Effort
+from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
-from sonovec.library.records import Segment, Track, Value
-from sonovec.library.store import TINY, Store, row_count
+from sonovec.library.nearest import unit
+from sonovec.library.records import MAIN, Segment, Track, Value
+from sonovec.library.store import Store, row_count
 
 LEVELS = ("track", "segment")
+_TAGS = sound_tags.COLUMN, scores_of(sound_tags.COLUMN)
 
 #: Scores are told to this many decimals, which float32 holds, and what stores compute differs by less than `ROUNDING`.
 DECIMALS, ROUNDING = 6, 1e-5
+#: Pairs of parts that are alike but for rounding, of which the best is looked for.
+MOST_TIES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +51,8 @@ class Query:
     @classmethod
     def of_segments(cls, segments: Sequence[Segment], vector: NDArray[np.float32]) -> Query:
         """A query of what is stored of a track: some of its segments, and the clip vector of all their windows."""
+        if not segments:  # of a space of whole tracks
+            return cls(vector, vector[None], None)
         parts = np.stack([segment.vector for segment in segments])
         times = np.array([(segment.start, segment.end) for segment in segments])
         return cls(vector, parts, times)
@@ -108,7 +116,7 @@ class Hit:
     @property
     def tags(self) -> dict[str, float]:
         """What was heard in the track, with the scores, best first; empty if its encoder scores no classes."""
-        return sound_tags.read(_told(self.fields))
+        return sound_tags.together(*(self.fields.get(name) for name in _TAGS))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as one flat object of JSON values."""
@@ -152,16 +160,36 @@ def search_tags(
     have to do.
     """
     limit = row_count("limit", limit)
-    heard = [(track, _tags_of(track)) for track in store.tracks(where)]
-    words = sound_tags.named(text, {name for _, tags in heard for name in tags})
-    scored = ((sound_tags.score(tags, words), track) for track, tags in heard) if words else ()
-    best = sorted(((value, track) for value, track in scored if value > 0), key=lambda pair: (-pair[0], pair[1].path))
-    hits = [_tag_hit(track, value) for value, track in best[:limit]]
+    words = sound_tags.named(text, store.items(sound_tags.COLUMN))
+    best: dict[str, float] = {}
+    if words:
+        words, best = _ranked(store, text, words, where, limit)
     if not words:
-        known = {sound_tags.plain(name) for name in classes()}
-        words = _known(text, known or {name for track in store.tracks() for name in _tags_of(track)})
+        words = _known(text, set(classes()) or store.items(sound_tags.COLUMN))
+    tracks = store.get(best).items()
+    ranked = sorted(((best[id], track) for id, track in tracks), key=lambda hit: (-hit[0], hit[1].path))[:limit]
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
-    return TextSearch(hits, "tags", named, _unknown(text, words))
+    return TextSearch([_tag_hit(track, value) for value, track in ranked], "tags", named, _unknown(text, words))
+
+
+def _ranked(
+    store: Store, text: str, words: Mapping[str, list[str]], where: Filter | None, limit: int
+) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """The words that name what was heard in tracks that match, and the scores of the best of those tracks.
+
+    They are `limit`, and those that score the same as the last: their paths will say which come first.
+    """
+    names = list(dict.fromkeys(name for having in words.values() for name in having))
+    ids, scores = store.tag_scores(names, sound_tags.COLUMN, where)
+    loud = np.flatnonzero((scores > 0).any(axis=0))
+    heard = sound_tags.named(text, [names[place] for place in loud])
+    if not heard or limit == 0:
+        return heard, {}
+    each = [scores[:, [names.index(name) for name in having]].max(axis=1) for having in heard.values()]
+    values = np.mean(each, axis=0)
+    least = np.partition(values, -limit)[-limit] if limit < len(values) else 0.0
+    best = np.flatnonzero((values >= least) & (values > 0))
+    return heard, dict(zip(ids.take(best).to_pylist(), values[best].tolist(), strict=True))
 
 
 def _known(text: str, names: Collection[str]) -> dict[str, list[str]]:
@@ -185,27 +213,30 @@ def some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
-def _tags_of(track: Track) -> dict[str, float]:
-    return sound_tags.read(_told(track.fields))
-
-
-def _told(fields: Mapping[str, Value]) -> str | None:
-    value = fields.get(sound_tags.COLUMN)
-    return None if value is None else str(value)
-
-
 def _unknown(text: str, words: Mapping[str, list[str]]) -> tuple[str, ...]:
     known = {*words, *(stem for names in words.values() for name in names for stem in sound_tags.words_of(name))}
     return tuple(word for stem, word in sound_tags.words_of(text).items() if stem not in known)
 
 
 def _tag_hit(track: Track, score: float) -> Hit:
-    duration = track.fields.get("duration")
     fields = {name: value for name, value in track.fields.items() if name != "path"}
-    return Hit(track.id, track.path, score, None, None, 0.0, float(duration or 0.0), fields)
+    return Hit(track.id, track.path, score, None, None, 0.0, _duration(track), fields)
 
 
-def search(store: Store, query: Query, limit: int, where: Filter | None, level: str) -> list[Hit]:
+def _duration(track: Track) -> float:
+    duration = track.fields.get("duration")
+    return duration if isinstance(duration, float) else 0.0
+
+
+def search(
+    store: Store,
+    query: Query,
+    limit: int,
+    where: Filter | None,
+    level: str,
+    space: str = MAIN,
+    effort: Effort = USUAL,
+) -> list[Hit]:
     """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
@@ -213,12 +244,13 @@ def search(store: Store, query: Query, limit: int, where: Filter | None, level: 
     if limit == 0:
         return []
     whole = level == "track"
-    ids = _by_track(store, query, limit, where) if whole else _by_segment(store, query, limit, where)
-    tracks = store.get(ids, vectors=whole)
-    segments = store.segments(tracks)
+    candidates = (_by_track if whole else _by_segment)(store, query, limit, where, space, effort)
+    tracks = store.get(candidates, vectors=whole, space=space)
+    segments = store.segments(tracks, space)
     # A track can be removed by another process between the search and this look.
-    hits = [_hit(tracks[id], segments[id], query, whole) for id in ids if id in tracks and segments.get(id)]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.path))[:limit]
+    hits = [_hit(tracks[id], segments.get(id, []), query, whole) for id in candidates if id in tracks]
+    found = [hit for hit in hits if hit is not None]
+    return sorted(found, key=lambda hit: (-hit.score, hit.path))[:limit]
 
 
 #: Asks for the nearest of some of the query's vectors, given as a mask: how many for each, and tracks to leave out.
@@ -226,43 +258,58 @@ def search(store: Store, query: Query, limit: int, where: Filter | None, level: 
 _Nearest = Callable[[NDArray[np.bool_], int, list[str]], list[list[tuple[str, float]]]]
 
 
-def _by_track(store: Store, query: Query, limit: int, where: Filter | None) -> list[str]:
+def _by_track(store: Store, query: Query, limit: int, where: Filter | None, space: str, effort: Effort) -> list[str]:
     def nearest(open: NDArray[np.bool_], asked: int, without: list[str]) -> list[list[tuple[str, float]]]:
-        return store.search_tracks(query.vector[None], asked, where)
+        return store.search_tracks(query.vector[None], asked, where, space=space, effort=effort)
 
-    return _candidates(nearest, 1, limit)
+    return _candidates(nearest, 1, limit) or []
 
 
-def _by_segment(store: Store, query: Query, limit: int, where: Filter | None) -> list[str]:
-    allowed = None if where is None else store.ids(where)
+def _by_segment(store: Store, query: Query, limit: int, where: Filter | None, space: str, effort: Effort) -> list[str]:
+    few = store.ids(where, limit + 1)
+    if len(few) <= limit:  # so each of them is a hit, and its score is that of its segments
+        return few
 
     def nearest(open: NDArray[np.bool_], asked: int, without: list[str]) -> list[list[tuple[str, float]]]:
-        found = store.search_segments(query.parts[open], asked, allowed, without)
+        found = store.search_segments(query.parts[open], asked, None, without, where, space=space, effort=effort)
         return [[(id, score) for id, _, score in matches] for matches in found]
 
-    return _candidates(nearest, len(query.parts), limit)
+    found = _candidates(nearest, len(query.parts), limit)
+    if found is not None:
+        return found
+    best = store.best_in_tracks(query.parts, where, space)
+    least = _least(best, limit)
+    return [id for id, score in best.items() if score >= least]
 
 
-def _candidates(nearest: _Nearest, n_vectors: int, limit: int) -> list[str]:
+#: Searches that are made for one query, and tracks that are left out of one, before every vector is compared instead.
+MOST_ROUNDS, MOST_KNOWN = 6, 1000
+
+
+def _candidates(nearest: _Nearest, n_vectors: int, limit: int) -> list[str] | None:
     """Tracks that hold the `limit` best by the best score that any of the query's vectors has in them.
 
     What a list leaves out scores at most as much as the last that is in it. A longer list is asked for as long as that
     could be a hit. Tracks whose best score is known are left out of it, so that one long track does not crowd out others.
+    None where that takes too many lists, or too long ones.
     """
     best: dict[str, float] = {}
     ends = np.full(n_vectors, np.inf)
     asked = 4 * limit
-    while True:
+    for _ in range(MOST_ROUNDS):
         least = _least(best, limit)
         open = ends > least
         if not open.any():
             return [id for id, score in best.items() if score >= least]
         known = [id for id, score in best.items() if score >= ends.max()]
+        if len(known) > MOST_KNOWN:
+            break
         for row, found in zip(np.flatnonzero(open), nearest(open, asked, known), strict=True):
             ends[row] = found[-1][1] if len(found) == asked else -np.inf
             for id, score in found:
                 best[id] = max(score, best.get(id, -1.0))
         asked *= 2
+    return None
 
 
 def _least(best: Mapping[str, float], limit: int) -> float:
@@ -274,21 +321,41 @@ def _least(best: Mapping[str, float], limit: int) -> float:
     return score - ROUNDING if score else score
 
 
-def _hit(track: Track, segments: list[Segment], query: Query, whole: bool) -> Hit:
-    pairs = _cosines(query.parts, np.stack([segment.vector for segment in segments]))
-    i, j = np.unravel_index(int(pairs.argmax()), pairs.shape)
-    score = _cosines(query.vector[None], track.vector[None])[0, 0] if whole else pairs[i, j]
-    query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
+def _hit(track: Track, segments: Sequence[Segment], query: Query, whole: bool) -> Hit | None:
+    """A hit, with the pair of parts that match best; in a space of whole tracks these are the whole sounds."""
     fields = {name: value for name, value in track.fields.items() if name != "path"}
-    return Hit(track.id, track.path, float(score), query_start, query_end, segments[j].start, segments[j].end, fields)
+    score = float(_cosines(query.vector[None], track.vector[None])[0, 0]) if whole else 0.0
+    if not segments:
+        return _whole_hit(track, score, fields, query) if whole else None
+    i, j, best = _best_pair(query.parts, np.stack([segment.vector for segment in segments]))
+    query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
+    score = score if whole else best
+    return Hit(track.id, track.path, score, query_start, query_end, segments[j].start, segments[j].end, fields)
 
 
-def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floating]:
+def _whole_hit(track: Track, score: float, fields: Mapping[str, Value], query: Query) -> Hit:
+    times, duration = query.times, _duration(track)
+    query_start, query_end = (None, None) if times is None else (float(times.min()), float(times.max()))
+    return Hit(track.id, track.path, score, query_start, query_end, 0.0, duration, fields)
+
+
+def _best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int, float]:
+    """The rows of two sets that are most alike, and their cosine similarity.
+
+    Of those that are alike but for rounding the first is taken.
+    """
+    rough = unit(a).astype(np.float32) @ unit(b).astype(np.float32).T
+    rows, columns = np.nonzero(rough >= rough.max() - ROUNDING)
+    rows, columns = rows[:MOST_TIES], columns[:MOST_TIES]
+    scores = _rounded((unit(a[rows]) * unit(b[columns])).sum(axis=1))
+    place = int(scores.argmax())
+    return int(rows[place]), int(columns[place]), float(scores[place])
+
+
+def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
     """Cosine similarity of each row of one with each of the other, so rounded that equal vectors score 1 and tie."""
-    return np.round(np.clip(_unit(a) @ _unit(b).T, -1, 1), DECIMALS) + 0.0  # and no negative zero
+    return _rounded(unit(a) @ unit(b).T)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.floating]:
-    rows = vectors.astype(np.float64)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))
+def _rounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.round(np.clip(scores, -1, 1), DECIMALS) + 0.0)  # and no negative zero

@@ -1,4 +1,4 @@
-"""What an encoder heard in a track, kept as text with it, and a search for words among those tags."""
+"""What an encoder heard in a track, kept as a list with its scores, and a search for words among those tags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-#: The column: ``Dog 0.934; Bark 0.810``, best first, so that people can read it and filters can search it.
+#: The column, best first; `sonovec.library.columns.scores_of` it has the scores.
 COLUMN = "sound_tags"
 #: Tags that are kept of a track: at most so many, and none below this score.
 MOST, LEAST = 20, 0.01
@@ -21,41 +21,53 @@ STOP_WORDS = frozenset(
 ENDINGS = {"ss": "ss", "ies": "y", "ied": "y", "ing": "", "es": "", "ed": "", "s": ""}
 
 
-def plain(name: str) -> str:
-    """A name as it is written: a semicolon parts tags, so that none may be within one.
+def kept(top_tags: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]] | tuple[None, None]:
+    """The tags that are kept of a track, best first, and their scores; None twice if nothing was heard.
 
     Examples
     --------
-    >>> plain("Music; other")
-    'Music, other'
+    >>> kept([("Dog", 0.9342), ("Bark", 0.81), ("Cat", 0.002)])
+    (['Dog', 'Bark'], [0.934, 0.81])
     """
-    return name.replace(";", ",")
+    heard = [(name, round(float(score), 3)) for name, score in list(top_tags)[:MOST] if score >= LEAST]
+    return ([name for name, _ in heard], [score for _, score in heard]) if heard else (None, None)
 
 
-def write(top_tags: Iterable[tuple[str, float]]) -> str | None:
-    """Tags as text; None if nothing was heard.
+def together(names: object, scores: object) -> dict[str, float]:
+    """The tags of a track with their scores, best first; none where the two columns are no lists.
 
     Examples
     --------
-    >>> write([("Dog", 0.934), ("Bark", 0.81), ("Cat", 0.002)])
-    'Dog 0.934; Bark 0.810'
+    >>> together(["Dog", "Bark"], [0.934, 0.81]), together(None, None), together("a column of the user's own", None)
+    ({'Dog': 0.934, 'Bark': 0.81}, {}, {})
     """
-    kept = [f"{plain(name)} {score:.3f}" for name, score in list(top_tags)[:MOST] if score >= LEAST]
-    return "; ".join(kept) or None
+    return dict(zip(names, scores, strict=False)) if isinstance(names, list) and isinstance(scores, list) else {}
 
 
-def read(text: str | None) -> dict[str, float]:
-    """The inverse of `write`; what it never writes, as in a column of the user's own, is left out.
+def lists(text: str | None) -> tuple[list[str], list[float]] | tuple[None, None]:
+    """The same of text such as ``Dog 0.934; Bark 0.810``, as format 1 kept them.
 
     Examples
     --------
-    >>> read("Dog 0.93; Rain on surface 0.81")
-    {'Dog': 0.93, 'Rain on surface': 0.81}
-    >>> read("dog barking")
-    {}
+    >>> lists("Dog 0.93; Rain on surface 0.81")
+    (['Dog', 'Rain on surface'], [0.93, 0.81])
+    >>> lists(None)
+    (None, None)
     """
     found = (_WRITTEN.fullmatch(tag) for tag in (text or "").split("; "))
-    return {match[1]: float(match[2]) for match in found if match}
+    pairs = [(match[1], float(match[2])) for match in found if match]
+    return ([name for name, _ in pairs], [score for _, score in pairs]) if pairs else (None, None)
+
+
+def reads_whole(text: str) -> bool:
+    """Whether a text is of that form.
+
+    Examples
+    --------
+    >>> reads_whole("Dog 0.934; Bark 0.810"), reads_whole("dog barking")
+    (True, False)
+    """
+    return all(_WRITTEN.fullmatch(tag) for tag in text.split("; "))
 
 
 def stem(word: str) -> str:

@@ -1,263 +1,38 @@
-"""The one interface to a vector store: where a library lives, and what can be asked of it there.
+"""The one interface to a vector store, with all that is the same for all of them.
 
-`Store` holds everything that is the same for all stores: what is checked before a write, the order of writes that
-makes a killed one repeatable, batching, and the merging of results. What differs is behind two small protocols,
-`Backend` and `Table`, which `sonovec.library.lance` and `sonovec.library.milvus` implement.
+What is checked before a write, the order of writes that makes a killed one repeatable, batching, and the merging of
+results. What differs is behind the protocols of `sonovec.library.backend`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import operator
-import os
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import groupby, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library import columns
-from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, Not, all_of, any_of
-from sonovec.library.records import TRACK_FIELDS, LibraryConfig, Segment, Track, Value, plain
+from sonovec.library.backend import BATCH, TINY, USUAL, Backend, Effort, Row, Table
+from sonovec.library.columns import KIND_NAMES, USER, Column, Kind, check_new
+from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, any_of
+from sonovec.library.location import Location
+from sonovec.library.nearest import Nearest, best_in_groups
+from sonovec.library.records import MAIN, LibraryConfig, Segment, Space, Track, Value, plain
+from sonovec.library.tables import TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
-
-TOKEN_VARIABLE = "SONOVEC_MILVUS_TOKEN"
-
-#: More hits than any store gives; some refuse to be asked for more.
-MOST = 2**31 - 1
-
-#: Rows that travel in one request, and ids that one condition names.
-BATCH = 1000
 
 #: More rows than this are never asked for: a number that every store can read.
 MOST_ROWS = 2**31 - 1
 
-Kind = Literal["lance", "milvus-lite", "milvus"]
-Row = dict[str, Any]
-Hit = tuple[Row, float]
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a library lives: a folder (`lance`), a file (`milvus-lite`) or a server (`milvus`).
-
-    `address` is an absolute path or the server's URI; `name` tells the libraries of one server apart.
-    """
-
-    kind: Kind
-    address: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.address}/{self.name}" if self.kind == "milvus" else self.address
-
-
-def parse_location(location: str | os.PathLike[str], name: str | None = None) -> Location:
-    """Tell a folder, a Milvus Lite file (``*.db``) and a Milvus server (``http://`` or ``https://``) apart.
-
-    Parameters
-    ----------
-    location : str or path
-        A folder, a path that ends in ``.db``, or ``http(s)://host:port/name``.
-    name : str, optional
-        The library's name on a server, where the URI does not end in it.
-
-    Raises
-    ------
-    UsageError
-        The scheme is unknown, a server's library has no valid name, or a path was given a name.
-
-    Examples
-    --------
-    >>> parse_location("http://localhost:19530/sounds")
-    Location(kind='milvus', address='http://localhost:19530', name='sounds')
-    >>> parse_location("/data/sounds.db").kind
-    'milvus-lite'
-    >>> parse_location("http://localhost:19530", "my-sounds")
-    Traceback (most recent call last):
-    sonovec.errors.UsageError: ...letters, digits and underscores; use 'my_sounds'
-    """
-    text = os.fspath(location)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", text)
-    if scheme is None:
-        return _parse_path(text, name)
-    if scheme[1].lower() not in ("http", "https"):
-        raise UsageError(
-            f"{text}: unknown scheme {scheme[1]!r}; use a folder, a path ending in .db, or http(s)://host:port/name"
-        )
-    return _parse_uri(text, name)
-
-
-def _parse_path(text: str, name: str | None) -> Location:
-    if not text:
-        raise UsageError("the location is empty; give a folder, a path ending in .db, or http(s)://host:port/name")
-    path = Path(text).expanduser().absolute()
-    if name is not None:
-        raise UsageError(f"{path} is one library and takes no name; leave out name={name!r}")
-    return Location("milvus-lite" if path.suffix == ".db" else "lance", str(path), path.stem)
-
-
-def _parse_uri(text: str, name: str | None) -> Location:
-    parts = urlsplit(text)
-    host = parts.netloc.rpartition("@")[2]
-    scheme = parts.scheme.lower()
-    if "@" in parts.netloc:
-        raise UsageError(
-            f"{scheme}://{host}: leave the password out of the URI; give token='user:password' or set {TOKEN_VARIABLE}"
-        )
-    if not parts.hostname:
-        raise UsageError(f"{text}: no host; use http://host:19530/name")
-    path = parts.path.strip("/")
-    if path and name and path != name:
-        raise UsageError(f"{text}: the library is named twice, {path!r} and {name!r}; leave out one of them")
-    name = path or name
-    if not name:
-        raise UsageError(f"{text}: which library? Add its name: {scheme}://{host}/sounds")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
-        better = re.sub(r"^(?=[0-9])", "_", re.sub(r"[^A-Za-z0-9_]+", "_", name))[:100]
-        raise UsageError(f"library name {name!r}: a server takes letters, digits and underscores; use {better!r}")
-    return Location("milvus", f"{scheme}://{host}", name)
-
-
-def open_store(location: str | os.PathLike[str] | Location, name: str | None = None, token: str | None = None) -> Store:
-    """Open the store of a library, which need not exist yet: nothing is written before `Store.create`.
-
-    Parameters
-    ----------
-    location : str, path or Location
-        See `parse_location`.
-    name : str, optional
-        The library's name on a server, where the URI does not end in it.
-    token : str, optional
-        ``user:password`` or an API key of a server; otherwise taken from ``SONOVEC_MILVUS_TOKEN``.
-
-    Raises
-    ------
-    UsageError
-        The location cannot be understood.
-    MissingExtraError
-        Milvus is wanted and not installed.
-    LibraryError
-        The server cannot be reached or refuses the token, or the path holds something else.
-    LibraryLockedError
-        Another process holds the Milvus Lite file.
-    """
-    place = location if isinstance(location, Location) else parse_location(location, name)
-    if place.kind == "lance":
-        from sonovec.library.lance import LanceBackend
-
-        return Store(place, LanceBackend(place))
-    from sonovec.library.milvus import MilvusBackend
-
-    return Store(place, MilvusBackend(place, token or os.environ.get(TOKEN_VARIABLE)))
-
-
-class Table(Protocol):
-    """Rows with a text `id`, a float32 `vector` and further columns, in one store."""
-
-    def upsert(self, rows: Sequence[Row]) -> None:
-        """Write whole rows; those of the same `id` are replaced. Visible to every reader on return."""
-
-    def delete(self, where: Filter) -> None:
-        """Remove the rows that match."""
-
-    def rows(
-        self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
-    ) -> Iterator[Row]:
-        """Rows that match, with the given columns, in an order that stays the same until something is written."""
-
-    def search(
-        self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
-    ) -> list[list[Hit]]:
-        """For each of the (q, dim) unit vectors, the `limit` nearest rows that match and their cosine similarity.
-
-        Rows whose vector is zero may be missing.
-        """
-
-    def count(self) -> int:
-        """Number of rows."""
-
-    def optimize(self) -> None:
-        """Compact, and build or extend indexes where the size calls for it."""
-
-
-class Backend(Protocol):
-    """One library in one store: its config, its columns and its two tables."""
-
-    def config(self) -> LibraryConfig | None:
-        """The config, or None where no library is; rows that have lost their config are an error."""
-
-    def refusal(self, fields: Mapping[str, Value]) -> str | None:
-        """Why the fields of one track cannot be kept, and what to do; None where they can."""
-
-    def stamp(self) -> object:
-        """What changes when the library is made anew, and is None where there is none; asked at every commit."""
-
-    def create(self, config: LibraryConfig) -> None:
-        """Make the tables, then keep the config: a library with a config is complete."""
-
-    def columns(self) -> dict[str, type]:
-        """The user's own columns."""
-
-    def add_columns(self, columns: Mapping[str, type]) -> None:
-        """Add columns that are not there yet; existing rows hold null in them."""
-
-    def tracks(self) -> Table:
-        """The table of tracks: `id`, `vector`, `zero`, the fields."""
-
-    def segments(self) -> Table:
-        """The table of segments: `id`, `vector` and `SEGMENT_FIELDS`."""
-
-    def close(self) -> None:
-        """Release what is held."""
-
-
-#: Marks vectors that have no direction: stores leave them out of a search by cosine, or give them no number.
-ZERO = "zero"
-
-#: Columns of a segment beside `id` and `vector`.
-SEGMENT_FIELDS: Mapping[str, type] = {
-    "track": str,
-    "index": int,
-    "start": float,
-    "end": float,
-    "coverage": float,
-    ZERO: bool,
-}
-
-#: A vector whose norm is below this counts as zero: squares of such numbers vanish in float32.
-TINY = 1e-15
-
-
-def decode_config(text: str | bytes, location: Location) -> LibraryConfig:
-    """Read a config that was kept as JSON.
-
-    Raises
-    ------
-    LibraryError
-        It is damaged or of another version.
-    """
-    try:
-        config = LibraryConfig(**json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise LibraryError(
-            f"{location}: the library's config is damaged, or of another version of sonovec ({error}); "
-            "use the version that made it, or index into another library"
-        ) from error
-    if config.format != LibraryConfig.format:
-        raise LibraryError(
-            f"{location}: the library has format {config.format}, this sonovec reads {LibraryConfig.format}; "
-            "use the version that made it, or index into another library"
-        )
-    return config
 
 
 class Store:
@@ -282,9 +57,12 @@ class Store:
 
     def config(self) -> LibraryConfig | None:
         """What was fixed when the library was made, or None where there is no library yet."""
-        if self._config is None:
-            self._stamp = self._backend.stamp()  # first: what is made anew in between is noticed later
+        while self._config is None:
+            self._stamp = self._backend.stamp()
             self._config = self._backend.config()
+            if self._backend.stamp() == self._stamp:
+                break
+            self._config = None  # it was migrated by this very look, or made anew meanwhile
         return self._config
 
     def is_current(self) -> bool:
@@ -309,38 +87,143 @@ class Store:
         """
         if self.config() is not None:
             raise LibraryError(f"{self.location}: there is a library already; open it, or choose another place")
-        self._backend.create(config)
+        self._backend.create(replace(config, id=config.id or uuid.uuid4().hex, format=LibraryConfig.format))
         self.config()
 
-    def columns(self) -> dict[str, type]:
-        """Names and types (bool, int, float or str) of all fields of a track: `TRACK_FIELDS`, then the user's own."""
-        return {**TRACK_FIELDS, **self._backend.columns()}
+    def upgrade(self) -> None:
+        """Bring a library of a former format, which was opened as it is, to this one; the caller holds its lock."""
+        config = self.config()
+        if config is not None and config.format < LibraryConfig.format:
+            self._backend.upgrade()
+            self._config = None
+            self.config()
 
-    def add_columns(self, columns: Mapping[str, type]) -> None:
-        """Add columns of the user's own, of type bool, int, float or str; those that exist already are left alone.
+    # -- columns
+
+    def columns(self) -> dict[str, Kind]:
+        """Names and types of all fields of a track: `TRACK_FIELDS`, then those of analysers and the user's own."""
+        return {name: column.kind for name, column in self._backend.columns().items()}
+
+    def declared(self) -> dict[str, Column]:
+        """The columns of tracks, with their owners."""
+        return self._backend.columns()
+
+    def add_columns(self, columns: Mapping[str, Kind]) -> None:
+        """Add columns of the user's own, of type bool, int, float, str or ``list[str]``; see `declare`."""
+        self.declare(Column(name, kind, USER) for name, kind in columns.items())
+
+    def declare(self, columns: Iterable[Column]) -> None:
+        """Add columns; those that their owner has already are left alone.
 
         Raises
         ------
         UsageError
-            A name is not an identifier, is reserved, or exists with another type.
+            A name is not an identifier, is reserved, is another owner's, or exists with another type.
         """
         self._check_current()
-        have = self.columns()
-        for name, kind in columns.items():
-            self._check_column(name, kind, have)
-        self._backend.add_columns({name: kind for name, kind in columns.items() if name not in have})
+        have = self._backend.columns()
+        new: list[Column] = []
+        for column in columns:
+            if check_new(column, {**have, **{each.name: each for each in new}}):
+                new.append(column)
+        if new:
+            self._backend.add_columns(new)
 
-    @staticmethod
-    def _check_column(name: str, kind: type, have: Mapping[str, type]) -> None:
-        if name not in have and (why := columns.fault(name, have)):
-            raise UsageError(f"column {name!r} {why}")
-        if kind not in (bool, int, float, str):
-            raise UsageError(f"column {name!r}: type {kind.__name__} cannot be stored; give bool, int, float or str")
-        if have.get(name, kind) is not kind:
+    # -- spaces
+
+    def spaces(self) -> dict[str, Space]:
+        """The spaces, the main one first."""
+        return self._backend.spaces()
+
+    def space(self, name: str = MAIN) -> Space:
+        """One of them.
+
+        Raises
+        ------
+        UsageError
+            There is none of that name.
+        """
+        config = self.config()
+        if config is None:
+            raise LibraryError(f"{self.location}: there is no library; index into it first")
+        if name == MAIN:
+            return config.main
+        spaces = self.spaces()
+        if name not in spaces:
             raise UsageError(
-                f"column {name!r} holds {have[name].__name__} and cannot take {kind.__name__}; rename it, or give "
-                f"{have[name].__name__} values"
+                f"{self.location}: no space {name!r}; it has {', '.join(spaces)}; make one with: "
+                f"sonovec index PATH -l {self.location} --space {name} -m MODEL"
             )
+        return spaces[name]
+
+    def add_space(self, space: Space) -> None:
+        """Add an empty space.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, or is no name.
+        """
+        self._check_current()
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", space.name):
+            raise UsageError(
+                f"space {space.name!r}: give at most 40 letters, digits and underscores, a letter first, such as 'clap'"
+            )
+        for other in self.spaces():
+            if other.lower() == space.name.lower():
+                raise UsageError(f"{self.location}: has a space {other!r} already; give another name, or drop it first")
+        self._backend.add_space(space)
+
+    def drop_space(self, name: str) -> None:
+        """Remove a space with its vectors; the tracks are not touched.
+
+        Raises
+        ------
+        UsageError
+            There is none of that name, or it is the main one.
+        """
+        self._check_current()
+        if self.space(name).name == MAIN:
+            raise UsageError(f"the space {MAIN!r} is the library's own; delete the library {self.location} instead")
+        self._backend.drop_space(name)
+
+    def put_vectors(self, items: Iterable[tuple[str, NDArray[np.float32], Sequence[Segment]]], space: str) -> None:
+        """Write vectors of tracks into a space, given as (track id, clip vector, segments), in place of what it has of them.
+
+        The segments come first and the clip vector last, so a track that the space holds is complete there.
+        """
+        self._check_current()
+        self._put_vectors({id: (vector, segments) for id, vector, segments in items}, self.space(space))
+
+    def _put_vectors(self, items: Mapping[str, tuple[NDArray[np.float32], Sequence[Segment]]], space: Space) -> None:
+        rows = {id: {**_vector_row(id, vector, space), "id": id} for id, (vector, _) in items.items()}
+        if space.level == "segment":
+            parts = {id: [_part(id, segment, space) for segment in segments] for id, (_, segments) in items.items()}
+            table = self._backend.table(segments_of(space))
+            for batch in _batches(part for each in parts.values() for part in each):
+                table.upsert(batch)
+            for ids in _batches(parts):
+                table.delete(_beyond({id: len(parts[id]) for id in ids}))
+        for batch in _batches(rows.values()):
+            self._backend.table(vectors_of(space)).upsert(batch)
+
+    def holds(self, ids: Iterable[str], space: str = MAIN) -> set[str]:
+        """Those of the ids that have vectors in a space."""
+        table = self._backend.table(vectors_of(self.space(space)))
+        return {row["id"] for batch in _batches(ids) for row in table.rows(In("id", tuple(batch)), ["id"])}
+
+    def vectors(self, space: str = MAIN, level: str = "track") -> Iterator[pa.RecordBatch]:
+        """Stored vectors as Arrow record batches, one after the other; see `sonovec.Library.vectors`."""
+        wanted = self.space(space)
+        if level == "track":
+            return self._backend.table(vectors_of(wanted)).batches(None, ["id", "vector"])
+        if level != "segment":
+            raise UsageError(f"level={level!r} is unknown; give one of: track, segment")
+        if wanted.level == "track":
+            raise UsageError(f"the space {space!r} holds no segments; give level='track'")
+        return self._backend.table(segments_of(wanted)).batches(None, ["track", "index", "start", "end", "vector"])
+
+    # -- tracks
 
     def put(self, track: Track, segments: Sequence[Segment]) -> None:
         """Write one track; see `put_many`."""
@@ -366,53 +249,32 @@ class Store:
             The store failed, or was deleted or made anew since it was opened.
         """
         self._check_current()
-        columns = self.columns()
-        rows, parts = {}, {}
+        columns, space = self.columns(), self.space()
+        rows, vectors = {}, {}
         for track, segments in items:
             fields = _checked(track.fields, columns)
             if reason := self._backend.refusal(fields):
                 raise UsageError(f"{fields.get('path') or track.id}: {reason}")
-            rows[track.id] = {**self._row(track.id, track.vector), **fields}
-            parts[track.id] = [self._part(track.id, segment) for segment in segments]
-        for batch in _batches(part for each in parts.values() for part in each):
-            self._backend.segments().upsert(batch)
-        for ids in _batches(parts):
-            self._backend.segments().delete(_beyond({id: len(parts[id]) for id in ids}))
+            rows[track.id] = {"id": track.id, **fields}
+            vectors[track.id] = track.vector, segments
+        self._put_vectors(vectors, space)
         for batch in _batches(rows.values()):
-            self._backend.tracks().upsert(batch)
-
-    def _row(self, id: str, vector: NDArray[np.float32]) -> Row:
-        import numpy as np
-
-        vector = np.asarray(vector, np.float32)
-        if vector.shape != (self._dim,):
-            raise UsageError(f"track {id}: a vector of shape {vector.shape}; this library holds ({self._dim},)")
-        with np.errstate(over="ignore"):
-            norm = float(np.linalg.norm(vector))
-        if not math.isfinite(norm):
-            raise UsageError(f"track {id}: a vector that is not finite; leave the track out")
-        return {"id": id, "vector": vector, ZERO: norm < TINY}
-
-    def _part(self, id: str, segment: Segment) -> Row:
-        return {
-            **self._row(id, segment.vector),
-            "id": f"{id}:{segment.index:06}",
-            "track": id,
-            "index": int(segment.index),
-            **{name: float(getattr(segment, name)) for name in ("start", "end", "coverage")},
-        }
+            self._tracks_table.upsert(batch)
 
     @property
-    def _dim(self) -> int:
-        config = self.config()
-        if config is None:
-            raise LibraryError(f"{self.location}: there is no library; index into it first")
-        return config.dim
+    def _tracks_table(self) -> Table:
+        return self._backend.table(TRACKS)
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are in the library."""
-        tracks = self._backend.tracks()
+        tracks = self._tracks_table
         return {row["id"] for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
+
+    def paths(self, ids: Iterable[str]) -> dict[str, str]:
+        """The paths of those of the ids that are in the library."""
+        tracks = self._tracks_table
+        rows = (row for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id", "path"]))
+        return {row["id"]: row["path"] for row in rows}
 
     def refusal(self, fields: Mapping[str, Value]) -> str | None:
         """Why this store cannot keep a track with these fields, all of them, and what to do; None where it can."""
@@ -420,6 +282,8 @@ class Store:
 
     def update(self, changes: Mapping[str, Mapping[str, Value]]) -> dict[str, str]:
         """Change fields of tracks, given as {id: {field: value}}; ids that are not in the library are left out.
+
+        Columns that are not given, and vectors, are not written; nor is a track that has the values already.
 
         Returns
         -------
@@ -434,29 +298,46 @@ class Store:
         self._check_current()
         columns = self.columns()
         checked = {id: _checked(fields, columns) for id, fields in changes.items()}
-        names = ["id", "vector", ZERO, *columns]
         refused: dict[str, str] = {}
         for batch in _batches(checked):
-            rows = [{**row, **checked[row["id"]]} for row in self._backend.tracks().rows(In("id", tuple(batch)), names)]
-            for row in rows:
-                if reason := self._backend.refusal({name: row[name] for name in columns}):
+            changed: dict[tuple[str, ...], list[Row]] = {}
+            for row in self._tracks_table.rows(In("id", tuple(batch)), ["id", *columns]):
+                new = {name: value for name, value in checked[row["id"]].items() if row[name] != value}
+                if reason := self._backend.refusal({**{name: row[name] for name in columns}, **new}):
                     refused[row["id"]] = reason
-            if kept := [row for row in rows if row["id"] not in refused]:
-                self._backend.tracks().upsert(kept)
+                elif new:
+                    changed.setdefault(tuple(sorted(new)), []).append({"id": row["id"], **new})
+            for rows in changed.values():
+                self._tracks_table.update(rows)
         return refused
 
     def delete(self, ids: Iterable[str]) -> None:
-        """Remove tracks and their segments; ids that are not in the library are left out."""
+        """Remove tracks with their vectors, passages and labels; ids that are not in the library are left out."""
         self._check_current()
+        spaces = self.spaces().values()
         for batch in _batches(ids):
-            # The track first: without it its segments are not found, whatever happens next.
-            self._backend.tracks().delete(In("id", tuple(batch)))
-            self._backend.segments().delete(In("track", tuple(batch)))
+            # The track first: without it nothing else of it is found, whatever happens next.
+            self._tracks_table.delete(In("id", tuple(batch)))
+            self._delete_parts(batch, spaces)
 
-    def get(self, ids: Iterable[str], vectors: bool = False) -> dict[str, Track]:
+    def _delete_parts(self, ids: Sequence[str], spaces: Iterable[Space]) -> None:
+        for spec in all_tables(spaces)[1:]:
+            key = "track" if any(column.name == "track" for column in spec.columns) else "id"
+            self._backend.table(spec).delete(In(key, tuple(ids)))
+
+    def get(self, ids: Iterable[str], vectors: bool = False, space: str = MAIN) -> dict[str, Track]:
         """Tracks by id; those that are not in the library are left out. Without `vectors`, `Track.vector` is empty."""
-        found = (track for batch in _batches(ids) for track in self._tracks(In("id", tuple(batch)), vectors=vectors))
-        return {track.id: track for track in found}
+        wanted = list(ids)
+        found = {track.id: track for batch in _batches(wanted) for track in self._tracks(In("id", tuple(batch)))}
+        return {track.id: track for track in self._with_vectors(found.values(), space)} if vectors else found
+
+    def _with_vectors(self, tracks: Iterable[Track], space: str) -> Iterator[Track]:
+        """The tracks of which the space has a vector, with it."""
+        table = self._backend.table(vectors_of(self.space(space)))
+        for batch in _batches(tracks):
+            rows = table.rows(In("id", tuple(track.id for track in batch)), ["id", "vector"])
+            vectors = {row["id"]: row["vector"] for row in rows}
+            yield from (Track(track.id, vectors[track.id], track.fields) for track in batch if track.id in vectors)
 
     def tracks(
         self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
@@ -469,57 +350,51 @@ class Store:
             `limit` or `offset` is no whole number, or negative.
         """
         limit = None if limit is None else row_count("limit", limit)
-        return iter(()) if limit == 0 else self._tracks(filter, limit, row_count("offset", offset), vectors)
+        offset = row_count("offset", offset)
+        if limit == 0:
+            return iter(())
+        found = self._tracks(filter, limit, offset)
+        return self._with_vectors(found, MAIN) if vectors else found
 
-    def _tracks(
-        self, where: Filter | None, limit: int | None = None, offset: int = 0, vectors: bool = False
-    ) -> Iterator[Track]:
+    def _tracks(self, where: Filter | None, limit: int | None = None, offset: int = 0) -> Iterator[Track]:
         import numpy as np
 
         fields = list(self.columns())
         nothing = np.empty(0, np.float32)
-        columns = ["id", *(["vector"] if vectors else []), *fields]
-        for row in self._backend.tracks().rows(where, columns, limit, offset):
-            yield Track(row["id"], row.get("vector", nothing), {name: row.get(name) for name in fields})
+        for row in self._tracks_table.rows(where, ["id", *fields], limit, offset):
+            yield Track(row["id"], nothing, {name: row.get(name) for name in fields})
 
-    def ids(self, filter: Filter | None = None) -> list[str]:
-        """Ids of all tracks, or of those that match."""
-        return [row["id"] for row in self._backend.tracks().rows(filter, ["id"])]
+    def ids(self, filter: Filter | None = None, limit: int | None = None) -> list[str]:
+        """Ids of all tracks, or of those that match; at most `limit` of them."""
+        return [row["id"] for row in self._tracks_table.rows(filter, ["id"], limit)]
 
-    def segments(self, ids: Iterable[str]) -> dict[str, list[Segment]]:
-        """Segments of tracks, by track and in the order of their `index`."""
+    def segments(self, ids: Iterable[str], space: str = MAIN) -> dict[str, list[Segment]]:
+        """Segments of tracks, by track and in the order of their `index`; none in a space of whole tracks."""
         found: dict[str, list[Segment]] = {}
+        wanted = self.space(space)
+        if wanted.level == "track":
+            return found
         columns = ["vector", "track", "index", "start", "end", "coverage"]
         for batch in _batches(ids):
-            for row in self._backend.segments().rows(In("track", tuple(batch)), columns):
+            for row in self._backend.table(segments_of(wanted)).rows(In("track", tuple(batch)), columns):
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
 
-    def incomplete(self, counts: Mapping[str, int]) -> list[str]:
-        """Tracks that lack segments.
-
-        Parameters
-        ----------
-        counts : mapping
-            How many segments tracks should have, where that is known; of others none may be missing before the last.
-        """
-        found: dict[str, list[int]] = {}
-        for row in self._backend.segments().rows(None, ["track", "index"]):
-            found.setdefault(row["track"], []).append(row["index"])
-        ids = (row["id"] for row in self._backend.tracks().rows(None, ["id"]))
-        return [
-            id
-            for id in ids
-            if sorted(found.get(id, [])) != list(range(counts.get(id, max(found.get(id, []), default=0) + 1)))
-        ]
-
     def count(self) -> tuple[int, int]:
-        """How many tracks and segments there are."""
-        return self._backend.tracks().count(), self._backend.segments().count()
+        """How many tracks, and segments of the main space, there are."""
+        return self._tracks_table.count(), self._backend.table(segments_of(self.space())).count()
+
+    # -- search
 
     def search_tracks(
-        self, vectors: NDArray[np.float32], limit: int, filter: Filter | None = None
+        self,
+        vectors: NDArray[np.float32],
+        limit: int,
+        filter: Filter | None = None,
+        *,
+        space: str = MAIN,
+        effort: Effort = USUAL,
     ) -> list[list[tuple[str, float]]]:
         """Find the tracks nearest to each vector.
 
@@ -529,14 +404,21 @@ class Store:
         limit : int
             At most this many for each vector.
         filter : Filter, optional
-            See `sonovec.library.filters.parse`; applied before the search, so `limit` hits come back if as many match.
+            See `sonovec.library.filters.parse`; `limit` hits come back if as many match.
+        space : str
+            The space that the vectors are of.
+        effort : Effort
+            How hard an approximate index is searched.
 
         Returns
         -------
         list of list of (id, score)
             One list for each vector, best first.
         """
-        found = self._search(self._backend.tracks(), vectors, limit, filter, ["id"])
+        wanted = self.space(space)
+        found = Nearest(self._tracks_table, self._backend.table(vectors_of(wanted)), "id", effort).search(
+            _queries(vectors, wanted), row_count("limit", limit), filter
+        )
         return [[(row["id"], score) for row, score in hits] for hits in found]
 
     def search_segments(
@@ -545,8 +427,12 @@ class Store:
         limit: int,
         track_ids: Iterable[str] | None = None,
         without: Iterable[str] = (),
+        filter: Filter | None = None,
+        *,
+        space: str = MAIN,
+        effort: Effort = USUAL,
     ) -> list[list[tuple[str, int, float]]]:
-        """Find the segments nearest to each vector, of all tracks or of those in `track_ids`.
+        """Find the segments nearest to each vector, of all tracks, of those in `track_ids`, or of those that match.
 
         Parameters
         ----------
@@ -555,56 +441,70 @@ class Store:
             A list that is shorter holds all segments that there are.
         track_ids, without : iterable of str, optional
             Only segments of these tracks, and none of those.
+        filter, space, effort
+            See `search_tracks`.
 
         Returns
         -------
         list of list of (track id, segment index, score)
             One list for each vector, best first.
         """
-        skipped = dict.fromkeys(without)
-        allowed = None if track_ids is None else [id for id in track_ids if id not in skipped]
-        found: list[list[Hit]] = [[] for _ in vectors]
-        for where in _of_tracks(allowed, tuple(skipped)):
-            more = self._search(self._backend.segments(), vectors, limit, where, ["id", "track", "index"])
-            found = [_best(a + b, limit) for a, b in zip(found, more, strict=True)]
-        # A write that was killed leaves segments without their track, until it is repeated.
-        tracks = {row["track"] for hits in found for row, _ in hits}
-        if orphans := tracks - self.existing(tracks):
-            return self.search_segments(vectors, limit, allowed, {*skipped, *orphans})
+        wanted = self.space(space)
+        if wanted.level == "track":
+            raise UsageError(f"the space {space!r} holds no segments; search it with level='track'")
+        nearest = Nearest(self._tracks_table, self._backend.table(segments_of(wanted)), "track", effort)
+        ids = None if track_ids is None else list(track_ids)
+        found = nearest.search(_queries(vectors, wanted), row_count("limit", limit), filter, ids, tuple(without))
         return [[(row["track"], row["index"], score) for row, score in hits] for hits in found]
 
-    def _search(
-        self, table: Table, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str]
-    ) -> list[list[Hit]]:
-        """Search a table, vectors of zeros included."""
-        import numpy as np
+    def best_in_tracks(
+        self, vectors: NDArray[np.float32], filter: Filter | None, space: str = MAIN
+    ) -> dict[str, float]:
+        """The best cosine similarity that any of the (q, dim) vectors has with any segment, for each track that matches.
 
-        vectors = np.asarray(vectors, np.float64)
-        if vectors.ndim != 2 or vectors.shape[1] != self._dim or not np.isfinite(vectors).all():
-            raise UsageError(f"vectors of shape {vectors.shape}; give finite numbers of shape (q, {self._dim})")
-        limit = min(row_count("limit", limit), MOST)
-        if limit == 0:
-            return [[] for _ in vectors]
-        norms = np.linalg.norm(vectors, axis=1)
-        directed = norms >= TINY
-        units = (vectors[directed] / norms[directed, None]).astype(np.float32)
-        found = iter(table.search(units, limit, where, columns) if len(units) else [])
-        hits = [
-            next(found) if ok else [(row, 0.0) for row in table.rows(where, columns, limit)] for ok in directed.tolist()
-        ]
-        if all(len(each) == limit and each[-1][1] >= 0 for each in hits):
-            return [_best(each, limit) for each in hits]
-        zeros = list(table.rows(all_of(Compare(ZERO, "=", True), where), columns, limit))
-        ids = {row["id"] for row in zeros}
-        return [
-            _best([*(hit for hit in each if hit[0]["id"] not in ids), *((row, 0.0) for row in zeros)], limit)
-            for each in hits
-        ]
+        Every segment is looked at.
+        """
+        wanted = self.space(space)
+        table = self._backend.table(segments_of(wanted))
+        allowed = None if filter is None else set(self.ids(filter))
+        return best_in_groups(table.batches(None, ["track", "vector"]), _queries(vectors, wanted), allowed)
+
+    def tag_scores(
+        self, items: Sequence[str], column: str, filter: Filter | None
+    ) -> tuple[pa.Array, NDArray[np.float64]]:
+        """Ids of n tracks, and (n, items) scores of the items in their list `column`; see `Table.scores`."""
+        return self._tracks_table.scores(items, column, filter)
+
+    def items(self, column: str) -> set[str]:
+        """All that the lists of a column hold."""
+        return set(self._tracks_table.items(column))
+
+    @property
+    def most_text(self) -> int | None:
+        """Bytes that a text of a passage or a label may have; None where any length is kept."""
+        return self._backend.most_text
+
+    def table_to_write(self, spec: TableSpec) -> Table:
+        """One of the library's tables, to be written to now.
+
+        Raises
+        ------
+        LibraryError
+            The library was deleted or made anew since it was opened.
+        """
+        self._check_current()
+        return self._backend.table(spec)
+
+    # -- upkeep
+
+    def table(self, spec: TableSpec) -> Table:
+        """One of the library's tables as it is, for its upkeep."""
+        return self._backend.table(spec)
 
     def optimize(self) -> None:
-        """Compact the store and bring its indexes up to date where the size calls for it; cheap where it does not."""
-        self._backend.tracks().optimize()
-        self._backend.segments().optimize()
+        """Compact the store and bring its indices up to date where the size calls for it; cheap where it does not."""
+        for spec in all_tables(self.spaces().values()):
+            self._backend.table(spec).optimize()
 
     def close(self) -> None:
         """Release what is held; the store cannot be used afterwards."""
@@ -635,18 +535,27 @@ def row_count(name: str, value: object) -> int:
     return min(count, MOST_ROWS)
 
 
-def _checked(fields: Mapping[str, Value], columns: Mapping[str, type]) -> dict[str, Value]:
+def _checked(fields: Mapping[str, Value], columns: Mapping[str, Kind]) -> dict[str, Value]:
     """The fields as every store keeps them alike."""
     return {name: _checked_value(name, value, columns) for name, value in fields.items()}
 
 
-def _checked_value(name: str, value: Value, columns: Mapping[str, type]) -> Value:
+def _checked_value(name: str, value: Value, columns: Mapping[str, Kind]) -> Value:
     if name not in columns:
         raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
     kind = columns[name]
     value = cast(Value, plain(value))
     if value is None:
         return None
+    if kind in (list[str], list[float]):
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"field {name!r}: {value!r} is no {KIND_NAMES[kind]}; give a list")
+        inner = str if kind == list[str] else float
+        return [_checked_scalar(name, plain(item), inner) for item in value]
+    return cast(Value, _checked_scalar(name, value, kind))
+
+
+def _checked_scalar(name: str, value: Any, kind: Kind) -> Any:
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
@@ -668,15 +577,36 @@ def _beyond(counts: Mapping[str, int]) -> Filter:
     return any_of([And((In("track", tuple(ids)), Compare("index", ">=", count))) for count, ids in groups])
 
 
-def _of_tracks(ids: Sequence[str] | None, without: tuple[str, ...]) -> list[Filter | None]:
-    """Conditions on segments, of which each meets one at most: of some tracks, or of all but some."""
-    if ids is not None:
-        return [In("track", tuple(batch)) for batch in _batches(ids)]
-    return [Not(In("track", without)) if without else None]
+def _queries(vectors: NDArray[np.float32], space: Space) -> NDArray[np.float64]:
+    import numpy as np
+
+    made = np.asarray(vectors, np.float64)
+    if made.ndim != 2 or made.shape[1] != space.dim or not np.isfinite(made).all():
+        raise UsageError(f"vectors of shape {made.shape}; give finite numbers of shape (q, {space.dim})")
+    return made
 
 
-def _best(hits: list[Hit], limit: int) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit[1], hit[0]["id"]))[:limit]
+def _vector_row(id: str, vector: NDArray[np.float32], space: Space) -> Row:
+    import numpy as np
+
+    vector = np.asarray(vector, np.float32)
+    if vector.shape != (space.dim,):
+        raise UsageError(f"track {id}: a vector of shape {vector.shape}; this library holds ({space.dim},)")
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(vector))
+    if not math.isfinite(norm):
+        raise UsageError(f"track {id}: a vector that is not finite; leave the track out")
+    return {"vector": vector, ZERO: norm < TINY}
+
+
+def _part(id: str, segment: Segment, space: Space) -> Row:
+    return {
+        **_vector_row(id, segment.vector, space),
+        "id": f"{id}:{segment.index:06}",
+        "track": id,
+        "index": int(segment.index),
+        **{name: float(getattr(segment, name)) for name in ("start", "end", "coverage")},
+    }
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from sonovec.library.ledger import Entry, Ledger
+from sonovec.library.ledger import Ledger
+from sonovec.library.outcomes import Entry
 
 #: A folder that held so many files, and of which nothing is left, is not taken for deleted.
 MANY = 10
@@ -53,23 +54,21 @@ def find(ledger: Ledger, roots: Sequence[Path], run: int, unreadable: Iterable[P
     closed = frozenset(unreadable)
     tops = [root for root in sorted(set(roots)) if not any(parent in roots for parent in root.parents)]
     chain = cache(lambda folder: _chain(folder, tops))
-    held: Counter[Path] = Counter()
+    held = cache(ledger.held_under)
     lost: Counter[Path] = Counter()
     gone: list[tuple[Entry, Path]] = []
     for root in tops:
-        for entry in ledger.entries(under=root):
+        for entry in ledger.entries(under=root, missed_by=run):
             folder = root if entry.path == root else entry.path.parent
-            held[folder] += entry.held
-            met = entry.run == run and entry.status != "failed"
-            if not met and closed.isdisjoint([*chain(folder), entry.path]) and _is_gone(entry.path):
+            if closed.isdisjoint([*chain(folder), entry.path]) and _is_gone(entry.path):
                 lost[folder] += entry.held
                 gone.append((entry, folder))
-    held, lost = _totals(held, chain), _totals(lost, chain)
+    lost = _totals(lost, chain)
     vanished = Vanished()
     mounted = cache(os.path.ismount)
-    may_return = cache(lambda folder: _may_return(folder, held[folder], roots))
+    may_return = cache(lambda folder: _may_return(folder, held(folder), roots))
     for entry, folder in gone:
-        bare = next((each for each in chain(folder) if 0 < held[each] == lost[each]), None)
+        bare = next((each for each in chain(folder) if 0 < lost[each] == held(each)), None)
         if entry.mount is not None and not mounted(entry.mount):
             place = entry.mount if entry.mount in chain(folder) else bare or folder
         elif bare is not None and may_return(bare):
@@ -125,7 +124,7 @@ def _is_gone(path: Path) -> bool:
     return not is_there(path) and not path.is_symlink()
 
 
-def mount_of(folder: Path) -> Path:
+def mount_of(folder: str | os.PathLike[str]) -> Path:
     """Give the mount point that a folder really lies below, whatever links lead to it."""
     real = Path(os.path.realpath(folder))
     return next((each for each in (real, *real.parents) if os.path.ismount(each)), Path(real.anchor))

@@ -1,0 +1,158 @@
+"""Which encoder a space has: the one it was made with, held to its passport; a new one has what was asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sonovec.embedding.encoder import Encoder, load
+from sonovec.embedding.passport import Passport
+from sonovec.errors import PassportError, SonovecError, UsageError
+from sonovec.library.location import Location
+from sonovec.library.records import MAIN, LibraryConfig, Space
+from sonovec.log import LOGGER
+from sonovec.models import registry, storage
+
+SEGMENT_SECONDS = 10.0
+Difference = tuple[str, object, object]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What was asked for when a library was opened; None and nothing mean the library's own."""
+
+    location: Location
+    model: str | Encoder | None
+    weights: str | os.PathLike[str] | None
+    segment_seconds: float | None
+    options: Mapping[str, object]
+
+    def new(self) -> Encoder:
+        """The encoder that was asked for, for a library or a space to be made."""
+        if isinstance(self.model, Encoder):
+            return self.model
+        return load(self.model or registry.ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
+
+    def of(self, space: Space) -> Encoder:
+        """The encoder of a space that is there.
+
+        Raises
+        ------
+        PassportError
+            If other settings were asked for than those that the space was made with.
+        """
+        encoder = self._stored(space)
+        check_comparable(self.location, space, encoder)
+        return encoder
+
+    def check_segments(self, space: Space) -> None:
+        """Refuse another length of segments than the space's."""
+        if self.segment_seconds not in (None, space.segment_seconds):
+            differences = [("segment_seconds", space.segment_seconds, self.segment_seconds)]
+            raise _refusal(self.location, space, differences)
+
+    def new_config(self, encoder: Encoder) -> LibraryConfig:
+        """What is fixed of a library that is made with an encoder."""
+        return LibraryConfig(
+            dim=encoder.dim,
+            passport=encoder.passport.to_json(),
+            segment_seconds=self.segment_seconds or SEGMENT_SECONDS,
+            model=encoder.card.name,
+            options=dict(encoder.options),
+        )
+
+    def classes(self, space: Space) -> tuple[str, ...]:
+        """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        here = isinstance(self.model, Encoder) or self.weights is not None or storage.is_here(space.model)
+        try:
+            return self._stored(space).tags if here else ()
+        except SonovecError:
+            return ()
+
+    def _stored(self, space: Space) -> Encoder:
+        if isinstance(self.model, Encoder):
+            return self.model
+        return stored_encoder(self.location, space, self.model, self.weights, self.options)
+
+
+def passport_of(space: Space) -> Passport:
+    """What shapes the vectors of a space."""
+    return Passport.from_json(space.passport)
+
+
+def stored_encoder(
+    place: object,
+    space: Space,
+    model: str | None,
+    weights: str | os.PathLike[str] | None,
+    options: Mapping[str, object],
+) -> Encoder:
+    """The encoder that a space was made with; `options` of the user's go before its own.
+
+    Where this machine cannot compute in the space's precision, another is taken, for searches: see `check_comparable`.
+    """
+    passport = passport_of(space)
+    if model is not None and registry.resolve(model) != space.model:
+        raise _refusal(place, space, [("model", space.model, model)])
+    settings: dict[str, object] = {
+        "hop": passport.hop / passport.rate,
+        "tail": passport.tail,
+        "precision": passport.precision,
+        **space.options,
+        **options,
+    }
+    encoder = load(space.model, weights=weights, **settings)  # type: ignore[arg-type]
+    try:
+        encoder.passport  # noqa: B018 - it opens the network, which settles the precision
+    except UsageError as error:
+        if not str(error).startswith("precision=") or "precision" in options:
+            raise
+        return load(space.model, weights=weights, **{**settings, "precision": "auto"})  # type: ignore[arg-type]
+    return encoder
+
+
+def check_same(place: object, space: Space, encoder: Encoder) -> None:
+    """Refuse an encoder whose vectors may not be stored with those of a space.
+
+    Raises
+    ------
+    PassportError
+        Something differs; the message says what.
+    """
+    stored = passport_of(space)
+    if stored != encoder.passport:
+        raise _refusal(place, space, stored.differences(encoder.passport))
+
+
+def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
+    """Refuse an encoder whose vectors may not be compared with those of a space; say it where the precision differs.
+
+    Raises
+    ------
+    PassportError
+        Something else differs; the message says what.
+    """
+    stored, own = passport_of(space), encoder.passport
+    if not stored.is_comparable(own):
+        raise _refusal(place, space, stored.differences(own))
+    if stored != own:
+        LOGGER.warning(
+            "%s: made in %s, and this search computes in %s: scores differ a little; to add sounds needs %s",
+            place, stored.precision, own.precision, stored.precision,
+        )  # fmt: skip
+
+
+def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> PassportError:
+    told = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
+    if [name for name, _, _ in differences] == ["precision"]:
+        remedy = f"add sounds on a machine that computes in {differences[0][1]}"
+    else:
+        remedy = f"leave the option out to use the library's own ({space.model})"
+    which, other = (place, "index into another library: sonovec index PATH -l NEW")
+    if space.name != MAIN:
+        which, other = (
+            f"{place}, space {space.name!r}",
+            f"make another space: sonovec index PATH -l {place} --space NEW",
+        )
+    return PassportError(f"{which}: made with another encoder ({told}); {remedy}, or {other}")

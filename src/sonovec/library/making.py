@@ -1,0 +1,80 @@
+"""What a store takes for a file that was embedded: its track, with the file's own tags and what the user gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sonovec.audio.scan import Found
+from sonovec.embedding.embedding import Embedding
+from sonovec.errors import AudioError
+from sonovec.library import sound_tags
+from sonovec.library.columns import scores_of
+from sonovec.library.identity import content_hash
+from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
+from sonovec.paths import display
+
+
+def refuse_changed(found: Found, content: str) -> None:
+    """Refuse a file that is not what it was when it was hashed.
+
+    Raises
+    ------
+    AudioError
+        It has other content, or is gone.
+    """
+    try:
+        status = found.path.stat()
+        now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        # A new name, new rights or another link change a time and nothing else.
+        same = now == (found.size, found.mtime_ns, found.ctime_ns) or content_hash(found.path) == content
+    except (OSError, AudioError):
+        raise AudioError(f"{display(found.path)}: vanished while it was being read; index again") from None
+    if not same:
+        raise AudioError(f"{display(found.path)}: changed while it was being read; index again")
+
+
+def make_segments(embedding: Embedding, seconds: float) -> list[Segment]:
+    """The parts of a sound that are searched."""
+    return [
+        Segment(index, part.start, part.end, part.coverage, part.vector)
+        for index, part in enumerate(embedding.parts(seconds))
+    ]
+
+
+def make_track(
+    path: str, content: str, embedding: Embedding, tags: Mapping[str, Value], given: Mapping[str, Value]
+) -> Track:
+    """The track of a file.
+
+    Parameters
+    ----------
+    path : str
+        What the library keeps for the file's path.
+    tags : mapping
+        What `read_tags` found.
+    given : mapping
+        What the user gave; it comes before the file's own tags.
+    """
+    own: dict[str, Value] = {
+        "path": path,
+        "duration": embedding.duration,
+        "rate": embedding.rate,
+        "channels": embedding.channels,
+        "codec": embedding.codec,
+        "silent": bool(embedding.silent.all()),
+    }
+    if embedding.tags:
+        heard, scores = sound_tags.kept(embedding.top_tags(sound_tags.MOST))
+        own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
+    kept = {name: value for name, value in tags.items() if name != "notes"}
+    notes = [*embedding.notes, *([str(tags["notes"])] if tags.get("notes") else [])]
+    for name, value in kept.items():
+        if isinstance(value, str) and len(value) > MOST_OF_FILE:
+            kept[name] = value[:MOST_OF_FILE]
+            notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
+    own["notes"] = _shortened("; ".join(notes)) or None
+    return Track(content, embedding.vector, {**kept, **own, **given})
+
+
+def _shortened(notes: str) -> str:
+    return notes if len(notes) <= MOST_OF_NOTES else f"{notes[:MOST_OF_NOTES]}... ({len(notes)} characters)"

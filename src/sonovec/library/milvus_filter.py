@@ -1,0 +1,147 @@
+"""A filter in Milvus' language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
+from typing import Literal
+
+from sonovec.library.filters import And, Compare, Contains, Filter, Has, In, IsNull, Not, Or, StartsWith, normal
+
+#: A list longer than this is not sent as conditions on the JSON column but applied to the rows that come back.
+MAX_VALUES = 100
+
+#: An expression whose tree is higher than this is not sent. A server's parts pass it on as a message, which may nest a
+#: hundred deep; that is reached at a height of 50.
+MAX_HEIGHT = 40
+
+
+def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[str, bool]:
+    r"""A filter in Milvus' language, and whether that is exact; text becomes literals, nothing is pasted.
+
+    Milvus' `like` differs between versions in what it can express and escape, so a condition with `contains`, or with a
+    long list, is sent as a weaker one, and one that nests very deep not at all; the caller applies the filter itself to
+    what comes back.
+
+    Parameters
+    ----------
+    condition : Filter
+    native : frozenset of str
+        Columns of the collection itself, which are never null; the others are keys of the column `fields`.
+
+    Returns
+    -------
+    expression : str
+        Matches every row that the filter matches; empty where that is all rows.
+    exact : bool
+        Whether it matches no others.
+
+    Examples
+    --------
+    >>> print(*to_milvus(Compare("artist", "=", 'the "x"')))
+    ((exists fields["artist"]) and (fields["artist"] == "the \"x\"")) True
+    >>> print(*to_milvus(Contains("artist", "x")))
+    (exists fields["artist"]) False
+    """
+    made = _compile(normal(condition), native)
+    if made.height > MAX_HEIGHT:
+        return "", False
+    return ("" if made.text == _ALL.text else made.text), made.exact
+
+
+_Word = Literal["and", "or"]
+
+
+@dataclass(frozen=True)
+class _Expression:
+    """A piece of an expression: whether it is exact, and how high its tree is."""
+
+    text: str
+    exact: bool = True
+    height: int = 1
+
+
+#: Conditions that hold for every row and for none.
+_ALL, _NONE = _Expression('(id >= "")'), _Expression('(id == "")')
+
+
+def _compile(condition: Filter, native: frozenset[str]) -> _Expression:
+    """A normal form; as `not` stands before leaves alone, a weaker leaf weakens the whole."""
+    match condition:
+        case And(parts):
+            return _join([_compile(part, native) for part in parts], "and")
+        case Or(parts):
+            return _join([_compile(part, native) for part in parts], "or")
+        case Not(Compare(field) | In(field) | Contains(field) | StartsWith(field) | Has(field) | IsNull(field) as leaf):
+            return _leaf(leaf, field, field in native, False)
+        case Compare(field) | In(field) | Contains(field) | StartsWith(field) | Has(field) | IsNull(field):
+            return _leaf(condition, field, field in native, True)
+    raise AssertionError(f"no Milvus expression for {condition!r}")
+
+
+def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> _Expression:
+    name = field if native else f'fields["{field}"]'
+    present = _ALL if native else _Expression(f"(exists {name})")
+    absent = _NONE if native else _not(present)
+    if isinstance(condition, IsNull):
+        return absent if positive else present
+    test = _test(condition, name, native)
+    if test is None:
+        return replace(present if positive else _ALL, exact=False)
+    return _join([present, test], "and") if positive else _join([absent, _not(test)], "or")
+
+
+def _not(part: _Expression) -> _Expression:
+    return replace(part, text=f"(not {part.text})", height=part.height + 1)
+
+
+def _test(condition: Filter, name: str, native: bool) -> _Expression | None:
+    """What a leaf says about a value that is there, or None where Milvus cannot say it."""
+    match condition:
+        case Compare(_, op, value):
+            return _Expression(f"({name} {'==' if op == '=' else op} {literal(value)})")
+        case In(_, values) if native:
+            return _Expression(f"({name} in [{', '.join(map(literal, values))}])")
+        case In(_, values) if 0 < len(values) <= MAX_VALUES:
+            # Milvus Lite has no lists for keys of a JSON column.
+            return _join([_Expression(f"({name} == {literal(value)})") for value in values], "or")
+        case StartsWith(_, text) if end := _after(text):
+            # A range, since `like` cannot escape in every version.
+            bounds = _Expression(f"({name} >= {literal(text)})"), _Expression(f"({name} < {literal(end)})")
+            return _join(bounds, "and")
+    return None
+
+
+def _after(prefix: str) -> str | None:
+    """The first text behind all that start with the prefix, in the order of code points; None where there is none."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    # Surrogates are no characters.
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def _join(parts: Sequence[_Expression], word: _Word) -> _Expression:
+    """Join two and two, the lowest first: Milvus' parsers go down one level for each pair, and not deep."""
+    neutral, other = (_ALL, _NONE) if word == "and" else (_NONE, _ALL)
+    exact = all(part.exact for part in parts)
+    if any(part.text == other.text for part in parts):
+        return replace(other, exact=exact)
+    heap = [(part.height, n, part.text) for n, part in enumerate(parts) if part.text != neutral.text]
+    heapify(heap)
+    while len(heap) > 1:
+        (_, _, a), (height, n, b) = heappop(heap), heappop(heap)
+        heappush(heap, (height + 1, n, f"({a} {word} {b})"))
+    return _Expression(heap[0][2], exact, heap[0][0]) if heap else replace(neutral, exact=exact)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
+
+
+def literal(value: bool | int | float | str) -> str:
+    """A value as Milvus' language writes it."""
+    # Not JSON for text: its \u escapes are not in the language.
+    return f'"{value.translate(_ESCAPES)}"' if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,323 @@
+"""One table of a library in Milvus: a collection."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.errors import LibraryError
+from sonovec.library.backend import BATCH, USUAL, Effort, Health, Hit, Row
+from sonovec.library.columns import scores_of
+from sonovec.library.filters import Filter, In, Not, all_of
+from sonovec.library.milvus_connection import Connection
+from sonovec.library.milvus_filter import literal, to_milvus
+from sonovec.library.nearest import unit
+from sonovec.library.tables import TableSpec
+from sonovec.library.words import bm25
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Milvus gives no more rows than this for one vector, and keeps no more bytes of text in one field.
+MAX_ROWS, MAX_TEXT = 16_384, 65_535
+
+#: Bytes of rows in one request or answer: a server refuses messages of more than 64 MiB.
+MAX_BYTES = 32 * 2**20
+
+#: Vectors that one request searches for.
+QUERIES = 64
+
+#: Reads see all that this process wrote. To see all that others wrote as well a server waits 0.2 s each time, so that
+#: is asked for when a collection is opened and when rows are counted.
+SESSION, STRONG = "Session", "Strong"
+
+#: What a row has in place of a vector where its table has none: Milvus has no collection without.
+NO_VECTOR = np.ones(2, np.float32)
+
+_LOG = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class MilvusTable:
+    """One collection; see `sonovec.library.backend.Table`."""
+
+    def __init__(self, connection: Connection, name: str, spec: TableSpec, dim: int) -> None:
+        self._call = connection
+        self._name = name
+        self._spec = spec
+        self._level = SESSION
+        self._vector_bytes = 4 * dim
+        #: Columns of Milvus' own; all others are keys of the JSON column.
+        self._native = frozenset({"id", "vector"} if spec.open else {"id", "vector", *(c.name for c in spec.columns)})
+
+    def upsert(self, rows: Sequence[Row]) -> None:
+        """Write whole rows; those of the same `id` are replaced."""
+        for part in self._requests(map(self._encode, rows)):
+            self._call("upsert", self._name, data=part)
+
+    def update(self, rows: Sequence[Row]) -> None:
+        """Change some columns of rows that are there; Milvus writes the others again."""
+        changes = {row["id"]: row for row in rows}
+        names = ["id", "vector", *(["fields"] if self._spec.open else sorted(self._native - {"id", "vector"}))]
+        found = (row for ids in _batches(changes) for row in self._found(self._compile(In("id", tuple(ids)))[0], names))
+        self.upsert([{**self._decode(row), **changes[row["id"]]} for row in found])
+
+    def _requests(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
+        part: list[Row] = []
+        size = 0
+        for row in rows:
+            more = self._vector_bytes + size_of(row)
+            if part and size + more > MAX_BYTES:
+                yield part
+                part, size = [], 0
+            part.append(row)
+            size += more
+        if part:
+            yield part
+
+    def _encode(self, row: Row) -> Row:
+        native = {name: value for name, value in row.items() if name in self._native}
+        if self._spec.dim is None:
+            native["vector"] = NO_VECTOR
+        if not self._spec.open:
+            return native
+        fields = {name: value for name, value in row.items() if name not in self._native and value is not None}
+        return {**native, "fields": fields}
+
+    def delete(self, where: Filter) -> None:
+        """Remove the rows that match."""
+        expression, exact = self._compile(where)
+        if exact:
+            self._call("delete", self._name, filter=expression)
+        else:
+            for ids in self._ids(where):
+                self._call("delete", self._name, ids=ids)
+        self._level = STRONG
+
+    def _consistency(self) -> str:
+        """What a read asks for. A server does not tell when a delete will be seen, so the first read after one waits."""
+        level, self._level = self._level, SESSION
+        return level
+
+    def _ids(self, where: Filter) -> Iterator[list[str]]:
+        found = [row["id"] for row in self.rows(where, ["id"])]
+        return (found[start : start + BATCH] for start in range(0, len(found), BATCH))
+
+    def rows(
+        self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
+    ) -> Iterator[Row]:
+        """Rows that match, in the order of their ids."""
+        return islice(self._rows(where, columns), offset, None if limit is None else offset + limit)
+
+    def _rows(self, where: Filter | None, columns: Sequence[str]) -> Iterator[Row]:
+        expression, exact = self._compile(where)
+        names = {name for name in columns if name in self._native} | {"id"}
+        if self._spec.open and (not exact or not names.issuperset(columns)):
+            names.add("fields")
+        for found in self._found(expression, sorted(names)):
+            row = self._decode(found)
+            if exact or where is None or where.matches(row):
+                yield {name: row.get(name) for name in columns}
+
+    def _found(self, expression: str, names: list[str]) -> Iterator[Row]:
+        """Page by id: Milvus answers with so many rows and no more, and its own iterator waits for all writers.
+
+        A server may answer with fewer rows or with more, where they lie in several of its segments: the end is an empty
+        page, and a page that does not fit into a message is asked for in smaller ones.
+        """
+        last = ""
+        texts = ("fields" in names) + ("text" in names)
+        most = self._vector_bytes * ("vector" in names) + MAX_TEXT * texts + 1000
+        limit = min(BATCH, MAX_BYTES // most)
+        while True:
+            try:
+                page = self._page(expression, names, last, limit)
+            except LibraryError as error:
+                if "larger than max" not in str(error) or limit == 1:
+                    raise
+                limit = max(1, limit // 4)
+                continue
+            if not page:
+                return
+            yield from page
+            last = page[-1]["id"]
+
+    def _page(self, expression: str, names: list[str], after: str, limit: int) -> list[Row]:
+        found: list[Row] = self._call(
+            "query",
+            self._name,
+            filter=f"(id > {literal(after)})" + (f" and {expression}" if expression else ""),
+            output_fields=names,
+            limit=limit,
+            consistency_level=self._consistency(),
+            **self._call.lowest_ids,
+        )
+        return found
+
+    def _decode(self, found: Row) -> Row:
+        row = {name: value for name, value in found.items() if name in self._native}
+        if "vector" in row:
+            row["vector"] = np.asarray(row["vector"], np.float32)
+        return {**row, **found.get("fields", {})}
+
+    def batches(self, where: Filter | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow batches."""
+        import pyarrow as pa
+
+        for rows in _batches(self.rows(where, columns)):
+            made = {name: _to_arrow([row[name] for row in rows]) for name in columns}
+            yield pa.RecordBatch.from_pydict(made)
+
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        limit: int,
+        where: Filter | None,
+        columns: Sequence[str],
+        effort: Effort = USUAL,
+    ) -> list[list[Hit]]:
+        """For each vector the nearest rows that match, and their cosine similarity."""
+        if effort.exact and where is None:
+            return self._compared(vectors, limit, columns)
+        hits = [
+            hit
+            for start in range(0, len(vectors), QUERIES)
+            for hit in self._search_once(vectors[start : start + QUERIES], min(limit, MAX_ROWS), where, columns, effort)
+        ]
+        if limit > MAX_ROWS:
+            hits = [self._more(*pair, limit, where, columns, effort) for pair in zip(vectors, hits, strict=True)]
+        return hits
+
+    def _compared(self, vectors: NDArray[np.float32], limit: int, columns: Sequence[str]) -> list[list[Hit]]:
+        """Compare with every row, here: the index of a collection cannot be left out."""
+        hits: list[list[Hit]] = [[] for _ in vectors]
+        for rows in _batches(self.rows(None, [*columns, "vector"])):
+            scores = vectors @ unit(np.stack([row.pop("vector") for row in rows])).astype(np.float32).T
+            for place, (have, more) in enumerate(zip(hits, scores.tolist(), strict=True)):
+                joined = [*have, *zip(rows, map(_score, more), strict=True)]
+                hits[place] = sorted(joined, key=lambda hit: -hit[1])[:limit]
+        return hits
+
+    def _search_once(
+        self, vectors: NDArray[np.float32], limit: int, where: Filter | None, columns: Sequence[str], effort: Effort
+    ) -> list[list[Hit]]:
+        found = self._call(
+            "search",
+            self._name,
+            data=list(vectors),
+            limit=limit,
+            filter=self._compile(where)[0],
+            output_fields=sorted({"id", *columns}),
+            search_params={
+                "metric_type": "COSINE",
+                "params": {"ef": min(int(effort.times * (2 * limit + 64)), 2 * MAX_ROWS)},
+            },
+            consistency_level=self._consistency(),
+        )
+        return [[(self._decode(hit["entity"]), _score(hit["distance"])) for hit in hits] for hits in found]
+
+    def _more(
+        self,
+        vector: NDArray[np.float32],
+        hits: list[Hit],
+        limit: int,
+        where: Filter | None,
+        columns: Sequence[str],
+        effort: Effort,
+    ) -> list[Hit]:
+        """Search on behind the most that one answer holds, by leaving out what was found."""
+        seen = list(hits)
+        while len(hits) == MAX_ROWS and len(seen) < limit:
+            rest = all_of(where, Not(In("id", tuple(row["id"] for row, _ in seen))))
+            (hits,) = self._search_once(vector[None], min(limit - len(seen), MAX_ROWS), rest, columns, effort)
+            seen += hits
+        return seen
+
+    def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
+        """Rows that hold any of the words, the best first, by BM25; every row is read for it."""
+        column = next(column.name for column in self._spec.columns if column.index == "text")
+        rows = list(self.rows(where, [*columns, column]))
+        _LOG.info("%s: this store has no index of words: %d rows were read", self._name, len(rows))
+        scores = bm25(words, [str(row[column]) for row in rows])
+        order = sorted((-score, place) for place, score in enumerate(scores) if score > 0)[:limit]
+        return [({name: rows[place][name] for name in columns}, -score) for score, place in order]
+
+    def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
+        """The ids of rows whose list holds any of the items, and their scores; every row is read for it."""
+        import pyarrow as pa
+
+        ids, found = [], []
+        for row in self.rows(where, ["id", column, scores_of(column)]):
+            have = dict(zip(row[column] or (), row[scores_of(column)] or (), strict=False))
+            if scores := {item: have[item] for item in items if have.get(item, 0) > 0}:
+                ids.append(row["id"])
+                found.append([scores.get(item, 0.0) for item in items])
+        return pa.array(ids, pa.string()), np.array(found, np.float64).reshape(len(ids), len(items))
+
+    def items(self, column: str) -> set[str]:
+        """All items that the lists of a column hold."""
+        return {item for row in self.rows(None, [column]) for item in row[column] or ()}
+
+    def count(self) -> int:
+        """Number of rows."""
+        found = self._call("query", self._name, filter="", output_fields=["count(*)"], consistency_level=STRONG)
+        return int(found[0]["count(*)"])
+
+    def optimize(self) -> None:
+        """Seal what was written, so that it gets its index; Milvus compacts by itself."""
+        self._call("flush", self._name)
+
+    def health(self) -> Health:
+        """Look for duplicates; Milvus looks after its indices."""
+        return Health(len(list(self._repeated())))
+
+    def mend(self) -> None:
+        """Write rows that are there twice anew, once."""
+        for ids in _batches(self._repeated()):
+            names = ["id", "vector", *(["fields"] if self._spec.open else sorted(self._native - {"id", "vector"}))]
+            rows = {row["id"]: self._decode(row) for row in self._found(self._compile(In("id", tuple(ids)))[0], names)}
+            self._call("delete", self._name, ids=ids)
+            self.upsert(list(rows.values()))
+        self.optimize()
+
+    def _repeated(self) -> Iterator[str]:
+        seen: set[str] = set()
+        for row in self.rows(None, ["id"]):
+            if row["id"] in seen:
+                yield row["id"]
+            seen.add(row["id"])
+
+    def _compile(self, where: Filter | None) -> tuple[str, bool]:
+        return ("", True) if where is None else to_milvus(where, self._native)
+
+
+def size_of(value: object) -> int:
+    """Bytes that a value takes as JSON, without vectors."""
+    if isinstance(value, dict):
+        value = {name: each for name, each in value.items() if name != "vector"}
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def _score(similarity: float) -> float:
+    return min(1.0, max(-1.0, float(similarity)))
+
+
+def _to_arrow(values: list[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    if not values or not isinstance(values[0], np.ndarray):
+        return pa.array(values)
+    flat = np.stack(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1])
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch

@@ -1,0 +1,177 @@
+"""Search a table of vectors for the nearest of the tracks that match, whatever the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from sonovec.library.backend import BATCH, EXACT, TINY, Effort, Hit, Table
+from sonovec.library.filters import Compare, Filter, In, Not, all_of
+from sonovec.library.tables import ZERO
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+#: Where at most so many tracks match a filter, their vectors alone are searched; where more do, more hits are asked for than
+#: are wanted, and those that match are taken.
+FEW = 5_000
+OVERSAMPLE = 4
+#: More hits than this are not asked for so; then every vector of what matches is compared.
+MOST_ASKED = 4_096
+#: Vectors of a query that are compared at once with a batch of rows.
+QUERIES_AT_ONCE = 256
+
+Item = TypeVar("Item")
+
+
+class Nearest:
+    """A search in `vectors`, whose rows belong to tracks by their column `key`; rows without a track are not found."""
+
+    def __init__(self, tracks: Table, vectors: Table, key: str, effort: Effort) -> None:
+        self._tracks, self._vectors = tracks, vectors
+        self._key, self._effort = key, effort
+        self._columns = list(dict.fromkeys(["id", key, *(["index"] if key == "track" else [])]))
+
+    def search(
+        self,
+        queries: NDArray[np.float64],
+        limit: int,
+        where: Filter | None,
+        ids: Iterable[str] | None = None,
+        without: Sequence[str] = (),
+    ) -> list[list[Hit]]:
+        """For each query the `limit` nearest rows, best first; a list that is shorter holds all that there are.
+
+        Parameters
+        ----------
+        queries : (q, dim)
+        limit : int
+        where : Filter, optional
+            Of tracks.
+        ids, without : ids of tracks, optional
+            Only these tracks, and none of those.
+        """
+        if limit == 0:
+            return [[] for _ in queries]
+        allowed = list(self._passing(ids, where)) if ids is not None else self._few(where)
+        if allowed is None:
+            found = self._among_all(queries, limit, where, without)
+            if found is not None:
+                return found
+            allowed = [row["id"] for row in self._tracks.rows(where, ["id"])]
+        left_out = set(without)
+        return self._among(queries, limit, [id for id in allowed if id not in left_out])
+
+    def _few(self, where: Filter | None) -> list[str] | None:
+        """The tracks that match, or None where they are more than a few."""
+        if where is None:
+            return None
+        found = [row["id"] for row in self._tracks.rows(where, ["id"], FEW + 1)]
+        return found if len(found) <= FEW else None
+
+    def _passing(self, ids: Iterable[str], where: Filter | None) -> Iterator[str]:
+        """Those of some tracks that are there and match."""
+        for batch in _batches(ids, BATCH):
+            for row in self._tracks.rows(all_of(In("id", tuple(batch)), where), ["id"]):
+                yield row["id"]
+
+    def _among_all(
+        self, queries: NDArray[np.float64], limit: int, where: Filter | None, without: Sequence[str]
+    ) -> list[list[Hit]] | None:
+        """Take those that match from longer and longer lists; None where that would take too many."""
+        rest = Not(In(self._key, tuple(without))) if without else None
+        asked = limit if where is None else OVERSAMPLE * limit
+        while asked <= max(MOST_ASKED, limit):
+            found = self._ranked(queries, asked, rest, self._effort)
+            passing = set(self._passing({row[self._key] for hits in found for row, _ in hits}, where))
+            kept = [[hit for hit in hits if hit[0][self._key] in passing] for hits in found]
+            if all(len(some) >= limit or len(hits) < asked for some, hits in zip(kept, found, strict=True)):
+                return [hits[:limit] for hits in kept]
+            asked *= 4
+        return None
+
+    def _among(self, queries: NDArray[np.float64], limit: int, ids: Sequence[str]) -> list[list[Hit]]:
+        """The nearest of some tracks."""
+        hits: list[list[Hit]] = [[] for _ in queries]
+        for batch in _batches(ids, FEW):
+            more = self._ranked(queries, limit, In(self._key, tuple(batch)), EXACT)
+            hits = [_best(a + b, limit) for a, b in zip(hits, more, strict=True)]
+        return hits
+
+    def _ranked(
+        self, queries: NDArray[np.float64], limit: int, where: Filter | None, effort: Effort
+    ) -> list[list[Hit]]:
+        """The nearest rows of the table, those whose vector is zero included: they score 0."""
+        import numpy as np
+
+        table, columns = self._vectors, self._columns
+        norms = np.linalg.norm(queries, axis=1)
+        directed = norms >= TINY
+        units = (queries[directed] / norms[directed, None]).astype(np.float32)
+        found = iter(table.search(units, limit, where, columns, effort) if len(units) else [])
+        hits = [
+            next(found) if ok else [(row, 0.0) for row in table.rows(where, columns, limit)] for ok in directed.tolist()
+        ]
+        if all(len(each) == limit and each[-1][1] >= 0 for each in hits):
+            return [_best(each, limit) for each in hits]
+        zeros = list(table.rows(all_of(Compare(ZERO, "=", True), where), columns, limit))
+        ids = {row["id"] for row in zeros}
+        return [
+            _best([*(hit for hit in each if hit[0]["id"] not in ids), *((row, 0.0) for row in zeros)], limit)
+            for each in hits
+        ]
+
+
+def best_in_groups(
+    batches: Iterable[pa.RecordBatch], queries: NDArray[np.float64], allowed: set[str] | None
+) -> dict[str, float]:
+    """The best cosine similarity that any query has with any row of each group.
+
+    Parameters
+    ----------
+    batches : iterable of RecordBatch
+        With the columns `track`, which is the group, and `vector`.
+    queries : (q, dim)
+    allowed : set of str, optional
+        The groups that count.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    best: dict[str, float] = {}
+    units = unit(queries).astype(np.float32)
+    for batch in batches:
+        groups = pc.dictionary_encode(batch.column("track"))
+        rows = unit(batch.column("vector").flatten().to_numpy().reshape(len(batch), -1)).astype(np.float32)
+        scores = np.full(len(rows), -1.0, np.float32)
+        for start in range(0, len(units), QUERIES_AT_ONCE):
+            np.maximum(scores, (rows @ units[start : start + QUERIES_AT_ONCE].T).max(axis=1), out=scores)
+        names = groups.dictionary.to_pylist()
+        highest = np.full(len(names), -1.0, np.float32)
+        np.maximum.at(highest, groups.indices.to_numpy(), scores)
+        for name, score in zip(names, highest.tolist(), strict=True):
+            if allowed is None or name in allowed:
+                best[name] = max(score, best.get(name, -1.0))
+    return best
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rows at length 1, but for those that are zero."""
+    import numpy as np
+
+    rows = vectors.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))
+
+
+def _best(hits: list[Hit], limit: int) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit[1], hit[0]["id"]))[:limit]
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

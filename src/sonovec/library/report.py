@@ -1,0 +1,68 @@
+"""What an index run tells: how far it is, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sonovec.library.outcomes import Counts
+
+#: Whether files that are gone are removed, and whether all of them.
+Prune = bool | Literal["all"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: files done of files found, and seconds of sound embedded.
+
+    While folders are still being looked through, `found` is what was found so far.
+    """
+
+    done: int
+    found: int
+    audio_seconds: float
+
+
+@dataclass
+class Report:
+    """What an index run did.
+
+    Attributes
+    ----------
+    counts : Counts
+        found = indexed + unchanged + skipped + failed, always.
+    failures : list of (path, reason)
+        Files that could not be indexed, by their path as text (`sonovec.paths.to_text`); the rest of the run went on.
+    notes : list of (path, note)
+        Files that were indexed, with something that a user should know, such as a truncated end.
+    copies : int
+        Files among the skipped whose content the library holds under another path.
+    left_out : list of (path, reason)
+        Files and folders among the skipped that may hold sound: what systems and programs hide, downloads that are not
+        finished, libraries of sonovec.
+    vanished : int
+        Files that the library holds and that were deleted from disk, with `prune` those that were removed from it.
+    withheld : list of (path, files)
+        Roots, mount points and large folders of which nothing is there, with the number of files that the library holds
+        below: they may be on a disk that is not mounted, and only ``prune="all"`` removes them.
+    metadata_unused : list of str
+        Rows of the metadata file that matched no file of this run.
+    metadata_copies : list of (path, path)
+        Files with a row that are a copy of another file, and that file. The row is kept with the copy, and is the track's
+        when the copy takes the other file's place.
+    audio_seconds, seconds : float
+        Sound embedded, and time taken.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    copies: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    vanished: int = 0
+    pruned: bool = False
+    withheld: list[tuple[str, int]] = field(default_factory=list)
+    metadata_unused: list[str] = field(default_factory=list)
+    metadata_copies: list[tuple[str, str]] = field(default_factory=list)
+    audio_seconds: float = 0.0
+    seconds: float = 0.0

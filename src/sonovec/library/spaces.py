@@ -1,0 +1,141 @@
+"""Put the vectors of a second encoder into a space: of tracks that the library has, without touching them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sonovec.audio.scan import Found, Skipped
+from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.encoder import Encoder
+from sonovec.library.identity import content_hash
+from sonovec.library.ledger import Ledger
+from sonovec.library.making import make_segments
+from sonovec.library.outcomes import Counts
+from sonovec.library.pending import COMMIT_SECONDS, COMMIT_TRACKS
+from sonovec.library.records import Segment, Space
+from sonovec.library.report import Progress, Report
+from sonovec.library.store import Store
+from sonovec.library.tables import vectors_of
+from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
+from sonovec.log import as_failure
+from sonovec.paths import display, to_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class SpaceIngest:
+    """One run over files and folders for one space. `run` does the work and gives the report.
+
+    The ledger says which content a file holds and is not written: a space follows the tracks, and what it lacks is seen in
+    the store. So a run that was killed is taken up by the same call, and nothing is embedded a second time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        encoder: Encoder,
+        space: Space,
+        *,
+        own: Callable[[Path], bool] = lambda path: False,
+        reread: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._store, self._ledger, self._encoder, self._space = store, ledger, encoder, space
+        self._own, self._reread, self._progress = own, reread, progress
+        self._report = Report()
+        self._counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
+        self._contents: dict[Path, str] = {}
+        self._chosen: set[str] = set()
+        self._done: list[tuple[str, NDArray[np.float32], list[Segment]]] = []
+
+    def run(self, paths: Sequence[Path]) -> Report:
+        """Embed what the space lacks of the tracks under `paths`."""
+        began = self._committed = time.monotonic()
+        with Walk(paths, self._own, counted=self._progress is not None) as walk:
+            try:
+                for result in self._encoder.embed_many(self._choose(walk)):
+                    self._take(result)
+                    if len(self._done) >= COMMIT_TRACKS or time.monotonic() - self._committed > COMMIT_SECONDS:
+                        self._commit()
+                    if self._progress:
+                        finished = sum(self._counts.values())
+                        self._progress(Progress(finished, max(finished, walk.found), self._report.audio_seconds))
+            finally:
+                self._commit()
+        self._store.optimize()
+        self._report.counts = Counts(**self._counts)
+        self._report.seconds = time.monotonic() - began
+        return self._report
+
+    def _choose(self, walk: Walk) -> Iterator[Path]:
+        for batch in walk.batches(LOOK_UP, LOOK_UP_SECONDS):
+            yield from self._choose_batch(batch)
+
+    def _choose_batch(self, batch: Sequence[Found | Skipped]) -> Iterator[Path]:
+        contents: dict[Path, str] = {}
+        for item in batch:
+            if isinstance(item, Skipped):
+                self._leave_out(item.path, item.reason, failed=item.failed)
+                continue
+            try:
+                contents[item.path] = self._content_of(item)
+            except Exception as error:  # noqa: BLE001 - it is this file's alone
+                self._leave_out(item.path, str(as_failure(display(item.path), error)), failed=True)
+        there = self._store.existing(set(contents.values()))
+        held = self._store.holds(there, self._space.name)
+        for path, content in contents.items():
+            if content not in there:
+                self._leave_out(path, "not in the library; index it without --space first")
+            elif content in held or content in self._chosen:
+                self._counts["unchanged"] += 1
+            else:
+                self._chosen.add(content)
+                self._contents[path] = content
+                yield path
+
+    def _content_of(self, found: Found) -> str:
+        entry = None if self._reread else self._ledger.lookup(found.path)
+        known = entry is not None and entry.is_of(found.size, found.mtime_ns, found.ctime_ns)
+        return entry.content_hash if known and entry and entry.content_hash else content_hash(found.path)
+
+    def _leave_out(self, path: Path, reason: str, failed: bool = False) -> None:
+        self._counts["failed" if failed else "skipped"] += 1
+        (self._report.failures if failed else self._report.left_out).append((to_text(path), reason))
+
+    def _take(self, result: Embedding | Failure) -> None:
+        assert result.path is not None
+        content = self._contents.pop(result.path)
+        if isinstance(result, Failure):
+            self._leave_out(result.path, result.reason, failed=True)
+            return
+        if content_hash(result.path) != content:
+            self._leave_out(
+                result.path, f"{display(result.path)}: changed while it was being read; index again", failed=True
+            )
+            return
+        self._done.append((content, result.vector, make_segments(result, self._space.segment_seconds)))
+        self._report.audio_seconds += result.duration
+        self._counts["indexed"] += 1
+
+    def _commit(self) -> None:
+        done, self._done = self._done, []
+        if done:
+            self._store.put_vectors(done, self._space.name)
+        self._committed = time.monotonic()
+
+
+def counts_of(spaces: Mapping[str, Space], store: Store) -> dict[str, int]:
+    """How many tracks have vectors in each space."""
+    return {name: store.table(vectors_of(space)).count() for name, space in spaces.items()}
+
+
+def space_of(encoder: Encoder, name: str, segment_seconds: float) -> Space:
+    """A space for the vectors of an encoder."""
+    passport, options = encoder.passport.to_json(), dict(encoder.options)
+    return Space(name, encoder.dim, passport, segment_seconds, encoder.card.name, options)
