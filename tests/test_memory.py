@@ -24,6 +24,7 @@ except sonovec.SonovecError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as only Linux does")
 def test_a_network_that_does_not_fit_is_told_in_a_line(vggish_weights, tmp_path):
     import os

@@ -38,11 +38,13 @@ def array_api(monkeypatch):
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
 
 
+@pytest.mark.slow
 @parametrize_with_checks([AudioEmbedder(rate=RATE)], expected_failed_checks=lambda estimator: EXPECTED)
 def test_scikit_learns_own(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 def test_no_check_is_skipped():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -165,6 +167,7 @@ def test_a_grid_search_over_what_numpy_gives(files):
     assert search.predict(files[:1]).tolist() == ["noise"]
 
 
+@pytest.mark.slow
 def test_processes_of_joblib_can_use_it(files):
     scores = cross_val_score(make_pipeline(AudioEmbedder(), KNeighborsClassifier(1)), files, KINDS, cv=2, n_jobs=2)
     assert scores.tolist() == [1, 1]

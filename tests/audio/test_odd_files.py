@@ -442,6 +442,7 @@ PLAYLISTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PLAYLISTS)
 @pytest.mark.parametrize("tagged", [False, True])
 def test_a_playlist_opens_nothing(encoded: Encoded, tmp_path: Path, kind: str, tagged: bool) -> None:

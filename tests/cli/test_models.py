@@ -58,6 +58,7 @@ def test_a_graph_goes_with_weights_that_were_changed_since(cache, yamnet):
     assert not list((cache / "graphs").iterdir()) and not list((cache / "weights").iterdir())
 
 
+@pytest.mark.slow
 def test_files_of_ones_own_are_never_touched(cache, tmp_path, capsys):
     folder = tiny.waveform("hubert", tmp_path / "mine")
     assert run(["models", "fetch", str(folder)]) == 0

@@ -150,6 +150,7 @@ except sonovec.SonovecError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE is a POSIX limit")
 @pytest.mark.parametrize("ending", files.WRITERS)
 def test_a_disk_that_fills_up_leaves_the_good_file(tmp_path, ending):

@@ -192,6 +192,7 @@ print("fine")
     assert (run.stdout, run.returncode) == ("fine\n", 0), run.stderr
 
 
+@pytest.mark.slow
 @forks
 def test_pytorchs_own_network_is_refused_in_a_child():
     code = """
@@ -287,6 +288,7 @@ def kinds(tmp_path, vggish_weights):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["default", "settings", "weights", "folder", "list", "hub id", "words", "own"])
 def test_a_pickle_holds_the_settings_and_gives_the_same_encoder(kinds, kind, tmp_path, monkeypatch):
     encoder = kinds[kind]()

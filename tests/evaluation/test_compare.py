@@ -69,6 +69,7 @@ def result(sounds) -> Comparison:
     return compare(sounds, encoders)
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_measures(sounds, result):
     paths = [item.path for item in scan([sounds]) if item.path.suffix == ".flac"]
     labels = [path.parent.name for path in paths]
@@ -190,6 +191,7 @@ def test_classes_of_one_and_loose_sounds(sounds, tmp_path):
     assert compare(tmp_path, encoders).unlabelled == "1 of 6 sounds are in no sub-folder and have no class"
 
 
+@pytest.mark.slow
 def test_folds_can_be_read_from_names(sounds):
     result = compare(sounds, {"logmel": sonovec.load("logmel")}, folds=r"-0(\d)")
     paths = [item.path for item in scan([sounds]) if item.path.suffix == ".flac"]
@@ -260,6 +262,7 @@ def boxes(figure):
     return [text.get_window_extent(renderer) for text in figure.axes[0].texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("n", [1, 2, 9])
 def test_labels_cover_neither_each_other_nor_points(n, seed):
@@ -397,6 +400,7 @@ def test_the_command_is_quick_to_import():
     assert run.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_real_sounds_give_the_published_figures(shared_data):
     """ESC-10 with its own folds; statistics of log-mel bands were measured before: 77.8, 74.0, .495 and .640."""
     result = compare(shared_data / "esc10", ["logmel"], folds=r"^(\d)")

@@ -51,6 +51,7 @@ def test_harm_is_measured_against_clean_sounds(result: Evaluation) -> None:
     assert all(0 <= point.probe.low <= point.probe.value <= point.probe.high <= 1 for point in result.robustness)
 
 
+@pytest.mark.slow
 def test_it_gives_the_same_again(dataset: Dataset, result: Evaluation) -> None:
     again = evaluate(dataset, sonovec.load("logmel"), perturbations=["noise", "start"])
     assert again.robustness == result.robustness
@@ -71,6 +72,7 @@ def test_an_unknown_perturbation_is_named(dataset: Dataset) -> None:
         evaluate(dataset, sonovec.load("logmel"), perturbations=["wind"])
 
 
+@pytest.mark.slow
 def test_json_is_whole(result: Evaluation) -> None:
     told = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert told["sounds"] == 42
@@ -102,6 +104,7 @@ def test_a_panel_for_each_perturbation(result: Evaluation) -> None:
     assert titles[1].startswith("noise")
 
 
+@pytest.mark.slow
 def test_the_command_writes_all_of_it(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = {name: str(tmp_path / name) for name in ("r.json", "r.md", "r.png")}
     arguments = ["evaluate", str(sounds), "-m", "logmel", "--robustness", "gain"]

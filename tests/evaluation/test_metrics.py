@@ -79,6 +79,7 @@ def slow_neighbours(rows, k):
     return [ranking(rows, query, [i for i in range(len(rows)) if i != query])[:k] for query in range(len(rows))]
 
 
+@pytest.mark.slow
 @some
 @given(case=folded(), k=st.integers(1, 6), block=st.sampled_from([1, 20, 1 << 23]))
 def test_knn_is_the_slow_one(case, k, block):
@@ -96,6 +97,7 @@ def test_knn_is_the_slow_one(case, k, block):
     assert 0 <= score.low <= score.high <= 1
 
 
+@pytest.mark.slow
 @some
 @given(case=labelled(), block=st.sampled_from([1, 20, 1 << 23]))
 def test_retrieval_is_the_slow_one(case, block):

@@ -217,6 +217,7 @@ def fill(store, rows):
     store.put_many((Track(f"{n:04}", vector, {"path": "/", **row}), []) for n, row in enumerate(rows))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rows=ROWS, filters=st.lists(FILTERS, min_size=1, max_size=8))
 def test_stores_agree_with_the_language(emptied, rows, filters):
@@ -250,6 +251,7 @@ def listed(row):
     return {"sound_tags": [name for name, _ in row], "sound_tags_scores": [score for _, score in row]}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(st.lists(st.tuples(st.sampled_from(HEARD), SCORE), unique_by=lambda tag: tag[0]), max_size=8))
 def test_every_store_finds_one_tag_and_none_that_is_like_it(emptied, rows):

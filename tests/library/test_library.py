@@ -410,6 +410,7 @@ def test_another_process_searches_while_one_indexes(sounds, library):
     assert seen[0] >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_esc10_clips_find_their_kind_more_often_than_not(shared_data, library):
     """A slice of the real job: 10 clips of each of the 10 kinds."""

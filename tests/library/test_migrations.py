@@ -90,6 +90,7 @@ def search(place, expected):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lance-builtin", "lite-logmel.db"])
 def test_a_migration_that_is_killed_at_any_line_is_finished_by_the_next(tmp_path, name):
     whole = unpack(name, tmp_path / "whole")
@@ -129,6 +130,7 @@ def test_hits_are_the_same_before_and_after(tmp_path, name, monkeypatch):
                 assert library.search(track, level=level, exact=True)[0].id == track
 
 
+@pytest.mark.slow
 def test_two_that_migrate_at_once_take_turns(tmp_path):
     for attempt in range(3):
         place = unpack("lance-builtin", tmp_path / str(attempt))

@@ -113,6 +113,7 @@ def test_a_new_library_where_nothing_can_be_written_is_refused_in_a_line(made, l
         assert f"{place}: cannot be written (Permission denied)" in run.stderr, run.stderr
 
 
+@pytest.mark.slow
 def test_milvus_lite_says_that_it_cannot_be_read_without_being_written(made, tmp_path, run_as_user, read_only):
     (tmp_path / "place").mkdir()
     with sonovec.Library(tmp_path / "place" / "library.db", model="logmel") as library:
@@ -208,6 +209,7 @@ def test_a_read_only_ledger_refuses_to_be_written(tmp_path):
         ledger.begin_run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", ["ledger", "a whole ledger"])
 def test_a_library_whose_ledger_cannot_be_read_is_searched_by_the_content_of_files(
     made, tmp_path, run_as_user, read_only, without

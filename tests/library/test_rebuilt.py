@@ -95,6 +95,7 @@ def test_a_library_that_was_made_anew_with_other_settings_is_refused(opened, sou
         assert library.add(sounds).counts.unchanged == len(library) == len(library.tracks()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", ["add", "search", "ledger"])
 def test_one_that_was_made_anew_with_the_same_settings_is_opened_again(opened, sounds, use):
     folder = Path(opened.location.address)

@@ -94,6 +94,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_the_last_good_version_comes_back_and_what_is_lost_is_said_and_embedded_again(made, library, capsys, damage):
     DAMAGES[damage](library)

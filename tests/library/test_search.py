@@ -98,6 +98,7 @@ ANYTHING = st.integers(0, 2**32 - 1).map(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     tracks=st.lists(st.one_of(ROWS, ROWS, CROWD, ANYTHING), min_size=1, max_size=12),
@@ -231,6 +232,7 @@ def of_all_lengths(request, tmp_path_factory):
         yield library
 
 
+@pytest.mark.slow
 def test_a_track_is_found_alike_by_path_by_samples_by_id_and_by_vector(of_all_lengths):
     library = of_all_lengths
     vectors = {track.id: track.vector for track in library._store.tracks(vectors=True)}

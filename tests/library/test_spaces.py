@@ -88,6 +88,7 @@ def test_what_is_wrong_with_a_space_is_said(store):
         store.drop_space("main")
 
 
+@pytest.mark.slow
 def test_vectors_are_read_out_by_the_batch(store):
     items = [item(n, 3) for n in range(2100)]
     store.put_many(items)

@@ -364,6 +364,7 @@ def test_numbers_of_numpy_are_kept_and_asked_for_as_pythons_own(store):
             store.update({item(1)[0].id: refused})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["ids", "chance"])
 def test_what_several_runs_wrote_is_read_whole(store, order):
     """A Milvus server keeps each run's rows in segments of their own, and answers from each for itself."""
@@ -405,6 +406,7 @@ def test_fields_that_are_too_large_are_refused_by_name_and_nothing_is_written(st
     assert [found[id].fields["mood"] for id in (small[0].id, item(3)[0].id)] == [None, "short"]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
@@ -495,6 +497,7 @@ def count_elsewhere(location):
     return subprocess.run([sys.executable, "-c", COUNT, location], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_another_process_sees_what_was_written_or_is_told_who_holds_it(location):
     with open_store(location) as store:
         store.create(CONFIG)
@@ -591,6 +594,7 @@ print("complete")
 """
 
 
+@pytest.mark.slow
 def test_readers_in_other_processes_see_whole_tracks_while_one_writes(tmp_path):
     with open_store(tmp_path / "library") as store:
         store.create(CONFIG)
@@ -638,6 +642,7 @@ def test_a_damaged_or_newer_config_is_said(tmp_path):
 NEWER = '{"dim": 2, "passport": {}, "segment_seconds": 1, "model": "x", "format": 99}'
 
 
+@pytest.mark.slow
 def test_threads_may_search_and_write_at_once(store):
     store.put_many([item(n, 1, stars=n) for n in range(60)])
     faults = []

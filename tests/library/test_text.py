@@ -181,6 +181,7 @@ def test_tags_can_be_filtered_by(heard):
         heard.search_text(" ")
 
 
+@pytest.mark.slow
 def test_a_filter_asks_for_one_tag_and_no_other_that_begins_or_ends_like_it(heard):
     """ "Rain" is no "Rain on surface", and "Rattle" no "Rattle (instrument)"."""
     told = {track.id: dict(zip(*(track.fields[name] for name in KEPT), strict=True)) for track in heard.tracks()}
@@ -260,6 +261,7 @@ def test_a_column_of_the_users_own_is_not_overwritten(heard, shared_data, tmp_pa
         heard.add(shared_data / "esc10" / "001 - Dog bark", metadata=file)
 
 
+@pytest.mark.slow
 def test_an_encoder_that_knows_words_is_asked_by_vector(tmp_path):
     model = tiny.clap(tmp_path / "clap", fusion=False)
     sounds = tmp_path / "sounds"

@@ -35,6 +35,7 @@ with open_store(sys.argv[1]) as store:
 """
 
 
+@pytest.mark.slow
 def test_four_processes_that_write_the_same_tracks_leave_none_twice(location):
     """Milvus Lite lets one process in; there they come one after the other."""
     with open_store(location) as store:

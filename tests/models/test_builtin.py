@@ -52,6 +52,7 @@ def test_the_file_is_small_and_holds_halves() -> None:
     assert all(weight.data_type == onnx.TensorProto.FLOAT16 for weight in large)
 
 
+@pytest.mark.slow
 def test_conforms() -> None:
     assert breaches(check(partial(sonovec.load, "default"), quick=True)) == []
 

@@ -83,6 +83,7 @@ def test_equals_the_reference_front_end(made, golden, sounds):
         np.testing.assert_allclose(found.reshape(-1)[:: made.STEP], golden[f"spectrogram/{name}"], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SMALL)
 def test_equals_the_reference(made, golden, sounds, load, size):
     for name in made.KEPT[size]:
@@ -187,6 +188,7 @@ def test_the_card_has_the_hash_and_size_of_the_published_file(shared_data, publi
     assert (sha256_of(path), path.stat().st_size) == (file.sha256, file.size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "tag"),
     [

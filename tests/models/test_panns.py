@@ -106,6 +106,7 @@ def test_equals_the_reference_front_end(golden, front):
         assert different[loud].max(initial=0) < 1e-4 and different.max() < 0.05, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["panns-cnn14-16k", "panns-mobilenetv1"])
 def test_equals_the_reference_network_at_any_length(golden, encoders, name):
     encoder = encoders(name)

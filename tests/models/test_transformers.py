@@ -45,6 +45,7 @@ def reference(folder, samples, rate, kind="AutoModel", **settings):
     return [state[0].numpy() for state in (*output.hidden_states[:-1], output.last_hidden_state)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", tiny.WAVEFORM)
 def test_waveform_models_equal_the_reference(kind, folders):
     folder = folders(kind, lambda into: tiny.waveform(kind, into))
@@ -55,6 +56,7 @@ def test_waveform_models_equal_the_reference(kind, folders):
         np.testing.assert_allclose(encoder.embed((samples, 16000)).vector, expected, atol=1e-4, err_msg=f"{seconds} s")
 
 
+@pytest.mark.slow
 def test_layers_and_poolings_are_the_references(folders):
     folder = folders("hubert", lambda into: tiny.waveform("hubert", into))
     samples = tiny.sound(1.3, 16000)
@@ -193,6 +195,7 @@ def vectors_of(output):
     return getattr(output, "pooler_output", output).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", [False, True])
 def test_clap_hears_and_reads_as_the_reference(fusion, folders):
     import torch

@@ -53,6 +53,7 @@ def test_equals_the_reference_quantisation(vggish_golden, vggish_weights):
     assert different / total < 0.005
 
 
+@pytest.mark.slow
 def test_bf16_is_close_to_float32_where_the_processor_has_it(encoder, vggish_weights, vggish_golden):
     made, _ = vggish_golden
     low = sonovec.load("vggish", weights=vggish_weights, tail="drop", precision="auto")

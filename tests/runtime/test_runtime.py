@@ -146,6 +146,7 @@ converted(Graph("test-two-processes", (8,), lambda: nn.Linear(8, 4).eval()))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_convert_at_once():
     runs = [subprocess.Popen([sys.executable, "-c", CONVERT], stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for run in runs:

@@ -26,6 +26,7 @@ def test_clips(shared_data: Path) -> Index:
         return Index(dict(zip(map(str, clips), pool.map(samples, clips), strict=True)))
 
 
+@pytest.mark.slow
 def test_a_cut_of_a_clip_in_another_format_is_found(test_clips: Index) -> None:
     """Part of a clip, quieter, resampled, with noise at 25 dB: what the check below would have to find."""
     rng = np.random.default_rng(0)
