@@ -63,6 +63,7 @@ def another_each_time(samples, coverage):
     return FEATURES(samples, coverage) + np.float32(1e-3) * next(CALLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "found"),
     [

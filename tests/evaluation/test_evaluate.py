@@ -33,6 +33,7 @@ def result(dataset: Dataset) -> Iterator[Evaluation]:
     yield evaluate(dataset, sonovec.load("logmel"), perturbations=["noise", "start"])
 
 
+@pytest.mark.slow
 def test_clean_figures_are_those_of_the_metrics(dataset: Dataset, result: Evaluation) -> None:
     vectors = np.stack([e.vector for e in sonovec.load("logmel").embed_many(dataset.paths)])
     assert result.probe == metrics.probe(vectors, dataset.labels)

@@ -311,6 +311,7 @@ def test_the_normal_form_means_the_same(condition, rows):
         assert made.matches(row) == condition.matches(row)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(rows=ROWS, condition=deep())
 def test_every_store_answers_what_is_nested_deep(emptied, rows, condition):
@@ -409,6 +410,7 @@ def fifty(any_location, tmp_path_factory):
         yield store, rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXTREMES)
 def test_every_store_answers_all_that_the_language_accepts(fifty, name):
     store, rows = fifty

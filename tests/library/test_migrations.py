@@ -113,6 +113,7 @@ def test_a_migration_that_is_killed_at_any_line_is_finished_by_the_next(tmp_path
     assert last > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_hits_are_the_same_before_and_after(tmp_path, name, monkeypatch):
     """Before: as it is read where it cannot be written."""
@@ -142,6 +143,7 @@ def test_two_that_migrate_at_once_take_turns(tmp_path):
         assert not list(place.glob("*.lance")) and not list(place.glob("tables.*"))
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_written_is_searched_as_it_is(tmp_path, run_as_user, read_only):
     place = unpack("lance-builtin", tmp_path)
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}

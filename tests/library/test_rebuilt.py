@@ -120,6 +120,7 @@ def test_one_that_was_deleted_is_an_error_and_nothing_is_made(opened, sounds, us
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [{}, {"hop": 0.25}, None], ids=["the same", "another hop", "deleted"])
 def test_one_that_is_made_anew_in_the_middle_of_a_run_gets_nothing_of_it(tmp_path, sounds, opened, again):
     folder = Path(opened.location.address)

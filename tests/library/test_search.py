@@ -250,6 +250,7 @@ def test_a_track_is_found_alike_by_path_by_samples_by_id_and_by_vector(of_all_le
             assert library.search(track.path, limit=1, level=level)[0].score == 1.0
 
 
+@pytest.mark.slow
 def test_some_seconds_of_a_file_that_is_gone_are_the_windows_of_its_segments(of_all_lengths, tmp_path):
     library = of_all_lengths
     sound = tmp_path / "gone.flac"

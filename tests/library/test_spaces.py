@@ -240,6 +240,7 @@ def copy_of_config_is_gone(place):
 # -- kills
 
 
+@pytest.mark.slow
 def test_what_a_kill_leaves_of_removed_tracks_is_removed_by_the_next_run(made, place, tmp_path, monkeypatch):
     """After each write to a table while a prune takes a track out of all spaces, with its passages and labels."""
     sounds = tmp_path / "sounds"

@@ -324,6 +324,7 @@ def test_a_limit_is_any_whole_number(store):
     assert list(store.tracks(offset=2**70)) == list(store.tracks(limit=3, offset=6)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [-1, np.int64(-5), 2.0, np.float64(1), True, np.bool_(True), "3", float("inf")])
 def test_what_is_no_number_of_rows_is_refused_alike(store, number):
     store.put_many([item(1, 1)])
@@ -473,6 +474,7 @@ def filtered(request, tmp_path_factory):
         yield store, rows
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(condition=conditions(list(OWN)))
 def test_every_store_filters_as_the_language_says(filtered, condition):

@@ -263,6 +263,7 @@ def test_an_exact_search_is_brute_force_and_more_effort_finds_more(tmp_path):
         assert recall(Effort(times=0.05)) <= recall(Effort(times=4)) + 1e-9 and recall(Effort(times=4)) > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("few", [5, 10_000])
 def test_filters_that_let_few_or_many_through_give_what_brute_force_gives(tmp_path, monkeypatch, few):

@@ -88,6 +88,7 @@ HEARD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", HEARD)
 def test_hears_a_dog_rain_and_a_baby(encoder: sonovec.Encoder, shared_data: Path, folder: str) -> None:
     right, least = HEARD[folder]

@@ -93,6 +93,7 @@ def test_equals_the_reference_front_end(golden, sounds, load):
         )
 
 
+@pytest.mark.slow
 def test_equals_the_reference_network(golden, vectors):
     for name, found in vectors.items():
         close(found[:, :: made.STEP_6144], golden[f"6144/{name}"])

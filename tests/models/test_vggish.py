@@ -40,6 +40,7 @@ def test_equals_the_reference_network(vggish_golden, vggish_weights, kind, optio
         close(windows_of(encoder, samples), golden[f"{kind}/{name}"])
 
 
+@pytest.mark.slow
 def test_equals_the_reference_quantisation(vggish_golden, vggish_weights):
     made, golden = vggish_golden
     encoder = sonovec.load("vggish", weights=vggish_weights, tail="drop", precision="f32", pca=True)
@@ -88,6 +89,7 @@ print(e.vector.shape, [m for m in ("torch",) if m in sys.modules])
 """
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported_once_the_network_is_converted(vggish_weights):
     sonovec.load("vggish", weights=vggish_weights, pca=True).embed((np.zeros(16000, np.float32), 16000))
     run = subprocess.run([sys.executable, "-c", CONVERTED, vggish_weights], capture_output=True, text=True, check=True)

@@ -221,6 +221,7 @@ def test_without_a_published_hash_it_resumes_if_the_server_has_the_same_file(ser
     assert sorted(path.name for path in cache.iterdir()) == ["net.pth", "net.pth.sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", [{"ETag": '"b"'}, {"Last-Modified": "Tue, 02 Jan 2024 00:00:00 GMT"}, {}])
 @pytest.mark.parametrize("validators", [{"ETag": '"a"'}, {"Last-Modified": LONG_AGO}])
 def test_a_file_that_changed_meanwhile_is_fetched_from_the_beginning(server, cache, validators, now):
@@ -259,6 +260,7 @@ def test_a_part_of_another_address_is_none_of_this_file(server, cache):
     assert weights.resolve(other).read_bytes() == OTHER
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tells", [True, False])
 @pytest.mark.parametrize("content", [CONTENT, CONTENT + OTHER, CONTENT[:-5]], ids=["whole", "longer", "shorter"])
 def test_a_part_that_is_as_long_as_the_file_or_longer(server, cache, tells, content):
