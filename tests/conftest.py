@@ -80,8 +80,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the real audio, so that no test can forget to, before `-m` selects."""
+    """Mark what uses the real audio, so that no test can forget to, before `-m` selects; and what shares a Milvus server.
+
+    There can be one server on a machine, so one of several workers (`-n 2 --dist loadgroup`) has all of its tests.
+    """
     for item in items:
+        stores = getattr(getattr(item, "callspec", None), "params", {}).values()
+        if "milvus" in stores or {"milvus_server", "milvus_library"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("milvus"))
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
 
