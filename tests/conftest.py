@@ -85,10 +85,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     There can be one server on a machine, so one of several workers (`-n 2 --dist loadgroup`) has all of its tests.
     """
     for item in items:
-        stores = getattr(getattr(item, "callspec", None), "params", {}).values()
-        if "milvus" in stores or {"milvus_server", "milvus_library"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        params = getattr(getattr(item, "callspec", None), "params", {}).values()
+        stores = {param for param in params if isinstance(param, str)}  # others may be arrays, which compare badly
+        if "milvus" in stores or {"milvus_server", "milvus_library"} & fixtures:
             item.add_marker(pytest.mark.xdist_group("milvus"))
-        if "shared_data" in getattr(item, "fixturenames", ()):
+        if "shared_data" in fixtures:
             item.add_marker(pytest.mark.data)
 
 
