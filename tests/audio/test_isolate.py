@@ -163,18 +163,35 @@ def test_many_channels_and_a_sound_of_one_sample(tmp_path: Path) -> None:
     np.testing.assert_array_equal(block, np.full((1, 16), 0.25, np.float32))
 
 
-def test_tags_are_read_in_a_child(encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tags_are_read_in_a_child(encoded: Encoded, tmp_path: Path) -> None:
     for path in (encoded("webm"), encoded("flac"), tmp_path / "none.wav"):
         assert read_isolated_tags(path) == read_tags(path)
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["before it is asked", "while it is asked"])
+def test_a_child_that_is_killed_leaves_tags_empty(
+    gone: bool, encoded: Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send = isolate._Child.send
 
     def killed(child, request):
-        os.kill(child._process.pid, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+        child._process.kill()
+        if gone:
+            child._process.wait()
         send(child, request)
 
     monkeypatch.setattr(isolate._Child, "send", killed)
     tags = read_isolated_tags(encoded("flac"))
     assert tags["title"] is None and str(tags["notes"]).startswith("tags not read: ")
+
+
+def test_an_idle_child_that_was_killed_is_no_fault_of_the_next_file(encoded: Encoded) -> None:
+    read_isolated_tags(encoded("flac"))
+    idle = isolate._take()
+    idle._process.kill()
+    idle._process.wait()
+    isolate._idle.put(idle)
+    assert read_isolated_tags(encoded("flac")) == read_tags(encoded("flac"))
 
 
 def test_paths_lead_from_the_folder_of_now(encoded: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ next file gets a new one. They end with the process that they belong to.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -165,6 +166,9 @@ class _Child:
             env={**os.environ, "PYTHONPATH": paths},
         )
 
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -190,7 +194,8 @@ class _Child:
         """End the process, and give its exit code: that which it ended with by itself, if it did."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(OSError):  # what was not sent yet finds nobody to take it
+                    stream.close()
         try:
             return self._process.wait(0.2)
         except subprocess.TimeoutExpired:
@@ -211,8 +216,11 @@ def _take() -> _Child:
             child = _idle.get_nowait()
         except queue.Empty:
             return _Child()
-        if child.owner == os.getpid():  # those of a process that was forked talk to its parent
+        if child.owner != os.getpid():  # those of a process that was forked talk to its parent
+            continue
+        if child.alive():  # one that was killed while it had nothing to do is no fault of the next file
             return child
+        child.end()
 
 
 @atexit.register
