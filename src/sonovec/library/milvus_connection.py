@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from sonovec.errors import LibraryError
 from sonovec.library.location import TOKEN_VARIABLE, Location
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
+
+#: The first version of Milvus with fields that may be null.
+NULLABLE = 2, 5
 
 
 class Connection:
@@ -25,6 +30,12 @@ class Connection:
 
             _quiet(location.kind == "milvus-lite")
             self._client: Any = MilvusClient(location.address, token=token or "", timeout=CONNECT_SECONDS)
+
+    @cached_property
+    def keeps_null(self) -> bool:
+        """Whether the fields of new collections may be null: on servers from 2.5 on. Milvus Lite has numbers of its own."""
+        said = re.search(r"(\d+)\.(\d+)", str(self("get_server_version")))
+        return said is not None and (int(said[1]), int(said[2])) >= NULLABLE
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of pymilvus' client."""
