@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from sonovec.library.filters import Compare, Has, IsNull, Not
 from sonovec.library.milvus_schema import MAX_FIELDS
 from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Passage, Track
-from sonovec.library.tables import TRACKS
+from sonovec.library.tables import PASSAGES, TRACKS
 from tests.library.test_former import FORMER, maker  # noqa: F401 - a fixture
 
 CONFIG = LibraryConfig(dim=4, passport={}, segment_seconds=10.0, model="test")
@@ -105,7 +107,7 @@ def test_columns_have_fields_of_their_own_where_the_server_keeps_null(place):
     with open_store(place) as store:
         store.create(CONFIG, own)
         store.add_columns({"later": int})
-        typed = store._backend._connect().keeps_null
+        typed = store._backend._connect().is_modern
         assert typed or not place.endswith(".db")
         expected = TRACK_FIELDS.keys() | {column.name for column in own} if typed else set()
         assert set(layout(store).columns) == {"id", "vector"} | expected
@@ -158,7 +160,7 @@ def test_columns_beyond_the_most_fields_lie_in_the_json_column(place):
     many = [Column(f"c{number}", int, USER) for number in range(80)]
     with open_store(place) as store:
         store.create(CONFIG, many)
-        if store._backend._connect().keeps_null:
+        if store._backend._connect().is_modern:
             assert len(layout(store).names) == MAX_FIELDS
         store.put_many([track(1, **{column.name: number for number, column in enumerate(many)})])
         assert len(list(store.tracks(Compare("c79", "=", 79)))) == len(list(store.tracks(Compare("c0", "=", 0)))) == 1
@@ -171,3 +173,47 @@ def test_a_list_with_more_items_than_a_field_keeps_is_refused(tmp_path):
             store.put_many([track(1, path="/a", tags=["x"] * 5000)])
         store.put_many([track(1, path="/a", tags=["x"] * 4096)])
         assert len(next(store.tracks()).fields["tags"]) == 4096
+
+
+TEXTS = [
+    "hello dog there",
+    "a dog",
+    "dog dog cat",
+    "",
+    "!!!",
+    "Über den Wolken",
+    "日本語 の テスト",
+    "don't stop",
+    "a cow",
+]
+
+
+def test_words_are_found_by_the_server_where_it_can_and_ranked_as_if_all_rows_were_read(place, caplog, monkeypatch):
+    """Also what was written a moment ago, which Milvus Lite keeps apart and weighs by itself."""
+    with open_store(place) as store, caplog.at_level(logging.INFO):
+        store.create(CONFIG)
+        table = store.table(PASSAGES)
+        rows = [
+            {"id": f"{number:04}", "track": f"t{number % 2}", "start": 0.0, "end": 1.0, "text": text}
+            | {"language": "en", "source": "Ann", "time": 1.0}
+            for number, text in enumerate(TEXTS * 3)
+        ]
+        for part in (rows[:20], rows[20:26], rows[26:]):
+            table.upsert(part)
+            if len(part) > 1:
+                store.optimize()
+        table.upsert([{**rows[1], "text": "a horse"}])
+        table.delete(Compare("id", "=", rows[10]["id"]))
+        can = store._backend._connect().is_modern
+        assert (table.layout.words is not None) == can
+        for words in ("dog", "DOG cat", "hello dog", "horse", "über", "テスト", "don't", "zebra", 'say "dog"', "cow\n"):
+            for where in (None, Compare("track", "=", "t1")):
+                caplog.clear()
+                found = table.find(words, 5, where, ["id", "track"])
+                assert ("has no index of words" in caplog.text) == (not can)
+                with monkeypatch.context() as patch:
+                    patch.setattr(table, "layout", replace(table.layout, words=None))
+                    read = table.find(words, 5, where, ["id", "track"])
+                    assert "has no index of words" in caplog.text
+                assert [row["id"] for row, _ in found] == [row["id"] for row, _ in read], (words, where)
+                assert all(score > 0 for _, score in found)

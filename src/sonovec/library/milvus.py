@@ -22,13 +22,14 @@ from sonovec.library.filters import In, StartsWith
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
 from sonovec.library.milvus_connection import Connection
-from sonovec.library.milvus_schema import MAX_ITEMS, MAX_TEXT, Layout, indexed_fields, schema_of
+from sonovec.library.milvus_schema import MAX_ITEMS, MAX_TEXT, WORDS, Layout, indexed_fields, schema_of, words_column
 from sonovec.library.milvus_table import NO_VECTOR, SESSION, MilvusTable, size_of
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, tables_of, with_columns
 from sonovec.paths import why_not_writable
 
 _INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
+_WORDS_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
 _SETTINGS = TableSpec("settings", (Column("text", str),))
 #: Format 1 kept the vectors of tracks with their fields, in the collection `tracks`; its other tables are as they were.
 FORMER_TRACKS = "tracks"
@@ -244,10 +245,12 @@ class MilvusBackend:
             if self._layout(name).dim == dim:
                 return
             self.drop_table(spec)
-        schema = schema_of(spec, dim, connection.keeps_null)
+        schema = schema_of(spec, dim, connection.is_modern)
         connection("create_collection", self._name(name), schema=schema, consistency_level=SESSION)
         self._index(name, "vector", _INDEX)
-        for field in indexed_fields(spec, connection.keeps_null):
+        if words_column(spec, connection.is_modern):
+            self._index(name, WORDS, _WORDS_INDEX)
+        for field in indexed_fields(spec, connection.is_modern):
             try:
                 self._index(name, field, {"index_type": "INVERTED"})
             except LibraryError as error:

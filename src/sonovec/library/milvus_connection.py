@@ -14,8 +14,8 @@ from sonovec.library.location import TOKEN_VARIABLE, Location
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
 
-#: The first version of Milvus with fields that may be null.
-NULLABLE = 2, 5
+#: The first version of Milvus with fields that may be null, and with words (BM25).
+MODERN = 2, 5
 
 
 class Connection:
@@ -32,10 +32,13 @@ class Connection:
             self._client: Any = MilvusClient(location.address, token=token or "", timeout=CONNECT_SECONDS)
 
     @cached_property
-    def keeps_null(self) -> bool:
-        """Whether the fields of new collections may be null: on servers from 2.5 on. Milvus Lite has numbers of its own."""
+    def is_modern(self) -> bool:
+        """Whether fields of new collections may be null and texts be searched for words, by the version of the server.
+
+        Zilliz Cloud names the version of Milvus that it is like; Milvus Lite counts for itself.
+        """
         said = re.search(r"(\d+)\.(\d+)", str(self("get_server_version")))
-        return said is not None and (int(said[1]), int(said[2])) >= NULLABLE
+        return said is not None and (int(said[1]), int(said[2])) >= MODERN
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of pymilvus' client."""

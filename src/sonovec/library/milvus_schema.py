@@ -2,8 +2,8 @@
 
 A table whose columns are fixed has a field for each. The columns of tracks may be null, and others are added later. Where a
 server can keep null in fields, those that a library begins with have one; all others are keys of the JSON column `fields`, in
-which a null is a key that is missing. A collection says itself what it has, so each is read as it was made, whatever its
-server can by now.
+which a null is a key that is missing. Where a server can search for words, a text that asks for it has a second field, which
+the server fills. A collection says itself what it has, so each is read as it was made, whatever its server can by now.
 """
 
 from __future__ import annotations
@@ -24,26 +24,30 @@ MAX_TEXT, MAX_ITEMS, MAX_FIELDS = 65_535, 4_096, 64
 #: The column that keeps what has no field.
 REST = "fields"
 
+#: The field with the words of a text.
+WORDS = "words"
+
 _TYPES: Mapping[Kind, str] = {str: "VARCHAR", int: "INT64", float: "DOUBLE", bool: "BOOL"}
 _ITEMS: Mapping[Kind, Kind] = {list[str]: str, list[float]: float}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The fields of a collection: which of them keep columns, and whether there is a JSON column for the rest."""
+    """The fields of a collection: which keep columns, whether there is a JSON column for the rest, and one that has words."""
 
     dim: int
     columns: Mapping[str, Field]
     has_rest: bool
+    words: str | None = None
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Layout:
         """Read what `describe_collection` says."""
         found = {field["name"]: field for field in described["fields"]}
-        own = (Field(name, bool(field.get("nullable"))) for name, field in found.items() if name != REST)
-        return cls(
-            int(found["vector"]["params"]["dim"]), {_column_of(field.name): field for field in own}, REST in found
-        )
+        words = next((name for made in described.get("functions") or () for name in made["output_field_names"]), None)
+        own = (Field(name, bool(field.get("nullable"))) for name, field in found.items() if name not in (REST, words))
+        columns = {_column_of(field.name): field for field in own}
+        return cls(int(found["vector"]["params"]["dim"]), columns, REST in found, words)
 
     @cached_property
     def names(self) -> list[str]:
@@ -71,35 +75,45 @@ class Layout:
         return {**own, **found.get(REST, {})}
 
 
-def schema_of(spec: TableSpec, dim: int, typed: bool) -> Any:
-    """The schema of a new collection; `typed` says whether its server keeps null in fields."""
-    from pymilvus import DataType, MilvusClient
+def schema_of(spec: TableSpec, dim: int, modern: bool) -> Any:
+    """The schema of a new collection; `modern` says whether its server keeps null in fields and searches for words."""
+    from pymilvus import DataType, Function, FunctionType, MilvusClient
 
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
     if spec.open:
         schema.add_field(REST, DataType.JSON)
-    for column in _own(spec, typed):
+    for column in _own(spec, modern):
+        has_words = column.name == words_column(spec, modern)
         item = _ITEMS.get(column.kind, column.kind)
         listed = {} if item == column.kind else {"element_type": DataType[_TYPES[item]], "max_capacity": MAX_ITEMS}
         sized = {"max_length": MAX_TEXT} if item is str else {}
         may_be_null = {"nullable": True} if spec.open else {}
+        analyzed = {"enable_analyzer": True} if has_words else {}
         kind = DataType.ARRAY if listed else DataType[_TYPES[item]]
-        schema.add_field(field_name(column), kind, **listed, **sized, **may_be_null)
+        schema.add_field(field_name(column), kind, **listed, **sized, **may_be_null, **analyzed)
+        if has_words:
+            schema.add_field(WORDS, DataType.SPARSE_FLOAT_VECTOR)
+            schema.add_function(Function("bm25", FunctionType.BM25, column.name, WORDS))
     return schema
 
 
-def indexed_fields(spec: TableSpec, typed: bool) -> list[str]:
+def words_column(spec: TableSpec, modern: bool) -> str | None:
+    """The column of a new collection that is searched for words."""
+    return next((column.name for column in spec.columns if modern and column.index == "text"), None)
+
+
+def indexed_fields(spec: TableSpec, modern: bool) -> list[str]:
     """The fields of a new collection that are to be found by value, or by an item."""
-    return ["id", *(field_name(column) for column in _own(spec, typed) if column.index in ("scalar", "labels"))]
+    return ["id", *(field_name(column) for column in _own(spec, modern) if column.index in ("scalar", "labels"))]
 
 
-def _own(spec: TableSpec, typed: bool) -> tuple[Column, ...]:
+def _own(spec: TableSpec, modern: bool) -> tuple[Column, ...]:
     """The columns that become fields."""
     if not spec.open:
         return spec.columns
-    return spec.columns[: MAX_FIELDS - len(("id", "vector", REST))] if typed else ()
+    return spec.columns[: MAX_FIELDS - len(("id", "vector", REST))] if modern else ()
 
 
 def field_name(column: Column) -> str:

@@ -31,6 +31,9 @@ MAX_ROWS = 16_384
 #: Bytes of rows in one request or answer: a server refuses messages of more than 64 MiB.
 MAX_BYTES = 32 * 2**20
 
+#: Rows with words that are compared with each other, at the least.
+FOUND = 1000
+
 #: Vectors that one request searches for.
 QUERIES = 64
 
@@ -207,6 +210,7 @@ class MilvusTable:
             "search",
             self._name,
             data=list(vectors),
+            anns_field="vector",
             limit=limit,
             filter=self._compile(where)[0],
             output_fields=self.layout.names_of(columns),
@@ -236,13 +240,37 @@ class MilvusTable:
         return seen
 
     def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
-        """Rows that hold any of the words, the best first, by BM25; every row is read for it."""
+        """Rows that hold any of the words, the best first, by BM25."""
         column = next(column.name for column in self._spec.columns if column.index == "text")
-        rows = list(self.rows(where, [*columns, column]))
-        _LOG.info("%s: this store has no index of words: %d rows were read", self._name, len(rows))
-        scores = bm25(words, [str(row[column]) for row in rows])
+        rows, total = self._holding(words, limit, where, [*columns, column])
+        scores = bm25(words, [str(row[column]) for row in rows], total)
         order = sorted((-score, place) for place, score in enumerate(scores) if score > 0)[:limit]
         return [({name: rows[place][name] for name in columns}, -score) for score, place in order]
+
+    def _holding(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> tuple[list[Row], int]:
+        """Rows among which are the best that hold any of the words, and of how many rows those are.
+
+        More are asked for than are wanted, and the caller ranks them, since Milvus Lite knows only within each of its
+        segments how rare a word is.
+        """
+        expression, exact = self._compile(where)
+        if self.layout.words is None or not exact or limit > MAX_ROWS:
+            rows = list(self.rows(where, columns))
+            _LOG.info("%s: has no index of words that can be asked: %d rows were read", self._name, len(rows))
+            return rows, len(rows)
+        (hits,) = self._call(
+            "search",
+            self._name,
+            data=[words],
+            anns_field=self.layout.words,
+            limit=min(max(4 * limit, FOUND), MAX_ROWS),
+            filter=expression,
+            output_fields=["id"],
+            search_params={"metric_type": "BM25"},
+            consistency_level=self._consistency(),
+        )
+        found = _batches(hit["entity"]["id"] for hit in hits)
+        return [row for ids in found for row in self.rows(In("id", tuple(ids)), columns)], self.count()
 
     def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
         """The ids of rows whose list holds any of the items, and their scores; every row is read for it."""
