@@ -1,4 +1,4 @@
-"""How `lite-json.tar.gz` was made, by sonovec before Milvus kept typed fields: python make_json.py FOLDER.
+"""How `lite-json.tar.gz` was made, before Milvus kept typed fields: python -m tests.library.former.make_json FOLDER.
 
 A library of format 2 in Milvus Lite whose tracks have all their fields in one JSON column; later versions make others. The
 sounds are those of `make.py`, and lay in ``/music``.
@@ -10,10 +10,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-from make import METADATA, SOUNDS, write_sounds
-
 import sonovec
 from sonovec.library.records import Label, Passage
+from tests.library.former.make import METADATA, SOUNDS, write_sounds
 
 NAME = "lite-json.db"
 WORDS = ["Hello, the World", "a dog barks", "the dog sleeps"]

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import tarfile
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 import sonovec
+from sonovec.cli.main import run
 from sonovec.errors import UsageError
 from sonovec.library.columns import TRACK_FIELDS, USER, Column
 from sonovec.library.filters import Compare, Has, IsNull, Not
 from sonovec.library.milvus_schema import MAX_FIELDS
 from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Passage, Track
-from sonovec.library.tables import PASSAGES, TRACKS
+from sonovec.library.tables import PASSAGES, TRACKS, segments_of
 from tests.library.test_former import FORMER, maker  # noqa: F401 - a fixture
 
 CONFIG = LibraryConfig(dim=4, passport={}, segment_seconds=10.0, model="test")
@@ -217,3 +220,25 @@ def test_words_are_found_by_the_server_where_it_can_and_ranked_as_if_all_rows_we
                     assert "has no index of words" in caplog.text
                 assert [row["id"] for row, _ in found] == [row["id"] for row, _ in read], (words, where)
                 assert all(score > 0 for _, score in found)
+
+
+@pytest.mark.slow
+def test_rows_that_a_server_has_several_times_are_counted_and_mended(milvus_server, tmp_path, capsys):
+    """Its answers show one of each; Milvus Lite keeps one of each."""
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).standard_normal(8000 * 25) / 8, 8000)
+    place = f"{milvus_server}/d{uuid.uuid4().hex[:12]}"
+    with sonovec.Library(place, model="logmel") as library:
+        library.add(tmp_path)
+        before = [track.fields for track in library.tracks()]
+        for spec, times in ((TRACKS, 2), (segments_of(library.config.main), 1)):
+            table = library._store.table(spec)
+            (*_, row) = table._whole([row["id"] for row in table.rows(None, ["id"])])
+            for _ in range(times):
+                table._call("insert", table._name, data=[table.layout.encode(row)])
+        assert library._store.count() == (3, 4)
+    assert run(["doctor", "-l", place]) == 1
+    says = f"3 duplicates (tracks, main.segments); mend it with: sonovec doctor -l {place} --repair"
+    assert says in capsys.readouterr().out
+    assert run(["doctor", "-l", place, "--repair"]) == 0, capsys.readouterr().out
+    with sonovec.Library(place) as library:
+        assert library._store.count() == (1, 3) and [track.fields for track in library.tracks()] == before
