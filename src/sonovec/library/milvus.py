@@ -21,15 +21,16 @@ from sonovec.library.columns import KIND_NAMES, KINDS, TRACK_COLUMNS, USER, Colu
 from sonovec.library.filters import In, StartsWith
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
-from sonovec.library.milvus_connection import Connection
-from sonovec.library.milvus_schema import MAX_ITEMS, MAX_TEXT, WORDS, Layout, indexed_fields, schema_of, words_column
+from sonovec.library.milvus_connection import Connection, import_pymilvus
+from sonovec.library.milvus_schema import MAX_ITEMS, MAX_TEXT, Layout, indexed_fields, schema_of
 from sonovec.library.milvus_table import NO_VECTOR, SESSION, MilvusTable, size_of
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, tables_of, with_columns
 from sonovec.paths import why_not_writable
 
-_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
+_VECTOR_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
 _WORDS_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
+_SCALAR_INDEX = {"index_type": "INVERTED"}
 _SETTINGS = TableSpec("settings", (Column("text", str),))
 #: Format 1 kept the vectors of tracks with their fields, in the collection `tracks`; its other tables are as they were.
 FORMER_TRACKS = "tracks"
@@ -46,8 +47,7 @@ class MilvusBackend:
 
     def __init__(self, location: Location, token: str | None = None) -> None:
         try:
-            import pymilvus  # noqa: F401
-
+            import_pymilvus()
             if location.kind == "milvus-lite":
                 import milvus_lite  # noqa: F401
         except ImportError as error:
@@ -241,31 +241,43 @@ class MilvusBackend:
     def _create_collection(self, spec: TableSpec) -> None:
         connection, name = self._connect(), _collection(spec)
         dim = spec.dim or len(NO_VECTOR)
-        if self._has(name):  # it is empty: of a run that was killed while it made the library, perhaps with another dim
-            if self._layout(name).dim == dim:
-                return
+        # One that is there is empty: of a run that was killed while it made the library, perhaps with another dim.
+        if self._has(name) and self._layout(name).dim != dim:
             self.drop_table(spec)
-        schema = schema_of(spec, dim, connection.is_modern)
-        connection("create_collection", self._name(name), schema=schema, consistency_level=SESSION)
-        self._index(name, "vector", _INDEX)
-        if words_column(spec, connection.is_modern):
-            self._index(name, WORDS, _WORDS_INDEX)
-        for field in indexed_fields(spec, connection.is_modern):
-            try:
-                self._index(name, field, {"index_type": "INVERTED"})
-            except LibraryError as error:
-                _LOG.info("%s: no index of the field %r: %s", self._location, field, error)
+        if not self._has(name):
+            schema = schema_of(spec, dim, connection.is_modern)
+            connection("create_collection", self._name(name), schema=schema, consistency_level=SESSION)
+        self._make_indices(spec, name)
         connection("load_collection", self._name(name))
 
-    def _index(self, collection: str, field: str, options: Mapping[str, Any]) -> None:
-        from pymilvus import MilvusClient
-
-        index = MilvusClient.prepare_index_params()
-        index.add_index(field, **options)
-        self._connect()("create_index", self._name(collection), index)
+    def _make_indices(self, spec: TableSpec, collection: str) -> None:
+        connection, name, layout = self._connect(), self._name(collection), self._layout(collection)
+        needed: dict[str, Mapping[str, Any]] = {
+            "vector": _VECTOR_INDEX,
+            **({layout.words: _WORDS_INDEX} if layout.words else {}),
+        }
+        useful = dict.fromkeys(indexed_fields(spec, layout), _SCALAR_INDEX)
+        have = connection("list_indexes", name)
+        for field, options in {**needed, **useful}.items():
+            if field in have:
+                continue
+            try:
+                connection("create_index", name, _index(field, options))
+            except LibraryError as error:
+                if field in needed:
+                    raise
+                _LOG.info("%s: no index of the field %r: %s", self._location, field, error)
 
     def _layout(self, collection: str) -> Layout:
         return Layout.of(self._connect()("describe_collection", self._name(collection)))
+
+
+def _index(field: str, options: Mapping[str, Any]) -> Any:
+    from pymilvus import MilvusClient
+
+    made = MilvusClient.prepare_index_params()
+    made.add_index(field, **options)
+    return made
 
 
 def _collection(spec: TableSpec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,16 @@ CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
 
 #: The first version of Milvus with fields that may be null, and with words (BM25).
 MODERN = 2, 5
+
+
+def import_pymilvus() -> None:
+    """Import it without its set-up of logging, which closes every handler of the process (3.0.2)."""
+    set_up = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None
+    try:
+        import pymilvus  # noqa: F401
+    finally:
+        logging.config.dictConfig = set_up
 
 
 class Connection:

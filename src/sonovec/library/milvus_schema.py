@@ -85,7 +85,7 @@ def schema_of(spec: TableSpec, dim: int, modern: bool) -> Any:
     if spec.open:
         schema.add_field(REST, DataType.JSON)
     for column in _own(spec, modern):
-        has_words = column.name == words_column(spec, modern)
+        has_words = modern and column.index == "text"
         item = _ITEMS.get(column.kind, column.kind)
         listed = {} if item == column.kind else {"element_type": DataType[_TYPES[item]], "max_capacity": MAX_ITEMS}
         sized = {"max_length": MAX_TEXT} if item is str else {}
@@ -99,14 +99,10 @@ def schema_of(spec: TableSpec, dim: int, modern: bool) -> Any:
     return schema
 
 
-def words_column(spec: TableSpec, modern: bool) -> str | None:
-    """The column of a new collection that is searched for words."""
-    return next((column.name for column in spec.columns if modern and column.index == "text"), None)
-
-
-def indexed_fields(spec: TableSpec, modern: bool) -> list[str]:
-    """The fields of a new collection that are to be found by value, or by an item."""
-    return ["id", *(field_name(column) for column in _own(spec, modern) if column.index in ("scalar", "labels"))]
+def indexed_fields(spec: TableSpec, layout: Layout) -> list[str]:
+    """The fields of a collection that are to be found by value, or by an item."""
+    wanted = ["id", *(column.name for column in spec.columns if column.index in ("scalar", "labels"))]
+    return [layout.columns[column].name for column in wanted if column in layout.columns]
 
 
 def _own(spec: TableSpec, modern: bool) -> tuple[Column, ...]:
