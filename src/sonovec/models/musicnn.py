@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models import tf_checkpoint
 from sonovec.models.archive import member
 from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, need_torch
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
@@ -183,6 +183,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=LAYERS[kind][layer],
         front_end=card.front_end,
         weights_hash=digest,
+        files=(file,),
         features=spectrograms,
         graph=Graph(
             key=f"{VERSION}-{data}-{kind}-{layer}-{digest[:32]}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import sonovec.models
-from sonovec.errors import UsageError
+from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
@@ -103,7 +103,19 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
     family, found = _find(name, weights)
     if weights is not None and resolve(name) in _known().models and not found.weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
-    return family.build(found, _settle(found, options), weights)
+    settled = _settle(found, options)
+    model = family.build(found, settled, weights)
+
+    def check() -> None:
+        """The files are read when the model is built, for their hash, and again when its graph is converted or run."""
+        if family.build(_find(name, weights)[1], settled, weights).weights_hash != model.weights_hash:
+            raise WeightsError(
+                f"model {name!r}: its files changed while it was loaded; load it again when nothing writes to them"
+            )
+
+    graph = model.graph and replace(model.graph, check=check)
+    text = model.text and replace(model.text, graph=replace(model.text.graph, check=check))
+    return replace(model, graph=graph, text=text)
 
 
 def _find(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:

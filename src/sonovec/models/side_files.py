@@ -32,6 +32,11 @@ def digest(network: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def all_files(network: Path) -> list[Path]:
+    """A network's file with the others that belong to it; of one that is a folder, all in it."""
+    return _all_in(network) if network.is_dir() else [network, *(network.parent / name for name in side_files(network))]
+
+
 def side_files(network: Path) -> list[str]:
     """Names of the other files of a network, relative to its folder.
 

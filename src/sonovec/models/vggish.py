@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
 from sonovec.features.logmel import VGGISH
+from sonovec.graph import Graph
 from sonovec.models import tf_checkpoint
 from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, need_torch, read_state
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.weights import resolve, sha256_of
 from sonovec.paths import atomic, cached, display
@@ -91,10 +91,11 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     """Build the model; `weights` is the folder that holds the published files, or, without PCA, the network's file."""
     network = _find(NETWORK, CHECKPOINT, weights)
     digest = sha256_of(network)
+    files: tuple[Path, ...] = (network,)
     components = None
     if options["pca"]:
         file = _find(PCA, CHECKPOINT_PCA, weights)
-        digest += "+" + sha256_of(file)
+        digest, files = f"{digest}+{sha256_of(file)}", (network, file)
         components = _components(file)
     return Model(
         card=card,
@@ -103,6 +104,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=files,
         features=lambda samples, coverage: VGGISH(samples)[:, None],
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}",
