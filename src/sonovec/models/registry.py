@@ -77,6 +77,17 @@ def card(name: str, weights: Path | None = None) -> ModelCard:
     return _find(name, weights)[1]
 
 
+def is_listed(name: str) -> bool:
+    """Whether a model of that name is among `cards`.
+
+    Examples
+    --------
+    >>> is_listed("default"), is_listed("yamnet"), is_listed("birds")
+    (True, True, False)
+    """
+    return resolve(name) in _known().models
+
+
 def notes() -> list[str]:
     """What is wrong with third parties' models: one line for each that could not be loaded."""
     return list(_known().broken)
