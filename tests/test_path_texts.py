@@ -204,7 +204,7 @@ def test_a_library_that_held_escaped_paths_is_brought_up_to_date(sounds, tmp_pat
         kept = tmp_path / "kept.wav"
         shutil.move(gone, kept)
         assert library.search(gone, limit=1)[0].score == 1.0
-        library._ledger_path.unlink()  # as where another machine indexed: the store alone knows the path
+        library._local.ledger_path.unlink()  # as where another machine indexed: the store alone knows the path
     with sonovec.Library(tmp_path / "library") as library:
         assert library.search(gone, limit=1)[0].score == 1.0
         shutil.move(kept, gone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sonovec.library import consistency
 from sonovec.library.identity import content_hash
 from sonovec.library.roots import Roots
 from sonovec.paths import from_text, to_text
@@ -27,6 +28,7 @@ def check_in_step(library, root: Path) -> None:
     assert set(segments) == set(tracks)
     assert store.count() == (len(tracks), sum(map(len, segments.values()))), "segments without a track"
     assert ledger.unsettled() == []
+    assert list(consistency.examine(store, ledger).faults()) == []
     for track in tracks.values():
         given = next(entry.fields for entry in ledger.holders(track.id) if to_text(entry.path) == track.path)
         assert {name: track.fields[name] for name in given or {}} == (given or {})

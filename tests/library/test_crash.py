@@ -95,6 +95,7 @@ import os, signal, sys
 from sonovec.library import pending
 from sonovec.library.lance_table import LanceTable
 from sonovec.library.ledger import Ledger
+from sonovec.library.records import Label, Passage
 import sonovec
 
 folder, sounds, log, metadata, prune, moment = sys.argv[1:]
@@ -105,7 +106,7 @@ embed_many = sonovec.Encoder.embed_many
 
 def tap(paths):
     for path in paths:
-        os.write(log, b"embed " + os.fsencode(path) + b"\\n")
+        os.write(log, f"embed {space} ".encode() + os.fsencode(path) + b"\\n")
         yield path
 
 def tell(text):
@@ -132,7 +133,14 @@ for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run"):
 for name in ("upsert", "update", "delete", "optimize"):
     told(LanceTable, name)
 prune = {"no": False, "yes": True, "all": "all"}[prune]
-sonovec.Library(folder, model="logmel").add(sounds, metadata=metadata or None, prune=prune)
+space = "main"
+library = sonovec.Library(folder, model="logmel")
+library.add(sounds, metadata=metadata or None, prune=prune)
+ids = [track.id for track in library.tracks()]
+library.passages.put(Passage(id, 0.0, 1.0, "what was said", "speaker", 0.0) for id in ids[::2])
+library.labels.put(Label(id, 0.0, 1.0, "Dog", "somebody", 0.0) for id in ids[1::2])
+space = "second"
+sonovec.Library(folder, model="logmel", hop=0.5).add(sounds, space=space)
 """
 
 
@@ -204,7 +212,7 @@ KILLS = int(os.environ.get("SONOVEC_TEST_KILLS", "8"))
 def test_kills_among_changes_moves_deletions_and_prunes_leave_nothing_apart(tmp_path, record_testsuite_property):
     """With SONOVEC_TEST_KILLS=100 it kills as often; ``--junit-xml`` has where the kills came.
 
-    Half of them come at any time, half before or after a write.
+    Half of them come at any time, half before or after a write. A run also fills a second space, passages and labels.
     """
     folder, log = tmp_path / "library", tmp_path / "log"
     disk = Disk(tmp_path / "sounds", seed=7)
@@ -212,7 +220,7 @@ def test_kills_among_changes_moves_deletions_and_prunes_leave_nothing_apart(tmp_
     while counts.total() < KILLS:
         rounds += 1
         disk.change()
-        committed = committed_contents(folder)
+        committed = {space: contents(folder, space) for space in ("main", "second")}
         log.write_bytes(b"")
         by_time = moments.random() < 0.5
         moment = 0 if by_time else moments.randrange(1, writes)
@@ -235,20 +243,28 @@ def test_kills_among_changes_moves_deletions_and_prunes_leave_nothing_apart(tmp_
         else:
             assert process.returncode == -signal.SIGKILL, complaint.decode()
             counts[steps[-1] if steps else "before any write"] += 1
-        embedded = {content_hash(line.removeprefix("embed ")) for line in told if line.startswith("embed ")}
-        assert not embedded & committed, "a committed sound was embedded again"
+        embedded = [line.split(" ", 2)[1:] for line in told if line.startswith("embed ")]
+        again = [path for space, path in embedded if content_hash(path) in committed[space]]
+        assert not again, "a committed sound was embedded again"
         if rounds % 5 == 0 or counts.total() == KILLS:
             with sonovec.Library(folder, model="logmel") as library:
                 library.add(disk.root, prune="all")
                 check_in_step(library, disk.root)
+            with sonovec.Library(folder, model="logmel", hop=0.5) as library:
+                library.add(disk.root, space="second")
+                assert library.tracks_in_spaces() == dict.fromkeys(("main", "second"), len(library))
     record_testsuite_property("kills", f"{counts.total()} in {rounds} runs: {dict(counts.most_common())}")
 
 
-def committed_contents(folder):
+def contents(folder, space):
+    """The tracks that have vectors in a space."""
     if not folder.exists():
         return set()
     with sonovec.Library(folder) as library:
-        return set() if library.config is None else {track.id for track in library.tracks()}
+        if library.config is None or space not in library.spaces():
+            return set()
+        ids = {id for batch in library.vectors(space) for id in batch.column("id").to_pylist()}
+        return ids & {track.id for track in library.tracks()}
 
 
 #: A limit on the size of any file stands for a disk that is full: the same calls fail, with another number.

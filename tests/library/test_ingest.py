@@ -174,12 +174,12 @@ def test_new_rights_and_names_are_read_again_and_not_embedded(sounds, library, w
 
 def test_reread_reads_all_and_embeds_what_differs(sounds, library, work):
     library.add(sounds)
-    with sqlite3.connect(library._ledger_path) as raw:  # a file system that does not keep the time of a change
+    with sqlite3.connect(library._local.ledger_path) as raw:  # a file system that does not keep the time of a change
         raw.execute("UPDATE files SET ctime_ns = NULL")
     before = (sounds / "0.wav").stat()
     write(sounds / "0.wav", 99)
     os.utime(sounds / "0.wav", ns=(before.st_atime_ns, before.st_mtime_ns))
-    with sqlite3.connect(library._ledger_path) as raw:
+    with sqlite3.connect(library._local.ledger_path) as raw:
         raw.execute("UPDATE files SET ctime_ns = NULL")
     assert library.add(sounds).counts.unchanged == 4
     work["hashed"].clear()
@@ -189,7 +189,7 @@ def test_reread_reads_all_and_embeds_what_differs(sounds, library, work):
 
 def test_a_ledger_without_the_other_time_is_filled_in_and_nothing_is_read(sounds, library, work):
     library.add(sounds)
-    with sqlite3.connect(library._ledger_path) as raw:
+    with sqlite3.connect(library._local.ledger_path) as raw:
         raw.execute("UPDATE files SET ctime_ns = NULL")
     work["hashed"].clear()
     assert library.add(sounds).counts.unchanged == 4
@@ -273,7 +273,7 @@ def test_columns_survive_other_content_at_the_same_path(sounds, library, ledger)
     rows = csv(sounds, "path,word,n,title\nsounds/0.wav,calm,3,right\nsounds/1.wav,wild,,\n")
     library.add(sounds, metadata=rows)
     if ledger != "as it is":  # one of format 1, or of another machine
-        with sqlite3.connect(library._ledger_path) as raw:
+        with sqlite3.connect(library._local.ledger_path) as raw:
             raw.execute("UPDATE files SET fields = NULL")
     write(sounds / "0.wav", 90, title="new")
     write(sounds / "1.wav", 91, title="new")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import sonovec
 from sonovec.errors import UsageError
-from sonovec.library import ingest, place
+from sonovec.library import ingest, local, place
 from sonovec.library.filters import Compare, Contains, In, StartsWith
 from sonovec.library.follow import Follower
 from sonovec.library.identity import content_hash
@@ -200,7 +200,7 @@ def test_names_that_are_no_text(tmp_path, library):
 @pytest.fixture
 def machines(tmp_path, monkeypatch):
     """Two machines with a ledger each, and one library that both reach, as one on a server."""
-    for module in (place, sonovec.library.library):
+    for module in (place, local):
         monkeypatch.setattr(module, "ledger_path", lambda location: tmp_path / os.environ["MACHINE"] / "ledger.sqlite")
 
     def on(machine):

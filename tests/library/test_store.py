@@ -620,6 +620,31 @@ def test_what_is_missing_for_milvus_is_said_with_the_line_that_installs_it(missi
         open_store(location)
 
 
+#: Imports pymilvus for the first time in a process that has a log of its own.
+LOGGED = """
+import logging, sys
+from sonovec.errors import LibraryError
+from sonovec.library.open import open_store
+
+class Log(logging.Handler):
+    closed = False
+
+    def close(self):
+        Log.closed = True
+
+logging.getLogger().addHandler(Log())
+try:
+    open_store("http://127.0.0.1:9/sounds").config()
+except LibraryError:
+    print(Log.closed, "pymilvus" in sys.modules)
+"""
+
+
+def test_the_logging_of_the_process_is_left_as_it_is():
+    run = subprocess.run([sys.executable, "-c", LOGGED], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("False True\n", "")
+
+
 def test_a_file_of_another_kind_is_left_alone(tmp_path):
     path = tmp_path / "photos.db"
     path.write_bytes(b"SQLite format 3")

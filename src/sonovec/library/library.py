@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,14 +25,14 @@ from sonovec.library.follow import Follower
 from sonovec.library.given import Given
 from sonovec.library.ingest import Ingest
 from sonovec.library.ledger import Ledger
-from sonovec.library.location import Location, ledger_path, lock_path, parse_location
-from sonovec.library.lock import Lock
+from sonovec.library.local import LocalFiles
+from sonovec.library.location import Location, parse_location
 from sonovec.library.metadata import read_metadata
 from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.report import Progress, Prune, Report
-from sonovec.library.roots import PATH, Root, Roots
+from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, TextSearch, search, search_tags, some
 from sonovec.library.spaces import SpaceIngest, counts_of, space_of
 from sonovec.library.store import Store
@@ -103,6 +103,7 @@ class Library:
             parse_location(path_or_name) if uri is None else parse_location(uri, name=str(path_or_name))
         )
         self._token = token
+        self._local = LocalFiles(self.location)
         self._binding = Binding(self.location, model, weights, segment_seconds, options)
         self._seen: LibraryConfig | None = None
         self._space_encoders: dict[str, Encoder] = {}
@@ -118,9 +119,9 @@ class Library:
 
     def close(self) -> None:
         """Release the store and the ledger; both open again when they are needed."""
-        for name in ("_store", "_ledger"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        self._local.close()
+        if "_store" in self.__dict__:
+            self.__dict__.pop("_store").close()
 
     def _opened(self) -> Store:
         """The store of the library that this object has known from the start.
@@ -166,7 +167,7 @@ class Library:
     def ledger(self) -> Ledger:
         """A row for every file ever seen, on this machine."""
         self._opened()
-        return self._ledger
+        return self._local.ledger
 
     def tracks(self, filter: str | None = None, limit: int | None = None, offset: int = 0) -> list[Track]:
         """Tracks, all or those that match a filter such as ``"year >= 1990 and genre = 'Jazz'"``; without vectors.
@@ -179,7 +180,7 @@ class Library:
             If there is no library here.
         """
         tracks = list(self._existing_store().tracks(self._parse(filter), limit, offset))
-        shown = self._shown()
+        shown = self._local.shown()
         return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
 
     # -- its spaces, passages and labels
@@ -210,7 +211,7 @@ class Library:
         """
         self._require_config()
         self._refuse_place()
-        with self._locked("cannot be changed"):
+        with self._local.locked("cannot be changed"):
             self._store.upgrade()
             self._store.drop_space(name)
         self._space_encoders.pop(name, None)
@@ -318,7 +319,7 @@ class Library:
         encoder = self.encoder
         if (made := self._opened().config()) is not None:
             check_same(self.location, made.main, encoder)
-        with self._locked("cannot index"):
+        with self._local.locked("cannot index"):
             config = self._config_for(encoder)  # under the lock: until here another process could make the library
             if rows is not None:
                 self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
@@ -326,8 +327,8 @@ class Library:
                 self._store.declare(heard_columns(Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")))
             ingest = Ingest(
                 self._store,
-                self._ledger,
-                rooting.declare(self._store, self._ledger, roots),
+                self._local.ledger,
+                rooting.declare(self._store, self._local.ledger, roots),
                 encoder,
                 segment_seconds=config.segment_seconds,
                 metadata=rows,
@@ -349,7 +350,7 @@ class Library:
                 f"-l {self.location} --space {name} -m MODEL"
             )
         encoder = self._binding.new() if is_new else self.encoder_of(name)
-        with self._locked("cannot index"):
+        with self._local.locked("cannot index"):
             self._store.upgrade()
             if name not in self._store.spaces():
                 seconds = self._binding.segment_seconds or config.segment_seconds
@@ -358,7 +359,9 @@ class Library:
             check_same(self.location, space, encoder)
             self._binding.check_segments(space)
             own = place.is_own(self.location)
-            run = SpaceIngest(self._store, self._ledger, encoder, space, own=own, reread=reread, progress=progress)
+            run = SpaceIngest(
+                self._store, self._local.ledger, encoder, space, own=own, reread=reread, progress=progress
+            )
             return run.run(paths)
 
     def _users_columns(self) -> dict[str, Kind]:
@@ -375,7 +378,7 @@ class Library:
         `folder`; `move_root` gives them one.
         """
         store = self._existing_store()
-        with self._ledger_to_read() as ledger:
+        with self._local.ledger_to_read() as ledger:
             return rooting.listed(store, ledger)
 
     def move_root(self, root: str, folder: str | os.PathLike[str]) -> Root:
@@ -395,7 +398,7 @@ class Library:
         UsageError
             There is no such root; or the folder is none, is another root, or lies within the old one or around it.
         """
-        return self._change_root(lambda: rooting.move(self._store, self._ledger, root, expanded(folder)))
+        return self._change_root(lambda: rooting.move(self._store, self._local.ledger, root, expanded(folder)))
 
     def rename_root(self, root: str, alias: str) -> Root:
         """Give a root of this machine another alias; other machines that have it then need `move_root`.
@@ -405,19 +408,19 @@ class Library:
         UsageError
             There is no such root on this machine; or the alias is taken, or cannot be one.
         """
-        return self._change_root(lambda: rooting.rename(self._store, self._ledger, root, alias))
+        return self._change_root(lambda: rooting.rename(self._store, self._local.ledger, root, alias))
 
     def _change_root(self, change: Callable[[], str]) -> Root:
         store = self._existing_store()
         self._refuse_place()
-        with self._locked("cannot change its roots"):
+        with self._local.locked("cannot change its roots"):
             store.upgrade()
             alias = change()
-            roots, run = self._roots(), self._ledger.begin_run({"root": alias})
+            roots, run = self._local.roots(), self._local.ledger.begin_run({"root": alias})
             given = Given(store, roots, None, ())
-            Follower(store, self._ledger, roots, given, run, Report()).settle()
-            self._ledger.end_run(run)
-            return Root(alias, roots.folders[alias], self._ledger.held_under(roots.folders[alias]))
+            Follower(store, self._local.ledger, roots, given, run, Report()).settle()
+            self._local.ledger.end_run(run)
+            return Root(alias, roots.folders[alias], self._local.ledger.held_under(roots.folders[alias]))
 
     # -- asking it
 
@@ -573,7 +576,7 @@ class Library:
         if config is None or config.model not in registry.FORMER_DEFAULTS:
             return None
         told: list[object] = []
-        with suppress(LibraryError), self._ledger_to_read() as ledger:
+        with suppress(LibraryError), self._local.ledger_to_read() as ledger:
             told = [run.options.get("paths") for run in ledger.runs()] if ledger else []
         paths = sorted({display(from_text(str(path))) for paths in told if isinstance(paths, list) for path in paths})
         return (
@@ -607,83 +610,22 @@ class Library:
         return self._store
 
     def _parse(self, filter: str | None) -> Filter | None:
-        return None if filter is None else self._roots().translated(parse(filter, self._store.columns()))
+        return None if filter is None else self._local.roots().translated(parse(filter, self._store.columns()))
 
     @cached_property
     def _store(self) -> Store:
         return open_store(self.location, token=self._token)
 
-    @cached_property
-    def _ledger(self) -> Ledger:
-        return Ledger(self._ledger_path, read_only=place.read_only_for(self.location) is not None)
-
-    @contextmanager
-    def _ledger_to_read(self) -> Iterator[Ledger | None]:
-        """The ledger, or None where there is none.
-
-        One that this user may not write is opened for this one look: whoever may write it could change it.
-        """
-        if not self._ledger_path.exists():
-            yield None
-        elif place.read_only_for(self.location) is None:
-            yield self._ledger
-        else:
-            with Ledger(self._ledger_path, read_only=True) as ledger:
-                yield ledger
-
-    def _roots(self) -> Roots:
-        """Where the library's folders lie on this machine."""
-        with suppress(LibraryError), self._ledger_to_read() as ledger:
-            return Roots.of(ledger)
-        return Roots({})  # its ledger cannot be read: a search goes on without
-
     def _queries(self, space: str) -> Queries:
         found = self._existing_store().space(space)
-        return Queries(self._store, found, self._roots(), self._ledger_to_read, lambda: self.encoder_of(space))
+        return Queries(
+            self._store, found, self._local.roots(), self._local.ledger_to_read, lambda: self.encoder_of(space)
+        )
 
     def _here(self, hits: list[Hit]) -> list[Hit]:
         """Hits with the paths that they have on this machine."""
-        shown = self._shown()
+        shown = self._local.shown()
         return [replace(hit, path=shown(hit.id, hit.path)) for hit in hits]
 
-    def _shown(self) -> Callable[[str, str], str]:
-        """What tells, of the id of a track and what the library keeps for its path, the text of its path on this machine.
-
-        Where its root is not known here, that is the path of a file of the same content that this machine has indexed, or
-        else what the library keeps.
-        """
-        roots = self._roots()
-
-        def shown(id: str, text: str) -> str:
-            if roots.local(text) is None:
-                with suppress(LibraryError), self._ledger_to_read() as ledger:
-                    holder = next(ledger.holders(id), None) if ledger else None
-                    return text if holder is None else to_text(holder.path)
-            return roots.shown(text)
-
-        return shown
-
-    def _locked(self, cannot: str) -> Lock:
-        """The lock of who writes."""
-        remedy = "wait for it or stop it; searching works meanwhile"
-        return Lock(lock_path(self.location), f"{self.location}: {cannot}", remedy)
-
     def _refuse_place(self) -> None:
-        """Refuse a folder that holds other things than a library, and one that may not be written."""
-        if self._opened().config() is None and place.is_foreign(self.location):
-            folder = Path(self.location.address)
-            raise UsageError(
-                f"{display(folder)}: is no library and holds other files; give a new folder, such as "
-                f"-l {display(folder / 'library')}"
-            )
-        if (reason := place.read_only_for(self.location)) is not None:
-            remedy = (
-                "it can be searched as it is; to add sounds, get the right to write it, or index into another library"
-            )
-            if self._seen is None:
-                remedy = "give another place"
-            raise LibraryError(f"{self.location}: cannot be written ({reason}); {remedy}: sonovec index PATH -l NEW")
-
-    @property
-    def _ledger_path(self) -> Path:
-        return ledger_path(self.location)
+        self._local.refuse(self._opened().config() is not None)

@@ -20,7 +20,7 @@ from sonovec.library.columns import KIND_NAMES, KINDS, TRACK_COLUMNS, USER, Colu
 from sonovec.library.filters import In, StartsWith
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
-from sonovec.library.milvus_connection import Connection
+from sonovec.library.milvus_connection import Connection, import_pymilvus
 from sonovec.library.milvus_table import MAX_TEXT, NO_VECTOR, SESSION, MilvusTable, size_of
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, tables_of
@@ -42,8 +42,7 @@ class MilvusBackend:
 
     def __init__(self, location: Location, token: str | None = None) -> None:
         try:
-            import pymilvus  # noqa: F401
-
+            import_pymilvus()
             if location.kind == "milvus-lite":
                 import milvus_lite  # noqa: F401
         except ImportError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,6 +12,16 @@ from sonovec.errors import LibraryError
 from sonovec.library.location import TOKEN_VARIABLE, Location
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
+
+
+def import_pymilvus() -> None:
+    """Import it without its set-up of logging, which closes every handler of the process (3.0.2)."""
+    set_up = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None
+    try:
+        import pymilvus  # noqa: F401
+    finally:
+        logging.config.dictConfig = set_up
 
 
 class Connection:

@@ -32,7 +32,6 @@ from sonovec.library.lock import Lock
 from sonovec.library.migrations import FORMER, has_former_tables
 from sonovec.library.open import open_store
 from sonovec.library.outcomes import Entry
-from sonovec.library.place import read_only_for
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.library.roots import Roots
 from sonovec.library.store import Store
@@ -82,7 +81,7 @@ def examine(library: Library) -> list[Finding]:
     if (fault := _ledger_fault(library)) is not None:
         findings.append(("ledger", "failed", f"{fault}; {remedy}"))
     if not findings and library.config is not None:
-        with library._ledger_to_read() as ledger:
+        with library._local.ledger_to_read() as ledger:
             state = consistency.examine(library._store, ledger)
         findings += [("library", "failed", f"{fault}; {remedy}") for fault in state.faults()]
         findings += [("library", "note", f"{remark}; {remedy}") for remark in state.remarks()]
@@ -102,10 +101,10 @@ def repair(library: Library) -> list[Finding]:
     if library.location.kind != "lance" or not _is_library(Path(library.location.address)):
         library._require_config()
     library.close()
-    reason = read_only_for(library.location)
+    reason = library._local.why_read_only()
     if reason is not None:
         raise LibraryError(f"{library.location}: cannot be written ({reason}); repair a copy that you may write")
-    path = library._ledger_path
+    path = library._local.ledger_path
     with Lock(path.with_suffix(".lock"), f"{library.location}: cannot be repaired", "wait for it or stop it"):
         aside = _Aside(path.parent)
         findings = _repair_ledger(library, aside)
@@ -123,7 +122,7 @@ def _repair_ledger(library: Library, aside: _Aside) -> list[Finding]:
     fault = _ledger_fault(library)
     if fault is None:
         return []
-    path = library._ledger_path
+    path = library._local.ledger_path
     aside.take(*(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm")))
     told = (
         f"{fault}; moved to {display(aside.folder)}; the next sonovec index writes a new one and embeds nothing again"
@@ -364,12 +363,12 @@ def _some(names: Sequence[str]) -> str:
 
 def _ledger_fault(library: Library) -> str | None:
     """What is wrong inside the ledger's file; one of another format, or one that may not be read, is not damaged."""
-    if not library._ledger_path.exists():
+    if not library._local.ledger_path.exists():
         return None
     try:
-        with Ledger(library._ledger_path, read_only=read_only_for(library.location) is not None) as ledger:
+        with Ledger(library._local.ledger_path, read_only=library._local.why_read_only() is not None) as ledger:
             return ledger.fault()
     except LibraryError as error:
         if type(error.__cause__) is sqlite3.DatabaseError:
-            return f"{display(library._ledger_path)}: {error.__cause__}"
+            return f"{display(library._local.ledger_path)}: {error.__cause__}"
         raise
