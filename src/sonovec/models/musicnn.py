@@ -13,7 +13,8 @@ A window's vector is what the authors' code gives for a sound of its samples. In
 letter or left:
 
 - It keeps spectrograms in half precision. Those steps are done here too; but where they overflow, in bands that are loud,
-  the logarithm goes on here, where the authors' code, run today, puts infinity.
+  the logarithm goes on here, where the authors' code, run today, puts infinity, and scores most music alike. What the
+  networks saw in training had no infinity: the statistics of their first normalisation are finite.
 - Spectrograms are continued by their mirror image at both ends, as librosa did when the networks were trained; today it
   puts zeros there.
 - It leaves out what does not fill a window. Here the frames of such a sound are repeated until they do, as in its
