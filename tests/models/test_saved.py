@@ -9,7 +9,9 @@ import pytest
 
 import sonovec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.models import resemblyzer, saved
+from sonovec.models import own, resemblyzer, saved
+from sonovec.models.weights import sha256_of
+from sonovec.runtime.torch_runtime import TorchNetwork
 from tests.golden import make_resemblyzer
 from tests.models import tiny
 from tests.models.test_own import CARD, onnx_file, write
@@ -107,6 +109,9 @@ def test_the_built_in_network_is_the_same_in_pytorch():
     with torch.no_grad():
         expected = encoder.module()(torch.from_numpy(rows)).numpy()
     np.testing.assert_allclose(np.stack(encoder.network.run(list(rows))), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        np.stack(TorchNetwork(encoder.model.graph, "f32", "cpu").run(list(rows))), expected, atol=1e-5
+    )
 
 
 @pytest.mark.slow
@@ -154,6 +159,8 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
         (lambda folder: (folder / "weights" / "network.onnx").unlink(), "no such file, and encoder.json names it"),
         (lambda folder: _change(folder, model="weights/../../elsewhere"), "lies outside of its folder"),
         (lambda folder: _change(folder, files={"../secret": ""}), "lies outside of its folder"),
+        (lambda folder: _change(folder, model="../files"), "lies outside of its folder"),
+        (lambda folder: _change(folder, model="/etc"), "lies outside of its folder"),
         (lambda folder: _change(folder, format=99), "has format 99, and this version reads 1"),
         (lambda folder: _change(folder, hop=None), "lacks hop"),
         (lambda folder: (folder / saved.CARD).write_text("{"), "cannot be read"),
@@ -198,6 +205,32 @@ def test_weights_that_change_while_they_are_loaded_are_refused(tmp_path):
     encoder = sonovec.load("resemblyzer", weights=tmp_path / "voices.pt")
     fill(2)
     with pytest.raises(WeightsError, match="'resemblyzer': its files changed while it was loaded; load it again"):
+        encoder.embed(SOUND)
+
+
+def test_an_option_that_a_model_does_not_have_is_refused(tmp_path):
+    folder = KINDS["of a file"](tmp_path / "files").save(tmp_path / "kept")
+    _change(folder, options={"loudness": "loud"})
+    with pytest.raises(WeightsError, match=r"encoder\.json: option loudness is 'loud' and may be: True, False"):
+        sonovec.load(folder)
+
+
+def test_a_file_that_vanishes_while_it_is_loaded_is_named(tmp_path, monkeypatch):
+    folder = write(tmp_path, file=onnx_file(tmp_path))
+
+    def vanishing(network):
+        network.unlink()
+        return sha256_of(network)
+
+    monkeypatch.setattr(own, "digest", vanishing)
+    with pytest.raises(WeightsError, match=r"network\.onnx vanished while it was loaded"):
+        sonovec.load(folder)
+
+
+def test_a_card_that_changes_before_the_network_is_used_is_refused(tmp_path):
+    encoder = sonovec.load(write(tmp_path, file=onnx_file(tmp_path, seed=73)))
+    write(tmp_path, file="network.onnx", dim=9)
+    with pytest.raises(WeightsError, match="its files changed while it was loaded"):
         encoder.embed(SOUND)
 
 

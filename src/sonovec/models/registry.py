@@ -17,6 +17,7 @@ from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
+from sonovec.paths import display
 
 #: What an encoder is when nobody says which, and the name that stands for it.
 DEFAULT, ALIAS = "sonovec-1", "default"
@@ -111,6 +112,15 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
     WeightsError
         If weights are missing and cannot be fetched, or are not the right ones.
     """
+    try:
+        return _build(name, options, weights)
+    except FileNotFoundError as error:  # what is missing from the start has messages of its own
+        raise WeightsError(
+            f"model {name!r}: {display(error.filename)} vanished while it was loaded; load it again when nothing writes there"
+        ) from error
+
+
+def _build(name: str, options: Mapping[str, object], weights: Path | None) -> Model:
     family, found = _find(name, weights)
     if weights is not None and resolve(name) in _known().models and not found.weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
@@ -119,7 +129,8 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
 
     def check() -> None:
         """The files are read when the model is built, for their hash, and again when its graph is converted or run."""
-        if family.build(_find(name, weights)[1], settled, weights).weights_hash != model.weights_hash:
+        again = _find(name, weights)[1]
+        if again != found or family.build(again, settled, weights).weights_hash != model.weights_hash:
             raise WeightsError(
                 f"model {name!r}: its files changed while it was loaded; load it again when nothing writes to them"
             )

@@ -20,7 +20,7 @@ from typing import Any
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
-from sonovec.models.card import ModelCard
+from sonovec.models.card import ModelCard, Option
 from sonovec.models.checkpoint import load_state, need_torch, read_state
 from sonovec.models.model import Model
 from sonovec.models.side_files import inside
@@ -54,14 +54,20 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
         revision=told["revision"],
         place=str(folder),
         hop_seconds=told["hop"] / base.rate,
-        options={
-            # Code that comes with a model is never run because a file says so.
-            key: option
-            if option is huggingface.REMOTE_CODE
-            else replace(option, default=told["options"].get(key, option.default))
-            for key, option in base.options.items()
-        },
+        options={key: _as_saved(folder, key, option, told["options"]) for key, option in base.options.items()},
     )
+
+
+def _as_saved(folder: Path, name: str, option: Option, saved: Mapping[str, Any]) -> Option:
+    """An option whose default is what the encoder was saved with."""
+    # Code that comes with a model is never run because a file says so.
+    if name not in saved or option is huggingface.REMOTE_CODE:
+        return option
+    if not option.allows(saved[name]):
+        raise WeightsError(
+            f"{display(folder / CARD)}: option {name} is {saved[name]!r} and may be: {option}; save it again"
+        )
+    return replace(option, default=saved[name])
 
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
@@ -116,8 +122,10 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _places(folder: Path, told: Mapping[str, Any]) -> tuple[str, Path | None]:
     """What `registry.build` takes: the model by its name or its place in the folder, and its weights."""
+    from sonovec.models import registry
+
     model, weights = told["model"], told["weights"]
-    if model.split("/")[0] == FILES:
+    if not registry.is_listed(model) and not (weights and huggingface.HUB_ID.fullmatch(model)):
         model = str(_inside(folder, model))
     return model, None if weights is None else _inside(folder, weights)
 
