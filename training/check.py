@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from sonovec.evaluation.metrics import knn, retrieval
+from sonovec.models.networks.sonovec_1 import mean_of_steps
 from training.corpus import Corpus
 from training.labels import kind
 from training.lessons import Batch, batch
 from training.loss import Student, Targets, steps_of
 from training.mixes import Lessons
-from training.network import mean_of_steps
 
 
 class HeldOut:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from sonovec.models.builtin import FRAMES, FRONT_END
-from training.network import Encoder, Windows
+from sonovec.models.networks.sonovec_1 import Encoder, Windows
 
 #: Tensors with fewer numbers than this stay in float32.
 SMALL = 1024

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from sonovec.models.builtin import FRAMES, FRONT_END
+from sonovec.models.networks.sonovec_1 import STEP, weights_of_steps
 from training.mixes import SHARD, Lessons, shard_file, wait
-from training.network import STEP, weights_of_steps
 from training.teachers import STEP as TEACHER_STEP
 
 #: Windows of a mix, and frames that it is longer than those.

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sonovec.models.builtin import FRAMES
+from sonovec.models.networks.sonovec_1 import CLASSES, DIM, STEP, Encoder, mean_of_steps
 from training.lessons import Batch
-from training.network import CLASSES, DIM, STEP, Encoder, mean_of_steps
 
 #: Length of the teachers' features.
 MN04, YAMNET = 384, 1024

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from sonovec.models.builtin import FRAMES
+from sonovec.models.networks.sonovec_1 import Encoder, mean_of_steps, weights_of
 from training.lessons import batch
 from training.loss import Student, Targets, steps_of
 from training.mixes import Lessons
-from training.network import Encoder, mean_of_steps
 
 #: Of the ridge regressions that the adapters begin with.
 RIDGE = 1e-2
@@ -57,7 +57,7 @@ def load(encoder: Encoder, file: Path, spectrograms: Tensor) -> None:
     `spectrograms`, of shape (n, 128, 64), have at its place, so that the encoder computes what the file does and can be
     trained on.
     """
-    convolutions, linear = _weights(file)
+    convolutions, linear = weights_of(file)
     normalised = _pairs(encoder)
     for (convolution, _), (weight, _) in zip(normalised, convolutions, strict=True):
         convolution.weight.data.copy_(weight)
@@ -91,17 +91,3 @@ def _pairs(encoder: Encoder) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Convolutions and their normalisations, in the order in which they compute."""
     layers = [module for module in encoder.modules() if isinstance(module, (nn.Conv2d, nn.BatchNorm2d))]
     return list(zip(layers[::2], layers[1::2], strict=True))  # type: ignore[arg-type]
-
-
-def _weights(file: Path) -> tuple[list[tuple[Tensor, Tensor]], dict[str, Tensor]]:
-    """Weights and offsets of the convolutions, in the order of the graph, and those of the linear layers by name."""
-    import onnx
-    from onnx import numpy_helper
-
-    graph = onnx.load(file).graph
-    values = {each.name.removesuffix(".half"): torch.tensor(numpy_helper.to_array(each)) for each in graph.initializer}
-    convolutions = [(values[node.input[1]], values[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
-    linear = {name.removeprefix("encoder."): value for name, value in values.items() if name.startswith("encoder.")}
-    # The exporter turns this one over and gives it a name of its own.
-    (linear["vector.weight"],) = [values[node.input[1]].T for node in graph.node if node.op_type == "MatMul"]
-    return convolutions, linear

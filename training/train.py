@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sonovec.models.networks.sonovec_1 import Encoder, mean_of_steps
 from training.augment import Augment
 from training.check import HeldOut
 from training.config import Config
@@ -21,7 +22,6 @@ from training.lessons import Batch, Lecture
 from training.loss import Student, Targets, loss, steps_of
 from training.mixes import Lessons, held_out, shard_file, wait
 from training.muon import Muon
-from training.network import Encoder, mean_of_steps
 from training.start import begin, exported
 from training.teachers import MN04, mn04
 

@@ -25,7 +25,7 @@ from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.pipeline import Source, run
 from sonovec.errors import OutOfMemoryError, UnexpectedError, UsageError
-from sonovec.models.graph import Graph
+from sonovec.graph import Graph
 from sonovec.models.model import Model
 
 RATE = 16000

@@ -17,7 +17,7 @@ from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.pipeline import AHEAD, Source, run
-from sonovec.models.graph import Graph
+from sonovec.graph import Graph
 from sonovec.models.model import Model
 
 

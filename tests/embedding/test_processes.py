@@ -21,7 +21,6 @@ import sonovec
 from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import UsageError, WeightsError
-from sonovec.models import own
 from tests.models import tiny
 from tests.models.test_own import onnx_file, write
 
@@ -197,7 +196,7 @@ print("fine")
 def test_pytorchs_own_network_is_refused_in_a_child():
     code = """
 import torch
-from sonovec.models.graph import Graph
+from sonovec.graph import Graph
 from sonovec.runtime.torch_runtime import TorchNetwork
 network = TorchNetwork(Graph("test-forked-torch", (8,), lambda: torch.nn.Linear(8, 4).eval()), "f32", "cpu")
 network.run(np.zeros((2, 8), np.float32))
@@ -315,7 +314,6 @@ def test_other_weights_under_the_same_name_are_refused(tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     shutil.move(other / onnx_file(other, ("n", 8000), seed=5), file)
-    own._read.cache_clear()
     with pytest.raises(WeightsError, match=r"card\.yaml: its weights are not those of the encoder that was pickled"):
         pickle.loads(stored)
 

@@ -84,9 +84,7 @@ def test_a_log_mel_front_end_is_made_of_fields(tmp_path):
             layout=layout,
             window=0.975,
         )
-        from sonovec.models import own
 
-        own._read.cache_clear()
         found = sonovec.load(name).embed((SAMPLES, 16000))
         expected = by_hand(np.ascontiguousarray(VGGISH(windows(length=15600)).transpose(axes)))
         np.testing.assert_allclose(found.windows, expected, atol=1e-3)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import soundfile
 import sonovec
 from sonovec.errors import WeightsError
 from sonovec.models import registry, vggish
+from tests.golden.make_tf_checkpoint import GOLDEN
 
 
 def windows_of(encoder, samples):
@@ -94,6 +96,47 @@ def test_torch_is_not_imported_once_the_network_is_converted(vggish_weights):
     sonovec.load("vggish", weights=vggish_weights, pca=True).embed((np.zeros(16000, np.float32), 16000))
     run = subprocess.run([sys.executable, "-c", CONVERTED, vggish_weights], capture_output=True, text=True, check=True)
     assert run.stdout == "(128,) []\n"
+
+
+@pytest.fixture(scope="module")
+def googles(vggish_golden, tmp_path_factory):
+    """A folder with the same weights as Google publishes theirs: a checkpoint that TensorFlow wrote, and NumPy's arrays."""
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow writes the checkpoint, and is not installed")
+    folder = tmp_path_factory.mktemp("google")
+    script = Path(__file__).parents[1] / "golden" / "make_vggish_checkpoint.py"
+    subprocess.run([sys.executable, script, folder / vggish.CHECKPOINT], check=True, capture_output=True)
+    components = vggish_golden[0].components()
+    np.savez(folder / vggish.CHECKPOINT_PCA, **components)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"pca": True}])
+def test_googles_own_checkpoint_gives_the_same_vectors(vggish_golden, vggish_weights, googles, options):
+    noise = vggish_golden[0].sounds()["noise"]
+    found = sonovec.load("vggish", weights=googles, precision="f32", **options)
+    port = sonovec.load("vggish", weights=vggish_weights, precision="f32", **options)
+    assert np.array_equal(windows_of(found, noise), windows_of(port, noise))
+    assert found.passport != port.passport
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_refused(tmp_path, googles):
+    content = bytearray((googles / vggish.CHECKPOINT).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / vggish.CHECKPOINT).write_bytes(content)
+    with pytest.raises(WeightsError, match=r"vggish_model\.ckpt: not a whole checkpoint .*CRC of the block"):
+        sonovec.load("vggish", weights=tmp_path).embed((np.zeros(16000, np.float32), 16000))
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    (tmp_path / vggish.CHECKPOINT).write_bytes((GOLDEN / "v1.ckpt").read_bytes())
+    with pytest.raises(WeightsError, match=r"vggish_model\.ckpt: not weights of VGGish"):
+        sonovec.load("vggish", weights=tmp_path).embed((np.zeros(16000, np.float32), 16000))
+    (tmp_path / vggish.CHECKPOINT_PCA).write_bytes(b"no")
+    with pytest.raises(WeightsError, match=r"vggish_pca_params\.npz: not NumPy's arrays"):
+        sonovec.load("vggish", weights=tmp_path, pca=True)
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
-from sonovec.models.graph import Graph
+from sonovec.graph import Graph
 from sonovec.paths import cache_dir
 from sonovec.runtime import open_network
 from sonovec.runtime.convert import converted
@@ -140,7 +140,7 @@ def test_a_cache_that_is_not_whole_is_made_again(damage):
 
 CONVERT = """
 from torch import nn
-from sonovec.models.graph import Graph
+from sonovec.graph import Graph
 from sonovec.runtime.convert import converted
 converted(Graph("test-two-processes", (8,), lambda: nn.Linear(8, 4).eval()))
 """

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.models.builtin import FRAMES, FRONT_END
+from sonovec.models.networks.sonovec_1 import STEPS, Encoder, Windows, mean_of_steps, weights_of_steps
 from sonovec.runtime.openvino_core import core
 from training.augment import Augment
 from training.config import Config
@@ -27,7 +28,6 @@ from training.loss import relations
 from training.mixing import LENGTH as SAMPLES
 from training.mixing import Mixer, even
 from training.muon import Muon, orthogonal
-from training.network import STEPS, Encoder, Windows, mean_of_steps, weights_of_steps
 from training.start import load
 from training.synthesis import KINDS, synthesise
 from training.train import share

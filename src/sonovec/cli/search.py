@@ -40,6 +40,7 @@ TAGS = 3
 @click.option(
     "--exact", is_flag=True, help="Compare with every vector, where a large library has an approximate index."
 )
+@click.option("-m", "--model", type=click.Path(), help="Where the library's own model lies, if it was moved.")
 @click.option("--weights", type=click.Path(), help="The model's file or folder, where it is not in the cache.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
 @isolate_option
@@ -56,6 +57,7 @@ def search(
     level: str,
     space: str,
     exact: bool,
+    model: str | None,
     weights: str | None,
     device: str,
     isolate: bool,
@@ -77,7 +79,7 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
-    with Library(library, token=token, weights=weights, device=device, isolate=isolate) as opened:
+    with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
         if query is not None:
             hits = opened.search(
                 query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact

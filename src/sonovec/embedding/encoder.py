@@ -25,12 +25,12 @@ from sonovec.embedding.pipeline import Raw, Source, run
 from sonovec.embedding.pooling import POOLING
 from sonovec.errors import AudioError, UsageError, WeightsError
 from sonovec.log import as_failure
-from sonovec.models import registry
+from sonovec.models import registry, saved
 from sonovec.paths import absolute, display
 
 if TYPE_CHECKING:
+    from sonovec.graph import Graph
     from sonovec.models.card import ModelCard
-    from sonovec.models.graph import Graph
     from sonovec.models.model import Model
     from sonovec.runtime import Network
 
@@ -47,7 +47,7 @@ class Settings:
     name: str
     weights: str | None
     hop: float | None
-    tail: Tail
+    tail: Tail | None
     precision: str
     device: str
     isolate: bool
@@ -68,11 +68,11 @@ class Settings:
 
 
 def load(
-    name: str = registry.ALIAS,
+    name: str | os.PathLike[str] = registry.ALIAS,
     *,
     weights: str | os.PathLike[str] | None = None,
     hop: float | None = None,
-    tail: Tail = "pad",
+    tail: Tail | None = None,
     precision: str = "auto",
     device: str = "auto",
     isolate: bool = False,
@@ -82,17 +82,18 @@ def load(
 
     Parameters
     ----------
-    name : str
+    name : str or path
         ``"default"``, the built-in encoder; a model that ``sonovec models`` lists, such as ``"yamnet"``; a hub id, such as
-        ``"facebook/wav2vec2-base-960h"``, with ``@`` and a revision if it should not be the newest; a folder in Hugging
-        Face's layout; or a network of one's own, by its ``card.yaml`` or the folder that holds it.
+        ``"facebook/wav2vec2-base-960h"``, with ``@`` and a revision if it should not be the newest; a folder that
+        `Encoder.save` wrote, or one in Hugging Face's layout; or a network of one's own, by its ``card.yaml`` or the folder
+        that holds it.
     weights : path, optional
         A file, or the folder that holds the model's files; without it the cache and then a download serve.
     hop : float, optional
         Seconds from one window to the next; without it the model's own.
-    tail : {"pad", "drop"}
-        Audio that does not fill a window is padded with zeros, or dropped. A sound shorter than one window is always
-        padded, so that no sound yields nothing.
+    tail : {"pad", "drop"}, optional
+        Audio that does not fill a window is padded with zeros, which is the default, or dropped. A sound shorter than one
+        window is always padded, so that no sound yields nothing.
     precision : {"auto", "f32", "bf16", "int8"}
         ``"auto"`` takes bf16 where the processor has it and the model's card allows it; int8 has to be calibrated once, by
         ``sonovec models quantize`` or `sonovec.embedding.quantization.quantize`.
@@ -126,12 +127,12 @@ def load(
     >>> any("noise" in tag for tag, score in e.top_tags())
     True
     """
-    model = registry.build(name, options, None if weights is None else Path(weights))
+    model = registry.build(os.fspath(name), options, None if weights is None else Path(weights))
     window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))
     kept = None if weights is None else str(absolute(weights))
-    # A card's name is absolute where that of a folder need not be, and says which model was the default.
-    settings = Settings(model.card.name, kept, hop, tail, precision, device, isolate, tuple(options.items()))
-    return Encoder(model, replace(window, tail=tail), precision, device, settings, isolate=isolate)
+    # The card's place is absolute where that of a folder need not be, and its name says which model was the default.
+    settings = Settings(model.card.source, kept, hop, tail, precision, device, isolate, tuple(options.items()))
+    return Encoder(model, replace(window, tail=tail or window.tail), precision, device, settings, isolate=isolate)
 
 
 def _hop_samples(hop: float, rate: int) -> int:
@@ -375,6 +376,55 @@ class Encoder:
         _ = self.passport
         if self.model.text is not None:
             _ = self._text_network
+
+    def module(self) -> Any:
+        """The model's network as a ``torch.nn.Module`` with its weights, in evaluation mode: to be trained on, or run.
+
+        It takes what ``encoder.model.features`` gives. Each call makes a new one; `save` writes it.
+
+        Raises
+        ------
+        UsageError
+            If the model has no network, or one that PyTorch cannot train.
+        MissingExtraError
+            If PyTorch is not installed.
+        """
+        return saved.trainable(self.model)()
+
+    def save(self, folder: str | os.PathLike[str], network: Any = None) -> Path:
+        """Write the encoder to a folder that `load` takes back: a card, and the weights.
+
+        The folder can be moved, or taken to a machine without a network. Loaded, it has this encoder's passport; with a
+        `network` that was trained on, one of its own, and the folder's name.
+
+        Parameters
+        ----------
+        folder : path
+            A new folder, or an empty one.
+        network : torch.nn.Module, optional
+            What `module` gave, trained on.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        UsageError
+            If the folder is not empty, or the network is none of this model's.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as home:
+        ...     folder = load("default", hop=1.0).save(home + "/mine")
+        ...     load(folder).window.hop
+        32000
+        """
+        target = absolute(Path(folder).expanduser())
+        saved.save(self.model, self.window, target, network)
+        return target
 
     def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
         passport = self.passport

@@ -64,7 +64,7 @@ _CHOICES: dict[str, Collection[object]] = {
     "centre": ("none", "reflect", "zeros"),
     "triangles": ("mel", "hertz"),
     "floor": ("add", "max"),
-    "log": LOGARITHMS,
+    "log": (*LOGARITHMS, "none"),
 }
 
 
@@ -102,7 +102,8 @@ class LogMel:
         Divide each band by half its width in Hz ("Slaney norm").
     floor : {"add", "max"}
         ``log(x + log_offset)``, or ``log(max(x, log_offset))``.
-    log : {"ln", "log10", "decibel"}
+    log : {"ln", "log10", "decibel", "none"}
+        The last leaves the bands as they are, without an offset too.
     pre_emphasis : float
         ``x[t + 1] - pre_emphasis * x[t]`` over the whole signal, which loses one sample; with `kaldi_frames` over each
         frame, whose first sample is multiplied by ``1 - pre_emphasis``.
@@ -241,10 +242,11 @@ class LogMel:
 
     def _logarithm(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logarithm and normalisation, in place."""
-        offset = np.float32(self.log_offset)
-        np.add(bands, offset, out=bands) if self.floor == "add" else np.maximum(bands, offset, out=bands)
-        np.log(bands, out=bands)
-        if self.log != "ln":
+        if self.log != "none":
+            offset = np.float32(self.log_offset)
+            np.add(bands, offset, out=bands) if self.floor == "add" else np.maximum(bands, offset, out=bands)
+            np.log(bands, out=bands)
+        if self.log not in ("ln", "none"):
             bands *= np.float32(LOGARITHMS[self.log])
         if (self.shift, self.scale) != (0.0, 1.0):
             bands -= np.float32(self.shift)

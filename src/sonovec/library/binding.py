@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.passport import FLOATING, Passport
 from sonovec.errors import PassportError, SonovecError, UsageError
+from sonovec.library import places
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.log import LOGGER
@@ -31,8 +33,11 @@ class Binding:
     def new(self) -> Encoder:
         """The encoder that was asked for, for a library or a space to be made."""
         if isinstance(self.model, Encoder):
-            return self.model
-        return load(self.model or registry.ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
+            encoder = self.model
+        else:
+            encoder = load(self.model or registry.ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
+        places.remember(encoder)
+        return encoder
 
     def of(self, space: Space) -> Encoder:
         """The encoder of a space that is there.
@@ -44,6 +49,7 @@ class Binding:
         """
         encoder = self._stored(space)
         check_comparable(self.location, space, encoder)
+        places.remember(encoder)
         return encoder
 
     def check_segments(self, space: Space) -> None:
@@ -64,8 +70,8 @@ class Binding:
 
     def classes(self, space: Space) -> tuple[str, ...]:
         """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
-        here = isinstance(self.model, Encoder) or self.weights is not None or storage.is_here(space.model)
         try:
+            here = isinstance(self.model, Encoder) or self.weights is not None or _is_here(self.location, space)
             return self._stored(space).tags if here else ()
         except SonovecError:
             return ()
@@ -93,8 +99,7 @@ def stored_encoder(
     Where this machine cannot compute in the space's precision, another is taken, for searches: see `check_comparable`.
     """
     passport = passport_of(space)
-    if model is not None and registry.resolve(model) != space.model:
-        raise _refusal(place, space, [("model", space.model, model)])
+    name = _named(place, space, model)
     settings: dict[str, object] = {
         "hop": passport.hop / passport.rate,
         "tail": passport.tail,
@@ -102,14 +107,41 @@ def stored_encoder(
         **space.options,
         **options,
     }
-    encoder = load(space.model, weights=weights, **settings)  # type: ignore[arg-type]
+    encoder = load(name, weights=weights, **settings)  # type: ignore[arg-type]
     try:
         encoder.passport  # noqa: B018 - it opens the network, which settles the precision
     except UsageError as error:
         if not str(error).startswith("precision=") or "precision" in options or passport.precision not in FLOATING:
             raise
-        return load(space.model, weights=weights, **{**settings, "precision": "auto"})  # type: ignore[arg-type]
+        return load(name, weights=weights, **{**settings, "precision": "auto"})  # type: ignore[arg-type]
     return encoder
+
+
+def _named(place: object, space: Space, model: str | None) -> str:
+    """What `load` takes: the space's own model, where it lies, or, of the user's own, where `model` says that it does."""
+    if model is None or registry.resolve(model) == space.model:
+        return places.source_of(place, space)
+    if Path(model).expanduser().exists() and not registry.is_listed(model) and (found := registry.card(model).place):
+        return found
+    raise _refusal(place, space, [("model", space.model, model)])
+
+
+def _is_here(place: object, space: Space) -> bool:
+    name = places.source_of(place, space)
+    return name != space.model or storage.is_here(name)
+
+
+def _stored_for(space: Space, encoder: Encoder) -> Passport:
+    """The passport of a space, to be compared with an encoder's.
+
+    One's own model is the same by its content, whatever it is called now; former versions knew it by its path, and did not
+    say which of its tensors is the vector.
+    """
+    stored, own = passport_of(space), encoder.passport
+    if encoder.card.place and stored.weights == own.weights:
+        former = Path(stored.model).is_absolute() and own.front_end.startswith(f"{stored.front_end}, to ")
+        return replace(stored, model=own.model, front_end=own.front_end if former else stored.front_end)
+    return stored
 
 
 def check_same(place: object, space: Space, encoder: Encoder) -> None:
@@ -120,7 +152,7 @@ def check_same(place: object, space: Space, encoder: Encoder) -> None:
     PassportError
         Something differs; the message says what.
     """
-    stored = passport_of(space)
+    stored = _stored_for(space, encoder)
     if stored != encoder.passport:
         raise _refusal(place, space, stored.differences(encoder.passport))
 
@@ -133,7 +165,7 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
     PassportError
         Something else differs; the message says what.
     """
-    stored, own = passport_of(space), encoder.passport
+    stored, own = _stored_for(space, encoder), encoder.passport
     if not stored.is_comparable(own):
         raise _refusal(place, space, stored.differences(own))
     if stored != own:

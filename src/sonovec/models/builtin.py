@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
+from sonovec.models.checkpoint import need_torch
 from sonovec.models.model import Model
 from sonovec.models.weights import sha256_of
 
@@ -82,11 +84,20 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             key=f"{NAME}-{digest[:32]}",
             input_shape=(FRAMES, FRONT_END.n_mels),
             file=FILE,
+            torch_module=_network,
             bf16=card.bf16_cosine is not None,
         ),
         finish=finish,
         tags=TAGS,
     )
+
+
+def _network() -> Any:
+    """The same network in PyTorch; see `sonovec.models.networks.sonovec_1`."""
+    need_torch(NAME)
+    from sonovec.models.networks.sonovec_1 import shipped
+
+    return shipped(FILE)
 
 
 def spectrograms(samples: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:

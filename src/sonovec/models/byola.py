@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
@@ -140,6 +140,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=_describe(front_end),
         weights_hash=digest,
+        files=(file,),
         features=lambda samples, coverage: _spectrograms(front_end, samples, coverage),
         graph=Graph(
             key=f"{VERSION}-{card.dim}-{digest[:32]}",

@@ -75,6 +75,9 @@ class ModelCard:
         Paper and reference implementation.
     tags : int
         How many classes of sound it scores beside the vectors.
+    place : str
+        Where a model of the user's own lies, as an absolute path; empty for one that its name finds. It shapes no vector:
+        such a model is known by its name and what it is made of, wherever it lies.
     """
 
     name: str
@@ -95,6 +98,12 @@ class ModelCard:
     scores: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
     tags: int = 0
+    place: str = ""
+
+    @property
+    def source(self) -> str:
+        """What `sonovec.load` takes to find it here."""
+        return self.place or self.name
 
     def to_json(self) -> dict[str, Any]:
         """All fields as plain JSON values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def read_state(file: Path, model: str) -> dict[str, Any]:
+def read_state(file: Path, model: str, content: bytes | None = None) -> dict[str, Any]:
     """Read a state dict: names to tensors.
 
     Parameters
@@ -24,6 +25,8 @@ def read_state(file: Path, model: str) -> dict[str, Any]:
     file : Path
     model : str
         Who needs it, for the message where PyTorch is missing.
+    content : bytes, optional
+        What is read, where it lies within `file`.
 
     Raises
     ------
@@ -32,15 +35,10 @@ def read_state(file: Path, model: str) -> dict[str, Any]:
     WeightsError
         If it is not a file of PyTorch weights, or one that holds more than tensors.
     """
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError(
-            f"{model} needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
-        ) from None
+    torch = need_torch(model)
     try:
         with enough_memory(display(file), "read"), torch.serialization.safe_globals(_array_globals()):
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = torch.load(file if content is None else io.BytesIO(content), map_location="cpu", weights_only=True)
     except OutOfMemoryError:
         raise
     except Exception as error:  # PyTorch raises many kinds for a file that is not its own
@@ -53,6 +51,23 @@ def read_state(file: Path, model: str) -> dict[str, Any]:
             f"{display(file)}: holds a {type(state).__name__} and no state dict; fetch {file.name} again"
         )
     return state
+
+
+def need_torch(model: str) -> Any:
+    """PyTorch itself.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError(
+            f"{model} needs PyTorch once, to convert its weights: pip install 'sonovec[torch]'"
+        ) from None
+    return torch
 
 
 def load_state(network: nn.Module, state: dict[str, Any], file: Path, name: str) -> nn.Module:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model, Text
 from sonovec.models.unpadded import cut
 
@@ -82,7 +82,7 @@ def _front_end(pretrained: hf.Pretrained) -> LogMel:
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model; `weights` is a folder in Hugging Face's layout."""
-    pretrained = hf.locate(card.name, weights)
+    pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     front_end = _front_end(pretrained)
     length = round(card.window_seconds * card.rate)
@@ -95,6 +95,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=pretrained.files,
         features=partial(
             spectrograms,
             front_end=front_end,

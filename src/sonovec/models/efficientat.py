@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
@@ -203,6 +203,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=size.hidden if options["hidden"] else size.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=(file,),
         features=spectrograms,
         graph=Graph(
             key=f"{VERSION}-{size.name}-{digest[:32]}",

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +100,12 @@ class Pretrained:
         )
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that it is made of: weights, what configures them, words, licence, and code that runs only on demand."""
+        others = [self.folder / name for name in (CONFIG, *OTHERS, "README.md")]
+        return (*self.weight_files, *(file for file in others if file.is_file()), *sorted(self.folder.glob("*.py")))
+
+    @property
     def weights_hash(self) -> str:
         """SHA-256 over the weights and what configures them."""
         files = [*self.weight_files, *(self.folder / name for name in (CONFIG, *PROCESSORS))]
@@ -147,7 +152,6 @@ def locate(name: str, weights: Path | None = None) -> Pretrained | None:
     return _read(name, *snapshot(name))
 
 
-@lru_cache(maxsize=16)
 def _read(name: str, folder: Path, revision: str) -> Pretrained:
     processor = next((folder / file for file in PROCESSORS if (folder / file).is_file()), None)
     described = read_json(processor) if processor else {}
@@ -197,7 +201,8 @@ def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:
     page = f"https://huggingface.co/{pretrained.name.split('@')[0]}" if hub else pretrained.name
     return ModelCard(
         **{
-            "name": pretrained.name,
+            "name": pretrained.name if hub else pretrained.folder.name,
+            "place": "" if hub else pretrained.name,
             "revision": pretrained.revision,
             "licence": pretrained.licence,
             "extras": ("transformers",),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
+from sonovec.graph import Graph
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
 
 Floats = NDArray[np.float32]
 #: One row for each window: an array, or arrays of different lengths.
@@ -62,6 +63,8 @@ class Model:
         Names of the classes that the model scores; empty if it scores none.
     text : Text or None
         How words become vectors in the same space.
+    files : tuple of Path
+        What it was made of, to be saved: files of weights, or all of a folder.
     """
 
     card: ModelCard
@@ -75,3 +78,4 @@ class Model:
     finish: Callable[[Rows, Floats], Floats]
     tags: tuple[str, ...] = ()
     text: Text | None = None
+    files: tuple[Path, ...] = ()

@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import MissingExtraError, WeightsError
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models.card import ModelCard, WeightFile
 from sonovec.models.checkpoint import load_state
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.weights import resolve, sha256_of
 from sonovec.paths import display
@@ -162,6 +162,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=(file,),
         features=lambda samples, coverage: spectrograms(samples),
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}",

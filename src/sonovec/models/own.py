@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,10 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model, Rows
-from sonovec.models.side_files import digest, inside
+from sonovec.models.side_files import all_files, digest, inside
 from sonovec.paths import absolute, display
 
 CARD = "card.yaml"
@@ -67,10 +66,11 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
     told = _read(file)
     front_end = told["front_end"]
     return ModelCard(
-        name=str(file),
+        name=told.get("name", file.parent.name if file.name == CARD else file.stem),
+        place=str(file),
         family="own",
         revision=str(told.get("revision", "1")),
-        summary=told.get("summary", told.get("name", file.parent.name)),
+        summary=told.get("summary", "a network of the user's own"),
         licence=told.get("licence", "not said in the card"),
         rate=told["rate"],
         window_seconds=float(told["window"]),
@@ -93,7 +93,6 @@ def _card_file(name: str) -> Path | None:
     return path / CARD if (path / CARD).is_file() else None
 
 
-@lru_cache(maxsize=32)
 def _read(file: Path) -> dict[str, Any]:
     import yaml
 
@@ -150,7 +149,7 @@ def _beside(file: Path, field: str, name: str) -> Path:
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model of a card; it has no options. `weights` is another file for the same card."""
-    file = Path(card.name)
+    file = Path(card.place)
     told = _read(file)
     network = weights or _beside(file, "file", told["file"])
     if not network.exists():
@@ -165,8 +164,10 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         options=options,
         window=window,
         dim=card.dim,
-        front_end=f"{card.front_end} as {told.get('layout', ['samples'])}",
+        # Which of a network's tensors is the vector is not in its hash.
+        front_end=f"{card.front_end} as {told.get('layout', ['samples'])}, to {told['output'] or 'the first output'}",
         weights_hash=weights_hash,
+        files=_files(file, told, network),
         features=features,
         graph=Graph(
             key="-".join((VERSION, weights_hash[:32], *map(str, shape), *map(_safe, outputs))),
@@ -179,6 +180,11 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         finish=lambda rows, coverage: _finish(rows, card.dim + len(tags), file, outputs),
         tags=tags,
     )
+
+
+def _files(file: Path, told: Mapping[str, Any], network: Path) -> tuple[Path, ...]:
+    tags = told.get("tags")
+    return (*([file.parent / tags] if isinstance(tags, str) else []), file, *all_files(network))
 
 
 def _safe(name: str) -> str:

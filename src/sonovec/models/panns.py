@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
 from sonovec.features.logmel import LogMel, mel_bank
+from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
@@ -139,6 +139,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=(file,),
         features=lambda samples, coverage: _spectrograms(kind, samples, coverage),
         graph=Graph(
             key=f"{VERSION}-{card.name.removeprefix('panns-')}-{digest[:32]}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import sonovec.models
-from sonovec.errors import UsageError
+from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
+from sonovec.paths import display
 
 #: What an encoder is when nobody says which, and the name that stands for it.
 DEFAULT, ALIAS = "sonovec-1", "default"
@@ -77,6 +78,17 @@ def card(name: str, weights: Path | None = None) -> ModelCard:
     return _find(name, weights)[1]
 
 
+def is_listed(name: str) -> bool:
+    """Whether a model of that name is among `cards`.
+
+    Examples
+    --------
+    >>> is_listed("default"), is_listed("yamnet"), is_listed("birds")
+    (True, True, False)
+    """
+    return resolve(name) in _known().models
+
+
 def notes() -> list[str]:
     """What is wrong with third parties' models: one line for each that could not be loaded."""
     return list(_known().broken)
@@ -100,10 +112,32 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
     WeightsError
         If weights are missing and cannot be fetched, or are not the right ones.
     """
+    try:
+        return _build(name, options, weights)
+    except FileNotFoundError as error:  # what is missing from the start has messages of its own
+        raise WeightsError(
+            f"model {name!r}: {display(error.filename)} vanished while it was loaded; load it again when nothing writes there"
+        ) from error
+
+
+def _build(name: str, options: Mapping[str, object], weights: Path | None) -> Model:
     family, found = _find(name, weights)
     if weights is not None and resolve(name) in _known().models and not found.weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
-    return family.build(found, _settle(found, options), weights)
+    settled = _settle(found, options)
+    model = family.build(found, settled, weights)
+
+    def check() -> None:
+        """The files are read when the model is built, for their hash, and again when its graph is converted or run."""
+        again = _find(name, weights)[1]
+        if again != found or family.build(again, settled, weights).weights_hash != model.weights_hash:
+            raise WeightsError(
+                f"model {name!r}: its files changed while it was loaded; load it again when nothing writes to them"
+            )
+
+    graph = model.graph and replace(model.graph, check=check)
+    text = model.text and replace(model.text, graph=replace(model.text.graph, check=check))
+    return replace(model, graph=graph, text=text)
 
 
 def _find(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 
 from sonovec.errors import WeightsError
+from sonovec.models.protobuf import BYTES, Message, fields
 from sonovec.models.weights import sha256_of
 from sonovec.paths import display
 
@@ -29,6 +30,11 @@ def digest(network: Path) -> str:
         return sha256_of(network)
     lines = [sha256_of(network), *(f"{sha256_of(network.parent / name)} {name}" for name in names)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def all_files(network: Path) -> list[Path]:
+    """A network's file with the others that belong to it; of one that is a folder, all in it."""
+    return _all_in(network) if network.is_dir() else [network, *(network.parent / name for name in side_files(network))]
 
 
 def side_files(network: Path) -> list[str]:
@@ -116,7 +122,6 @@ _MESSAGES: Mapping[str, _Message] = {
     "tensor": _Message({}, entries=13),
 }
 _KEY, _VALUE, _LOCATION = 1, 2, b"location"
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def _external_data(network: Path) -> set[str]:
@@ -130,49 +135,13 @@ def _external_data(network: Path) -> set[str]:
 
 def _locations(file: BinaryIO, end: int, kind: str) -> Iterator[bytes]:
     message = _MESSAGES[kind]
-    for field, start, stop in _fields(file, end):
-        file.seek(start)
-        if field in message.fields:
-            yield from _locations(file, stop, message.fields[field])
-        elif field == message.entries:
-            entry = {}
-            for number, first, last in _fields(file, stop):
-                file.seek(first)
-                entry[number] = file.read(last - first)
-            if entry.get(_KEY) == _LOCATION:
-                yield entry.get(_VALUE, b"")
-
-
-def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int, int]]:
-    """Give number, beginning and end of each field of bytes in the message that ends there."""
-    at = file.tell()
-    while at < end:
-        file.seek(at)
-        tag = _varint(file)
-        kind = tag & 7
-        if kind == _VARINT:
-            _varint(file)
-            at = file.tell()
-        elif kind in (_FIXED64, _FIXED32):
-            at = file.tell() + (8 if kind == _FIXED64 else 4)
-        elif kind == _BYTES:
-            size = _varint(file)
-            start = file.tell()
-            at = start + size
-            if at > end:
-                raise ValueError("a field is longer than its message")
-            yield tag >> 3, start, at
-        else:
-            raise ValueError("no message of Protocol Buffers")
-
-
-def _varint(file: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            raise ValueError("the message is cut off")
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise ValueError("a number of more than 64 bits")
+    for field in fields(file, end):
+        if field.kind != BYTES:
+            continue
+        file.seek(field.start)
+        if field.number in message.fields:
+            yield from _locations(file, field.stop, message.fields[field.number])
+        elif field.number == message.entries:
+            entry = Message(file.read(field.stop - field.start))
+            if entry.content(_KEY) == _LOCATION:
+                yield entry.content(_VALUE)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError
+from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 
@@ -78,7 +78,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model; `weights` is a folder in Hugging Face's layout."""
-    pretrained = hf.locate(card.name, weights)
+    pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     remote_code = bool(options["remote_code"])
     _check_cqt(pretrained, remote_code)
@@ -94,6 +94,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=f"{card.front_end}; each window at its own length, at least {least} samples",
         weights_hash=digest,
+        files=pretrained.files,
         features=partial(unpadded, least=least, normalised=bool(pretrained.processor.get("do_normalize", True))),
         graph=Graph(
             key=f"{pretrained.type}-{VERSION}-{digest[:32]}-{hf.layer_text(layer)}",

@@ -1,4 +1,4 @@
-"""``vggish``: the network of AudioSet's first embeddings, with the published PyTorch weights.
+"""``vggish``: the network of AudioSet's first embeddings, with the published PyTorch weights or Google's own.
 
 The network is a VGG with six convolutions and three dense layers (Hershey et al., "CNN architectures for large-scale audio
 classification", 2017), over 96 frames of 64 mel bands. Three things go by its name, so each is an explicit option and stands
@@ -6,6 +6,10 @@ in the passport. Google's released code gives the 128 numbers *before* an activa
 torchvggish puts one more ReLU after them (``relu=True``). AudioSet's published features are those numbers after a PCA and a
 quantisation to 8 bits (``pca=True``): rounded, as torchvggish does; Google's code cuts off instead, which is at most 1 of
 255 less.
+
+torchvggish's weights are Google's ``vggish_model.ckpt``, a checkpoint of TensorFlow 1. It is opened too, as is
+``vggish_pca_params.npz`` beside it: ``weights=`` the file, or the folder that holds both. The vectors are the same; the
+passports are not, for the files are others.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +27,10 @@ from numpy.typing import NDArray
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
 from sonovec.features.logmel import VGGISH
+from sonovec.graph import Graph
+from sonovec.models import tf_checkpoint
 from sonovec.models.card import ModelCard, Option, WeightFile
-from sonovec.models.checkpoint import load_state, read_state
-from sonovec.models.graph import Graph
+from sonovec.models.checkpoint import load_state, need_torch, read_state
 from sonovec.models.model import Model
 from sonovec.models.weights import resolve, sha256_of
 from sonovec.paths import atomic, cached, display
@@ -39,6 +45,8 @@ NETWORK = WeightFile("vggish-10086976.pth", f"{RELEASE}/vggish-10086976.pth", "1
 PCA = WeightFile(
     "vggish_pca_params-970ea276.pth", f"{RELEASE}/vggish_pca_params-970ea276.pth", "970ea276", about="70 KiB"
 )
+#: Google's own files, under the names that they are published by.
+CHECKPOINT, CHECKPOINT_PCA = "vggish_model.ckpt", "vggish_pca_params.npz"
 
 # 96 frames of 10 ms and the overlap that the last of them needs: a window is 15,600 samples long, and the next begins 96
 # frames later, so that windows hold the same frames as those cut from one long spectrogram.
@@ -81,12 +89,13 @@ CARDS = (
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model; `weights` is the folder that holds the published files, or, without PCA, the network's file."""
-    network = resolve(NETWORK, weights)
+    network = _find(NETWORK, CHECKPOINT, weights)
     digest = sha256_of(network)
+    files: tuple[Path, ...] = (network,)
     components = None
     if options["pca"]:
-        file = resolve(PCA, weights)
-        digest += "+" + sha256_of(file)
+        file = _find(PCA, CHECKPOINT_PCA, weights)
+        digest, files = f"{digest}+{sha256_of(file)}", (network, file)
         components = _components(file)
     return Model(
         card=card,
@@ -95,6 +104,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=files,
         features=lambda samples, coverage: VGGISH(samples)[:, None],
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}",
@@ -104,6 +114,13 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         ),
         finish=lambda rows, coverage: _finish(np.asarray(rows), bool(options["relu"]), components),
     )
+
+
+def _find(file: WeightFile, googles: str, weights: Path | None) -> Path:
+    """The published file, or Google's where the user's folder has that alone."""
+    if weights is not None and not (weights / file.name).is_file() and (weights / googles).is_file():
+        return weights / googles
+    return resolve(file, weights)
 
 
 def _finish(
@@ -149,8 +166,29 @@ def _network() -> nn.Module:
     return VGGish()
 
 
+#: What Google's checkpoint calls the layers, in the order of `_network`.
+CONVOLUTIONS = ("conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1", "conv4/conv4_2")
+GOOGLES_DENSE = ("fc1/fc1_1", "fc1/fc1_2", "fc2")
+
+
 def _load(file: Path) -> nn.Module:
-    return load_state(_network(), read_state(file, "vggish"), file, "VGGish")
+    network = _network()
+    state = _state_of_google(file, network) if file.suffix == ".ckpt" else read_state(file, "vggish")
+    return load_state(network, state, file, "VGGish")
+
+
+def _state_of_google(file: Path, network: Any) -> dict[str, Any]:
+    """Google's variables by the names of the PyTorch port, which have the numbers of layers in them."""
+    need_torch("vggish")
+    scopes = (*CONVOLUTIONS, *GOOGLES_DENSE)
+    ours = [name for name, layer in network.named_modules() if hasattr(layer, "weight")]
+    names = dict(zip((f"vggish.{scope.replace('/', '.')}" for scope in scopes), ours, strict=True))
+    state = {}
+    for name, tensor in tf_checkpoint.as_state(tf_checkpoint.read(file)).items():
+        layer, _, part = name.rpartition(".")
+        if layer in names:  # one that was trained further has more in it
+            state[f"{names[layer]}.{part}"] = tensor
+    return state
 
 
 @lru_cache(maxsize=4)
@@ -158,7 +196,7 @@ def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
     kept = cached("graphs", f"{VERSION}-pca-{sha256_of(file)[:32]}.npz")
     if not kept.exists():
-        state = read_state(file, "vggish")
+        state = _arrays(file) if file.suffix == ".npz" else read_state(file, "vggish")
         try:
             eigenvectors, means = (np.asarray(state[name]) for name in ("pca_eigen_vectors", "pca_means"))
         except KeyError as error:
@@ -167,3 +205,12 @@ def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             np.savez(temporary, eigenvectors=eigenvectors, means=means)
     with np.load(kept) as arrays:
         return arrays["eigenvectors"].astype(np.float32), arrays["means"].astype(np.float32).reshape(-1)
+
+
+def _arrays(file: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(file) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, BadZipFile) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise WeightsError(f"{display(file)}: not NumPy's arrays ({reason}); fetch {file.name} again") from error

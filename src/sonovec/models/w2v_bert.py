@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.features.logmel import KALDI, LogMel
+from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 
@@ -52,7 +52,7 @@ def _front_end(pretrained: hf.Pretrained) -> LogMel:
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model; `weights` is a folder in Hugging Face's layout."""
-    pretrained = hf.locate(card.name, weights)
+    pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     front_end = _front_end(pretrained)
     stride = int(pretrained.processor.get("stride", 2))
@@ -68,6 +68,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=f"{card.front_end}; each window at its own length, at least {least} samples",
         weights_hash=digest,
+        files=pretrained.files,
         features=partial(stacked, front_end=front_end, stride=stride, least=least),
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}-{hf.layer_text(options['layer'])}",

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.features.logmel import LogMel
+from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _front_end(pretrained: hf.Pretrained) -> LogMel:
 
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model; `weights` is a folder in Hugging Face's layout."""
-    pretrained = hf.locate(card.name, weights)
+    pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     front_end = _front_end(pretrained)
     hf.check_layer(options["layer"], int(pretrained.config["encoder_layers"]))
@@ -86,6 +86,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=pretrained.files,
         features=partial(spectrograms, front_end=front_end),
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}-{hf.layer_text(options['layer'])}",

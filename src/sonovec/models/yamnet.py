@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from sonovec.audio.windows import WindowSpec
+from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard, WeightFile
-from sonovec.models.graph import Graph
 from sonovec.models.model import Model
 from sonovec.models.weights import resolve, sha256_of
 
@@ -68,6 +68,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         dim=card.dim,
         front_end=card.front_end,
         weights_hash=digest,
+        files=(file,),
         features=lambda samples, coverage: samples,
         # The file is made for one window at a time.
         graph=Graph(f"yamnet-2-{digest[:32]}", (WINDOW.length,), file=file, outputs=OUTPUTS, rows=1),

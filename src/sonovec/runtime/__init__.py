@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sonovec.runtime.network import DEVICES, PRECISIONS, Graph, Network
+from sonovec.graph import Graph
+from sonovec.runtime.network import DEVICES, PRECISIONS, Network
 from sonovec.runtime.select import open_network
 
 __all__ = ["DEVICES", "PRECISIONS", "Graph", "Network", "open_network"]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from sonovec.errors import MissingExtraError, WeightsError
+from sonovec.graph import Graph
 from sonovec.memory import enough_memory
 from sonovec.paths import display
 from sonovec.runtime.kept import GRAPH, is_whole, keep, place
-from sonovec.runtime.network import Graph
 from sonovec.runtime.openvino_core import core, openvino
 
 
@@ -23,7 +23,7 @@ def converted(graph: Graph) -> Path:
     folder = place(graph.key)
     if not is_whole(folder):
         with enough_memory(graph.key, "convert"):
-            keep(_of_file(graph) if graph.file else _of_torch(graph), folder)
+            keep(graph.checked(_of_file(graph) if graph.file else _of_torch(graph)), folder)
     return folder / GRAPH
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sonovec.errors import MissingExtraError, UsageError
+from sonovec.graph import Graph
 from sonovec.runtime.convert import converted
 from sonovec.runtime.kept import GRAPH, about, is_whole, keep, place
-from sonovec.runtime.network import Graph, Row
+from sonovec.runtime.network import Row
 from sonovec.runtime.openvino_core import core
 
 #: What a precision of 8 bits is called, before the hash of what it was calibrated on.

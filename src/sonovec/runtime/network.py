@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,46 +19,6 @@ DEVICES = ("auto", "cpu", "cuda")
 def available_cores() -> int:
     """Cores that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class Graph(Protocol):
-    """What to execute; `sonovec.models.graph.Graph` is one."""
-
-    @property
-    def key(self) -> str:
-        """Names everything that shapes the result."""
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one row; -1 is any length."""
-
-    @property
-    def rows(self) -> int:
-        """Rows that are run at once."""
-
-    @property
-    def input_type(self) -> str:
-        """NumPy's name of the type of a row."""
-
-    @property
-    def torch_module(self) -> Callable[[], Any] | None:
-        """Builds the network as a ``torch.nn.Module`` in evaluation mode; None if it is a file."""
-
-    @property
-    def file(self) -> Path | None:
-        """A file that OpenVINO reads as it is."""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Tensors of the file to read."""
-
-    @property
-    def example_length(self) -> int:
-        """What a dimension of any length is while the module is traced."""
-
-    @property
-    def bf16(self) -> bool:
-        """Whether bf16 is allowed."""
 
 
 class Network(Protocol):

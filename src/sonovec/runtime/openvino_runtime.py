@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from sonovec import forks
 from sonovec.errors import UsageError
+from sonovec.graph import Graph
 from sonovec.memory import enough_memory
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
-from sonovec.runtime.network import Graph, Row, available_cores, padded
+from sonovec.runtime.network import Row, available_cores, padded
 from sonovec.runtime.openvino_core import core, cpu_has_bf16, requests
 
 #: OpenVINO 2026.4 keeps fused kernels by shape, and one that was made for a single frame gives wrong numbers for more.

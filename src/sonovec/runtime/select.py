@@ -7,7 +7,8 @@ from ctypes.util import find_library
 from importlib.util import find_spec
 
 from sonovec.errors import UsageError
-from sonovec.runtime.network import DEVICES, PRECISIONS, Graph, Network
+from sonovec.graph import Graph
+from sonovec.runtime.network import DEVICES, PRECISIONS, Network
 
 
 def open_network(graph: Graph, precision: str = "auto", device: str = "auto") -> Network:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sonovec import forks
 from sonovec.errors import MissingExtraError, UsageError
-from sonovec.runtime.network import Graph, Row, padded
+from sonovec.graph import Graph
+from sonovec.runtime.network import Row, padded
 
 #: Rows of the shapes that are run: a window, a clip, a folder; the larger ones only while memory allows them.
 BATCH_SIZES = (1, 16, 128)
@@ -42,7 +43,7 @@ class TorchNetwork:
         self.precision = precision if precision != "auto" else "bf16" if graph.bf16 and has_bf16 else "f32"
         self.device = device
         self.batch_sizes = batch_sizes
-        self._network = graph.torch_module().to(device)
+        self._network = graph.checked(graph.torch_module()).to(device)
         self._lock = threading.Lock()
         self._forked = False
         forks.watch(self)

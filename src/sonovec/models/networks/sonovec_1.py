@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sonovec.models.builtin import FRAMES, FRONT_END
+from sonovec.models.protobuf import Message
 
 #: Channels of the four stages, each of which halves frequency and time, and their residual blocks; the first stage is a
 #: lone convolution, since a block of it would take a fifth of all operations.
@@ -25,20 +29,24 @@ class Encoder(nn.Module):
 
     A vector of a window, or of any longer stretch, is the mean of its steps, silence left out: so vectors of parts make
     those of the whole, and padding changes nothing.
+
+    With `folded`, convolutions have offsets in place of normalisations, as in what is shipped.
     """
 
-    def __init__(self, channels: tuple[int, ...] = CHANNELS, blocks: tuple[int, ...] = BLOCKS) -> None:
+    def __init__(
+        self, channels: tuple[int, ...] = CHANNELS, blocks: tuple[int, ...] = BLOCKS, *, folded: bool = False
+    ) -> None:
         super().__init__()
-        parts: list[nn.Module] = [convolution(1, channels[0], stride=2), nn.ReLU(inplace=True)]
+        parts: list[nn.Module] = [convolution(1, channels[0], stride=2, folded=folded), nn.ReLU(inplace=True)]
         before = channels[0]
         for stage, (after, count) in enumerate(zip(channels, blocks, strict=True)):
             for number in range(count):
-                parts.append(Residual(before, after, 2 if stage and not number else 1))
+                parts.append(Residual(before, after, 2 if stage and not number else 1, folded=folded))
                 before = after
         self.trunk = nn.Sequential(*parts)
         self.over_frequency = nn.Sequential(
-            nn.Conv2d(before, FEATURES, (1, FRONT_END.n_mels // STEP), bias=False),
-            nn.BatchNorm2d(FEATURES),
+            nn.Conv2d(before, FEATURES, (1, FRONT_END.n_mels // STEP), bias=folded),
+            *([] if folded else [nn.BatchNorm2d(FEATURES)]),
             nn.ReLU(inplace=True),
         )
         self.vector = nn.Linear(FEATURES, DIM)
@@ -59,20 +67,22 @@ class Encoder(nn.Module):
 class Residual(nn.Module):
     """Two convolutions beside a shortcut."""
 
-    def __init__(self, before: int, after: int, stride: int) -> None:
+    def __init__(self, before: int, after: int, stride: int, *, folded: bool) -> None:
         super().__init__()
-        self.first = convolution(before, after, stride=stride)
-        self.second = convolution(after, after)
-        self.shortcut = nn.Identity() if (before, stride) == (after, 1) else convolution(before, after, 1, stride)
+        self.first = convolution(before, after, stride=stride, folded=folded)
+        self.second = convolution(after, after, folded=folded)
+        same = (before, stride) == (after, 1)
+        self.shortcut = nn.Identity() if same else convolution(before, after, 1, stride, folded=folded)
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape, or halved."""
         return torch.relu(self.second(torch.relu(self.first(x))) + self.shortcut(x))
 
 
-def convolution(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A convolution and its normalisation."""
-    return nn.Sequential(nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after))
+def convolution(before: int, after: int, kernel: int = 3, stride: int = 1, *, folded: bool) -> nn.Sequential:
+    """A convolution and its normalisation, or its offset."""
+    layer = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=folded)
+    return nn.Sequential(layer) if folded else nn.Sequential(layer, nn.BatchNorm2d(after))
 
 
 def weights_of_steps(spectrograms: Tensor) -> Tensor:
@@ -103,3 +113,48 @@ class Windows(nn.Module):
         mean = mean_of_steps(steps, weights)
         _, logits = self.encoder.scores(mean)
         return torch.cat([mean * weights.mean(1, keepdim=True), logits.sigmoid()], 1)
+
+
+def shipped(file: Path) -> Windows:
+    """The network of an exported file, to be run or trained on, in evaluation mode.
+
+    Exporting folded each normalisation into its convolution, and so it stays.
+    """
+    convolutions, linear = weights_of(file)
+    network = Windows(Encoder(folded=True))
+    layers = [name for name, layer in network.encoder.named_modules() if isinstance(layer, nn.Conv2d)]
+    state = dict(linear)
+    for name, (weight, offset) in zip(layers, convolutions, strict=True):
+        state |= {f"{name}.weight": weight, f"{name}.bias": offset}
+    network.encoder.load_state_dict(state)
+    network.eval()
+    return network
+
+
+def weights_of(file: Path) -> tuple[list[tuple[Tensor, Tensor]], dict[str, Tensor]]:
+    """Weights and offsets of an exported file's convolutions, in the order of the graph, and its linear layers by name.
+
+    It is read as the message of Protocol Buffers that ONNX is, so that the package `onnx` is not needed.
+    """
+    graph = Message(Message(file.read_bytes()).content(7))
+    values = {tensor.content(8).decode().removesuffix(".half"): _numbers(tensor) for tensor in graph.messages(5)}
+    nodes = [
+        (node.content(4), [name.decode() for name in node.all(1) if isinstance(name, bytes)])
+        for node in graph.messages(1)
+    ]
+    convolutions = [(values[inputs[1]], values[inputs[2]]) for kind, inputs in nodes if kind == b"Conv"]
+    linear = {name.removeprefix("encoder."): value for name, value in values.items() if name.startswith("encoder.")}
+    # The exporter turns this one over and gives it a name of its own.
+    (linear["vector.weight"],) = [values[inputs[1]].T for kind, inputs in nodes if kind == b"MatMul"]
+    return convolutions, linear
+
+
+#: Types of numbers in ONNX.
+FLOAT, HALF = 1, 10
+
+
+def _numbers(tensor: Message) -> Tensor:
+    kind = {FLOAT: "<f4", HALF: "<f2"}.get(tensor.number(2), "u1")  # others are shapes and axes
+    array = np.frombuffer(tensor.content(9), kind)
+    sizes = [size for size in tensor.all(1) if isinstance(size, int)]
+    return torch.from_numpy(array.astype(np.float32).reshape(sizes if kind != "u1" else -1))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A network that a runtime can execute: a PyTorch module, or a file that OpenVINO reads as it is.
+    """A network that a runtime can execute: a PyTorch module, a file that OpenVINO reads as it is, or the same as both.
+
+    Models make graphs and runtimes execute them; neither knows the other.
 
     Attributes
     ----------
@@ -20,10 +24,10 @@ class Graph:
     input_shape : tuple of int
         Of one row, without the batch. -1 is any length; such rows are run one at a time, as long as they are.
     torch_module : callable, optional
-        Builds the network as a ``torch.nn.Module`` in evaluation mode, with its weights. Only called when the runtime
-        has nothing cached, so that torch is not imported otherwise.
+        Builds the network as a ``torch.nn.Module`` in evaluation mode, with its weights. Called to train it, to run it on
+        CUDA, and, where there is no file, to convert it when nothing is cached; torch is not imported otherwise.
     file : Path, optional
-        ONNX, TFLite, TensorFlow SavedModel or TorchScript, in place of `torch_module`.
+        ONNX, TFLite, TensorFlow SavedModel or TorchScript; the CPU runs it where there is one.
     outputs : tuple of str
         Tensors of the file to read, in this order; empty for its first output. Several are joined along the last axis.
     bf16 : bool
@@ -33,6 +37,8 @@ class Graph:
     input_type : {"float32", "int64"}
     example_length : int
         What a dimension of any length is while the module is traced.
+    check : callable, optional
+        Raises if the files that the graph is of are no longer what `key` was made of; called after they were read.
     """
 
     key: str
@@ -44,9 +50,16 @@ class Graph:
     rows: int = 16
     input_type: str = "float32"
     example_length: int = 16000
+    check: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        if (self.torch_module is None) == (self.file is None):
-            raise ValueError("a graph is either a torch_module or a file")
+        if self.torch_module is None and self.file is None:
+            raise ValueError("a graph is a torch_module, a file, or both")
         if -1 in self.input_shape:
             object.__setattr__(self, "rows", 1)
+
+    def checked(self, read: T) -> T:
+        """What was read of the graph's files, if they are still what they were."""
+        if self.check is not None:
+            self.check()
+        return read

@@ -1,0 +1,1 @@
+"""Networks that are trained here, as modules of PyTorch's; their families import them only when they are needed."""
