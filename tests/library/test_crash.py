@@ -24,7 +24,6 @@ from tests.library.invariants import check_in_step
 #: Writes down each file that is really embedded, so that repeated work shows.
 INDEX = """
 import os, sys
-from sonovec.embedding import pipeline
 from sonovec.library import pending
 import sonovec
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 import sonovec
-from sonovec.embedding import pipeline
+from sonovec.embedding import source
 from sonovec.errors import UsageError
 from sonovec.library import ingest
 from sonovec.library.identity import content_hash
@@ -534,7 +534,7 @@ def test_a_run_that_dies_at_any_write_is_repaired_by_the_next(tmp_path, dying, a
 
 
 def _of_decoder(patch, broken):
-    patch.setattr(pipeline, "open_mono", broken(pipeline.open_mono))
+    patch.setattr(source, "open_mono", broken(source.open_mono))
 
 
 def _of_hash(patch, broken):

@@ -39,7 +39,6 @@ from sonovec.library.vanished import is_there
 from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
-from sonovec.runtime.network import available_cores
 
 #: Copies that may wait for the file that is embedded for them; where there are more, each batch waits for it so many seconds.
 MOST_COPIES, PATIENCE = 1000, 1.0
@@ -140,7 +139,7 @@ class _Embedding:
         self._chosen: dict[Path, _Chosen] = {}
 
     def run(self) -> None:
-        with Readers(available_cores()) as readers:
+        with Readers(self._ingest.encoder.jobs) as readers:
             try:
                 for result in self._ingest.encoder.embed_many(self._choose(readers)):
                     self._take(result)

@@ -14,7 +14,8 @@ from typing import NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.embedding.encoder import Encoder, Sound
+from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.source import Sound
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.library import place, rooting, sound_tags
 from sonovec.library.backend import Effort
