@@ -51,21 +51,21 @@ def library(tmp_path):
 def work(monkeypatch):
     """Files that were really embedded, and files that were hashed."""
     done = {"embedded": [], "hashed": []}
-    embed_many, original = sonovec.Encoder.embed_many, content_hash
+    pool_many, original = sonovec.Encoder.pool_many, content_hash
 
-    def embedding(self, sounds):
+    def embedding(self, sounds, *more):
         def tap():
             for sound in sounds:
                 done["embedded"].append(Path(sound).name)
                 yield sound
 
-        return embed_many(self, tap())
+        return pool_many(self, tap(), *more)
 
     def hashing(path):
         done["hashed"].append(Path(path).name)
         return original(path)
 
-    monkeypatch.setattr(sonovec.Encoder, "embed_many", embedding)
+    monkeypatch.setattr(sonovec.Encoder, "pool_many", embedding)
     monkeypatch.setattr(ingest, "content_hash", hashing)
     return done
 

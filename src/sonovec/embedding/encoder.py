@@ -20,8 +20,9 @@ from sonovec.audio.windows import Tail, WindowSpec
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.engine import Engine, Results
 from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
-from sonovec.embedding.source import Sound, check_many, check_range
+from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import registry
 from sonovec.paths import absolute, display
@@ -370,6 +371,38 @@ class Encoder:
         check_many(sounds)
         check_range(start, end)
         return self.engine.embed_many(sounds, start, end)
+
+    def pool_many(
+        self, sounds: Iterable[Sound], seconds: float, listener_of: ListenerOf = lambda source: None
+    ) -> Results[Pooled]:
+        """As `embed_many`, but what is kept of each sound is its clip vector and parts of about `seconds`.
+
+        Parameters
+        ----------
+        sounds : iterable of sounds
+        seconds : float
+            Of a part, as for `Embedding.parts`.
+        listener_of : callable, optional
+            Gives, for a source, what hears its decoded blocks as well.
+
+        Returns
+        -------
+        iterator of Pooled or Failure
+
+        Examples
+        --------
+        >>> noise = np.random.default_rng(0).standard_normal(160_000).astype(np.float32) / 10
+        >>> [pooled] = load("logmel").pool_many([(noise, 16000)], seconds=5)
+        >>> pooled.vector.shape, [(part.start, part.end) for part in pooled.parts]
+        ((192,), [(0.0, 5.0), (5.0, 10.0)])
+        """
+        check_many(sounds)
+        engine = self.engine
+
+        def pooling(source: Source) -> Pooling:
+            return Pooling(source, engine.heard, seconds, listener_of(source))
+
+        return engine.run_many(map(source_of, sounds), pooling)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.

@@ -268,6 +268,7 @@ class _Core:
         """Decode a job; each step is some windows."""
         source, empty = job.source, True
         with open_source(source, self._model.card.rate, self._isolate) as stream, self._noted(stream):
+            stream.tap = job.sink.begin(stream.info)
             for windows in frame(stream, self._spec):
                 self._take(job, windows)
                 empty = False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.audio.decode import AudioInfo
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.source import Source
@@ -48,8 +50,15 @@ class Facts:
     notes: tuple[str, ...]
 
 
+#: Takes the decoded blocks of a source, (n, channels) float32 at its own rate.
+Tap = Callable[[NDArray[np.float32]], None]
+
+
 class Sink(Protocol[Result]):
     """Takes the vectors of one source, in order; one thread at a time calls it."""
+
+    def begin(self, info: AudioInfo) -> Tap | None:
+        """Take what is known of a source that was opened; what it gives, if anything, hears the decoded blocks too."""
 
     def push(self, vectors: Vectors) -> None:
         """Take the next windows."""
@@ -73,6 +82,9 @@ class Whole:
     def __init__(self, source: Source, heard: Heard) -> None:
         self._source, self._heard = source, heard
         self._parts: list[Vectors] = []
+
+    def begin(self, info: AudioInfo) -> None:
+        """Nothing hears the blocks but the encoder."""
 
     def push(self, vectors: Vectors) -> None:
         """Take the next windows."""
