@@ -59,5 +59,7 @@ def _find(name: str) -> type[Analyser]:
             f"analyser {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Analyser)) or found.name != name:
-        raise UsageError(f"analyser {name!r} ({point.value}) is no subclass of sonovec.analysis.Analyser of this name")
+        raise UsageError(
+            f"analyser {name!r} ({point.value}) is no subclass of sonovec.analysis.analyser.Analyser of this name"
+        )
     return found

@@ -193,9 +193,12 @@ class _Core:
         self.wake()
 
     def wake(self) -> None:
-        """Have all threads look again."""
-        with self._changed:
-            self._changed.notify_all()
+        """Have all threads look again; it waits no longer than a second, for garbage may be what calls it, anywhere."""
+        if self._changed.acquire(timeout=1):
+            try:
+                self._changed.notify_all()
+            finally:
+                self._changed.release()
 
     def close(self, *, cancel: bool) -> None:
         """Take no more, and let the threads end when all is done; with `cancel`, give up what is not."""
