@@ -20,6 +20,7 @@ from sonovec.errors import SonovecError
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding, Failure
     from sonovec.embedding.encoder import Encoder, load
+    from sonovec.embedding.engine import Engine
     from sonovec.embedding.passport import Passport
     from sonovec.library.library import Library
 
@@ -27,12 +28,13 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # without one, Py
 
 __version__ = "0.1.0"
 
-__all__ = ["Embedding", "Encoder", "Failure", "Library", "Passport", "SonovecError", "__version__", "load"]
+__all__ = ["Embedding", "Encoder", "Engine", "Failure", "Library", "Passport", "SonovecError", "__version__", "load"]
 
 # Found on first use: NumPy and everything above it would make `import sonovec` slow.
 _HOMES = {
     "Embedding": "sonovec.embedding.embedding",
     "Encoder": "sonovec.embedding.encoder",
+    "Engine": "sonovec.embedding.engine",
     "Failure": "sonovec.embedding.embedding",
     "Library": "sonovec.library.library",
     "Passport": "sonovec.embedding.passport",

@@ -41,3 +41,7 @@ class LibraryError(SonovecError):
 
 class LibraryLockedError(LibraryError):
     """Another process holds the library; the message says which one and what to do."""
+
+
+class AnalyserError(SonovecError):
+    """An analyser gave what does not fit its fields, or took too long: its columns stay empty."""

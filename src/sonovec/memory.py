@@ -1,10 +1,11 @@
-"""What to say when a network does not fit into memory."""
+"""How much memory there is, and what to say when a network does not fit into it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sonovec.cgroups import free_of_limit
 from sonovec.errors import OutOfMemoryError
 
 #: How OpenVINO and PyTorch word it.
@@ -16,6 +17,13 @@ WORDINGS = (
     "not enough memory",
     "out of memory",
 )
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take, by the machine and by the limits of its container."""
+    import psutil
+
+    return int(min(psutil.virtual_memory().available, free_of_limit()))
 
 
 @contextmanager
@@ -37,9 +45,7 @@ def enough_memory(key: str, task: str) -> Iterator[None]:
 
 
 def _told(key: str, task: str) -> OutOfMemoryError:
-    import psutil
-
-    free = psutil.virtual_memory().available / 2**30
+    free = free_memory() / 2**30
     return OutOfMemoryError(
         f"{key}: not enough memory to {task} it ({free:.1f} GiB are free on this machine); close other programs, or take a "
         "smaller model: sonovec models"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import sonovec
 from sonovec.audio.waveform import Waveform
 from sonovec.embedding.embedding import Failure
-from sonovec.embedding.encoder import Sound
+from sonovec.embedding.source import Sound
 from sonovec.errors import AudioError, MissingExtraError, UsageError
 
 try:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from sonovec.cli import log, main
-from sonovec.embedding import pipeline
+from sonovec.embedding import source
 from sonovec.library.library import Library
 
 
@@ -33,7 +33,7 @@ def sounds(tmp_path):
 @pytest.fixture
 def bug(monkeypatch):
     """An error in the decoder for files of one name."""
-    original = pipeline.open_mono
+    original = source.open_mono
 
     def broken(path, *arguments, **options):
         if path.name.startswith("bug"):
@@ -41,7 +41,7 @@ def bug(monkeypatch):
         return original(path, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "open_mono", broken)
+        patch.setattr(source, "open_mono", broken)
         yield patch
 
 

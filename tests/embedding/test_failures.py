@@ -23,7 +23,6 @@ from sonovec.audio.windows import WindowSpec
 from sonovec.cli.main import run as cli
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
-from sonovec.embedding.pipeline import Source, run
 from sonovec.errors import OutOfMemoryError, UnexpectedError, UsageError
 from sonovec.graph import Graph
 from sonovec.models.model import Model
@@ -254,16 +253,16 @@ def test_an_error_that_the_network_raises_on_purpose_ends_the_run():
 
 def test_a_network_that_fails_always_fails_each_sound():
     class Broken:
-        batch_sizes = (8,)
-        streams = 2
+        precision, rows, quick_rows, streams = "f32", 8, 2, 2
 
-        def run(self, batch):
+        def run(self, batch, quick=False):
             raise MemoryError
 
-    sources = [Source(sound) for sound in sounds()]
-    model = encoder().model
-    raws = list(run(sources, model, model.window, Broken()))
-    assert len(raws) == 40 and all(isinstance(raw.error, OutOfMemoryError) for raw in raws)
+    broken = encoder()
+    broken._networks["sound"] = Broken()
+    failures = [*broken.embed_many(sounds()), *(future.exception() for future in map(broken.submit, sounds()))]
+    assert len(failures) == 80
+    assert all(isinstance(getattr(failure, "error", failure), OutOfMemoryError) for failure in failures)
 
 
 def test_a_long_sound_that_fails_is_given_up_at_once():

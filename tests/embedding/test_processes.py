@@ -141,7 +141,7 @@ assert len(list(results)) == 199
 """
     run = script(code, "sonovec-1")
     assert run.stderr == "" and run.returncode == 0
-    assert run.stdout.startswith("this process was forked while sounds were embedded; call embed_many again")
+    assert run.stdout.startswith("this process was forked while sounds were embedded; call embed or embed_many again")
     assert len(run.stdout.splitlines()) == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import sonovec
 from sonovec.audio.tags.read import read_tags
-from sonovec.embedding import pipeline
+from sonovec.embedding import engine
 from sonovec.library import ingest, readers, selection
 from sonovec.library import ledger as ledger_module
 from sonovec.library.identity import content_hash
@@ -40,7 +40,7 @@ def library(tmp_path):
 @pytest.mark.parametrize(("name", "original"), [("content_hash", content_hash), ("read_tags", read_tags)])
 def test_files_are_read_by_several_threads_at_once_and_under_no_lock(sounds, library, monkeypatch, name, original):
     meeting, locks = threading.Barrier(2, timeout=60), []
-    monkeypatch.setattr(ingest, "available_cores", lambda: 2)
+    monkeypatch.setattr(library.encoder, "jobs", 2)
     begin = ingest._Embedding.run
 
     def run(self):
@@ -85,7 +85,7 @@ def test_few_files_are_held_at_a_time(tmp_path, library, monkeypatch):
         write(tmp_path / "sounds" / f"{index:03}.wav", index)
     monkeypatch.setattr(ingest, "LOOK_UP", 8)
     monkeypatch.setattr(readers, "AHEAD", 4)
-    monkeypatch.setattr(pipeline, "AHEAD", 4)
+    monkeypatch.setattr(engine, "AHEAD", 4)
     most, walks = [0], []
     begun, settle = Walk.__enter__, Pending.settle
 

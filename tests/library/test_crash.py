@@ -24,20 +24,19 @@ from tests.library.invariants import check_in_step
 #: Writes down each file that is really embedded, so that repeated work shows.
 INDEX = """
 import os, sys
-from sonovec.embedding import pipeline
 from sonovec.library import pending
 import sonovec
 
 pending.COMMIT_TRACKS, pending.COMMIT_SECONDS = 5, 0.05
 log = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-original = sonovec.Encoder.embed_many
+original = sonovec.Encoder.pool_many
 
 def tap(sounds):
     for sound in sounds:
         os.write(log, os.fsencode(sound) + b"\\n")
         yield sound
 
-sonovec.Encoder.embed_many = lambda self, sounds: original(self, tap(sounds))
+sonovec.Encoder.pool_many = lambda self, sounds, *more: original(self, tap(sounds), *more)
 sonovec.Library(sys.argv[1]).add(sys.argv[2])
 """
 
@@ -102,7 +101,7 @@ folder, sounds, log, metadata, prune, moment = sys.argv[1:]
 moment = int(moment)
 pending.COMMIT_TRACKS, pending.COMMIT_SECONDS = 4, 0.02
 log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-embed_many = sonovec.Encoder.embed_many
+pool_many = sonovec.Encoder.pool_many
 
 def tap(paths):
     for path in paths:
@@ -127,7 +126,7 @@ def told(owner, name):
 
     setattr(owner, name, wrapped)
 
-sonovec.Encoder.embed_many = lambda self, paths: embed_many(self, tap(paths))
+sonovec.Encoder.pool_many = lambda self, paths, *more: pool_many(self, tap(paths), *more)
 for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run"):
     told(Ledger, name)
 for name in ("upsert", "update", "delete", "optimize"):

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 import sonovec
-from sonovec.embedding import pipeline
+from sonovec.embedding import source
 from sonovec.errors import UsageError
 from sonovec.library import ingest
 from sonovec.library.identity import content_hash
@@ -51,21 +51,21 @@ def library(tmp_path):
 def work(monkeypatch):
     """Files that were really embedded, and files that were hashed."""
     done = {"embedded": [], "hashed": []}
-    embed_many, original = sonovec.Encoder.embed_many, content_hash
+    pool_many, original = sonovec.Encoder.pool_many, content_hash
 
-    def embedding(self, sounds):
+    def embedding(self, sounds, *more):
         def tap():
             for sound in sounds:
                 done["embedded"].append(Path(sound).name)
                 yield sound
 
-        return embed_many(self, tap())
+        return pool_many(self, tap(), *more)
 
     def hashing(path):
         done["hashed"].append(Path(path).name)
         return original(path)
 
-    monkeypatch.setattr(sonovec.Encoder, "embed_many", embedding)
+    monkeypatch.setattr(sonovec.Encoder, "pool_many", embedding)
     monkeypatch.setattr(ingest, "content_hash", hashing)
     return done
 
@@ -534,7 +534,7 @@ def test_a_run_that_dies_at_any_write_is_repaired_by_the_next(tmp_path, dying, a
 
 
 def _of_decoder(patch, broken):
-    patch.setattr(pipeline, "open_mono", broken(pipeline.open_mono))
+    patch.setattr(source, "open_mono", broken(source.open_mono))
 
 
 def _of_hash(patch, broken):

@@ -53,17 +53,17 @@ def library(tmp_path):
 def embedded(monkeypatch):
     """Paths that were really embedded, to show what was not embedded again."""
     paths = []
-    original = Encoder.embed_many
+    original = Encoder.pool_many
 
-    def recording(self, sounds):
+    def recording(self, sounds, *more):
         def tap():
             for sound in sounds:
                 paths.append(Path(sound))
                 yield sound
 
-        return original(self, tap())
+        return original(self, tap(), *more)
 
-    monkeypatch.setattr(Encoder, "embed_many", recording)
+    monkeypatch.setattr(Encoder, "pool_many", recording)
     return paths
 
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from sonovec.errors import UsageError
 from sonovec.graph import Graph
 from sonovec.paths import cache_dir
-from sonovec.runtime import open_network
+from sonovec.runtime import open_network, openvino_runtime
 from sonovec.runtime.convert import converted
 from sonovec.runtime.network import padded
 from sonovec.runtime.openvino_core import cpu_has_bf16
 from sonovec.runtime.openvino_runtime import OpenVinoNetwork
 from sonovec.runtime.torch_runtime import TorchNetwork
+from tests.promises import assert_same_vectors
 
 
 def convolutions():
@@ -67,8 +68,33 @@ def test_rows_of_one_shape_are_bit_identical_in_any_company(network, n, seed, sh
 
 def test_rows_of_different_shapes_agree(network):
     rows = patches(40)
-    alone = np.concatenate([network.run(row[None]) for row in rows])
-    assert cosine(alone, network.run(rows)).min() > 0.999999
+    alone = np.concatenate([network.run(row[None], quick=True) for row in rows])
+    assert_same_vectors(alone, network.run(rows))
+    for n in (1, 2, 3, 15, 17):
+        assert_same_vectors(network.run(rows[:n], quick=True), network.run(rows[:n]))
+
+
+@pytest.mark.skipif(not cpu_has_bf16(), reason="this processor has no bf16")
+def test_rows_of_different_shapes_agree_in_bf16():
+    network, rows = open_network(GRAPH, "bf16", "cpu"), patches(40)
+    alone = np.concatenate([network.run(row[None], quick=True) for row in rows])
+    assert_same_vectors(alone, network.run(rows), "bf16")
+
+
+def test_full_batches_have_one_shape_and_few_rows_another_that_is_made_when_it_is_needed():
+    network = OpenVinoNetwork(GRAPH, "f32", jobs=2)
+    network.run(patches(3))
+    network.run(patches(40))
+    assert list(network._requests) == [16] and network.rows == 16
+    network.run(patches(1), quick=True)
+    assert sorted(network._requests) == [network.quick_rows, 16]
+
+
+def test_heavy_weights_have_one_shape_where_memory_is_scarce(monkeypatch):
+    monkeypatch.setattr(openvino_runtime, "free_memory", lambda: 1 << 20)
+    network = OpenVinoNetwork(GRAPH, "f32", jobs=2)
+    assert network.rows == network.quick_rows == 16
+    assert_same_vectors(network.run(patches(3), quick=True), network.run(patches(3)))
 
 
 def test_calls_from_several_threads_change_nothing(network):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -47,12 +47,15 @@ class MonoStream:
     ----------
     rate
         Samples a second of the blocks, in Hz.
+    tap
+        Called with each block as it was decoded, float32 ``(n, channels)`` at the rate of the source, if it is given.
     """
 
     def __init__(self, reader: Reader, rate: int | None) -> None:
         self._reader = reader
         self.rate = reader.info.rate if rate is None else rate
         self._resampler = Resampler(reader.info.rate, self.rate)
+        self.tap: Callable[[NDArray[np.float32]], None] | None = None
 
     def abandon(self) -> None:
         """In a forked child: free what a thread of the parent used, which never ends here."""
@@ -82,6 +85,8 @@ class MonoStream:
         # Several channels are mixed by the second, so that how they are mixed does not depend on the blocks.
         size = min(frames, MOST_SECONDS * rate) if channels == 1 else min(rate, max(1, MOST_SAMPLES // channels))
         for block in self._reader.blocks(size):
+            if self.tap is not None:
+                self.tap(block)
             if len(mono := self._resampler.process(mix_or_first(block))):
                 yield mono
         if len(rest := self._resampler.flush()):

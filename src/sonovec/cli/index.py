@@ -50,6 +50,8 @@ class _Command(click.Command):
     show_default=True,
     help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has.",
 )
+@click.option("--loudness", is_flag=True, help="Measure loudness as well: columns loudness, loudness_range, true_peak.")
+@click.option("--analyser", "analysers", multiple=True, metavar="NAME", help="Let another analyser listen; repeatable.")
 @add_options(encoder_options)
 @json_option
 def index(
@@ -62,6 +64,8 @@ def index(
     reread: bool,
     segment_seconds: float | None,
     space: str,
+    loudness: bool,
+    analysers: tuple[str, ...],
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
@@ -86,7 +90,10 @@ def index(
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     with made:
-        report = add_with_progress(made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space)
+        listening = [*(["loudness"] if loudness else []), *analysers]
+        report = add_with_progress(
+            made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space, analysers=listening
+        )
         tracks = len(made)
         advice = made.advice if model is None else None
     if as_json:

@@ -18,6 +18,10 @@ isolate_option = click.option(
     "--isolate", is_flag=True, help="Decode in child processes, for files from strangers: a crash costs one file."
 )
 
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1), help="Threads that work at once; one for each core. [env: SONOVEC_JOBS]"
+)
+
 library_options: Sequence[Callable[[Any], Any]] = (
     click.option(
         "-l",
@@ -38,6 +42,7 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
     click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Arithmetic of the network."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
     isolate_option,
+    jobs_option,
 )
 
 

@@ -28,8 +28,9 @@ def quantize(name: str, sounds: tuple[Path, ...], weights: str | None, options: 
 
     from sonovec import demo
     from sonovec.audio.scan import Found, scan
-    from sonovec.embedding.encoder import Sound, load
+    from sonovec.embedding.encoder import load
     from sonovec.embedding.quantization import quantize as quantize_encoder
+    from sonovec.embedding.source import Sound
 
     encoder = load(name, **encoder_settings(options, weights=weights))  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:

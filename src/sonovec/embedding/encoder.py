@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +16,17 @@ from numpy.typing import NDArray
 
 from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
-from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import Tail, WindowSpec
-from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.embedding import Embedding
+from sonovec.embedding.engine import Engine, Results
 from sonovec.embedding.passport import Passport
-from sonovec.embedding.pipeline import Raw, Source, run
+from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
-from sonovec.errors import AudioError, UsageError, WeightsError
-from sonovec.log import as_failure
+from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
+from sonovec.errors import UsageError, WeightsError
 from sonovec.models import registry, saved
 from sonovec.paths import absolute, display
+from sonovec.runtime.network import settle_jobs
 
 if TYPE_CHECKING:
     from sonovec.graph import Graph
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from sonovec.models.model import Model
     from sonovec.runtime import Network
 
-#: What can be embedded: a path, a Waveform, or a tuple of samples and their rate in Hz.
-Sound = str | os.PathLike[str] | Waveform | tuple[NDArray[np.floating], int]
 #: Encoders of other processes that are kept: a pool sends the encoder with each task.
 KEPT = 2
 
@@ -51,6 +49,7 @@ class Settings:
     precision: str
     device: str
     isolate: bool
+    jobs: int | None
     options: tuple[tuple[str, Any], ...]
 
     def load(self) -> Encoder:
@@ -63,6 +62,7 @@ class Settings:
             precision=self.precision,
             device=self.device,
             isolate=self.isolate,
+            jobs=self.jobs,
             **dict(self.options),
         )
 
@@ -76,6 +76,7 @@ def load(
     precision: str = "auto",
     device: str = "auto",
     isolate: bool = False,
+    jobs: int | None = None,
     **options: object,
 ) -> Encoder:
     """Load an encoder by name.
@@ -100,6 +101,9 @@ def load(
     device : {"auto", "cpu", "cuda"}
     isolate : bool
         Decode files in child processes, where a crash of a decoder is one file's failure: for files from strangers.
+    jobs : int, optional
+        Threads that decode, and calls of the network at once; without it the environment variable SONOVEC_JOBS, or one for
+        each core that this process may use, quotas of containers included.
     **options
         The model's own options, such as ``pca=True`` for VGGish; its card lists them.
 
@@ -131,8 +135,9 @@ def load(
     window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))
     kept = None if weights is None else str(absolute(weights))
     # The card's place is absolute where that of a folder need not be, and its name says which model was the default.
-    settings = Settings(model.card.source, kept, hop, tail, precision, device, isolate, tuple(options.items()))
-    return Encoder(model, replace(window, tail=tail or window.tail), precision, device, settings, isolate=isolate)
+    settings = Settings(model.card.source, kept, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
+    window = replace(window, tail=tail or window.tail)
+    return Encoder(model, window, precision, device, settings, isolate=isolate, jobs=jobs)
 
 
 def _hop_samples(hop: float, rate: int) -> int:
@@ -157,6 +162,8 @@ class Encoder:
         What it is made of.
     isolate : bool
         Whether files are decoded in child processes.
+    jobs : int
+        Threads that decode, and calls of the network at once.
     """
 
     def __init__(
@@ -168,6 +175,7 @@ class Encoder:
         settings: Settings | None = None,
         *,
         isolate: bool = False,
+        jobs: int | None = None,
     ) -> None:
         self.window = window
         self.model = model
@@ -175,7 +183,10 @@ class Encoder:
         self._precision = precision
         self._device = device
         self._settings = settings
+        self.jobs = settle_jobs(jobs)
+        self._jobs = jobs
         self._networks: dict[str, Network] = {}
+        self._engine: Engine | None = None
         self._passport: Passport | None = None
         self.after_fork()
         forks.watch(self)
@@ -194,7 +205,15 @@ class Encoder:
 
     def __copy__(self) -> Encoder:
         """An encoder of its own, with the same model and, if they are open, the same networks."""
-        other = Encoder(self.model, self.window, self._precision, self._device, self._settings, isolate=self.isolate)
+        other = Encoder(
+            self.model,
+            self.window,
+            self._precision,
+            self._device,
+            self._settings,
+            isolate=self.isolate,
+            jobs=self._jobs,
+        )
         other._networks, other._passport = dict(self._networks), self._passport
         return other
 
@@ -226,12 +245,22 @@ class Encoder:
         """What executes the model's graph; opened on first use. None if it has no graph."""
         return None if self.model.graph is None else self._open("sound", self.model.graph)
 
+    @property
+    def engine(self) -> Engine:
+        """What embeds for all callers of this encoder at once; begun on first use."""
+        engine = self._engine
+        if engine is None:
+            made = Engine(self)  # opens the network, under the lock
+            with self._opening:
+                engine = self._engine = self._engine or made
+        return engine
+
     def _open(self, name: str, graph: Graph) -> Network:
         with self._opening:
             if name not in self._networks:
                 from sonovec.runtime import open_network
 
-                self._networks[name] = open_network(graph, self._precision, self._device)
+                self._networks[name] = open_network(graph, self._precision, self._device, self.jobs)
             return self._networks[name]
 
     @property
@@ -284,14 +313,36 @@ class Encoder:
         Traceback (most recent call last):
         sonovec.errors.UsageError: an array of shape (16000,) has no rate; give (samples, rate), such as (x, 16000)
         """
-        result = next(self._run([source_of(sound, start, end)]))
-        if isinstance(result, Failure):
-            raise result.error
-        return result
+        check_range(start, end)
+        return self.engine.embed(sound, start, end)
 
-    def embed_many(
-        self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None
-    ) -> Iterator[Embedding | Failure]:
+    def submit(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Future[Embedding]:
+        """Begin to embed one sound and return at once; see `sonovec.Engine.submit`.
+
+        Parameters and errors are those of `embed`; most errors are raised by the future's `result`.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Of an `Embedding`; ``await asyncio.wrap_future(...)`` waits for it in a coroutine.
+
+        Examples
+        --------
+        >>> future = load("logmel").submit((np.zeros(16000, np.float32), 16000))
+        >>> future.result().silent.tolist()
+        [True]
+        """
+        check_range(start, end)
+        return self.engine.submit(sound, start, end)
+
+    def close(self) -> None:
+        """Wait for what was submitted and end the threads; the encoder makes others when it is used again."""
+        with self._opening:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    def embed_many(self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None) -> Results[Embedding]:
         """Embed many sounds, using all cores, and yield one result for each in the order of the input.
 
         A sound that cannot be embedded, whatever the reason, gives a `Failure` with its `path` and `reason`, and so does
@@ -304,6 +355,11 @@ class Encoder:
         start, end : float
             Seconds of each sound.
 
+        Returns
+        -------
+        iterator of Embedding or Failure
+            With ``close``, for a loop that is left early.
+
         Raises
         ------
         UsageError
@@ -314,15 +370,41 @@ class Encoder:
         >>> [result.reason for result in load("logmel").embed_many(["missing.wav", None])]
         ['missing.wav: no such file...', 'None is not a sound; give a path, a Waveform, or a tuple (samples, rate)']
         """
-        if isinstance(sounds, str | os.PathLike):
-            raise UsageError(f"{str(sounds)!r} is one sound; give a list: encoder.embed_many([{str(sounds)!r}])")
-        if not isinstance(sounds, Iterable) or _is_one(sounds):
-            raise UsageError(
-                f"a {type(sounds).__name__} is not a list of sounds; give one: encoder.embed_many([sound]), where a sound "
-                "is a path, a Waveform, or a tuple (samples, rate)"
-            )
+        check_many(sounds)
         check_range(start, end)
-        return self._run(source_of(sound, start, end) for sound in sounds)
+        return self.engine.embed_many(sounds, start, end)
+
+    def pool_many(
+        self, sounds: Iterable[Sound], seconds: float, listener_of: ListenerOf = lambda source: None
+    ) -> Results[Pooled]:
+        """As `embed_many`, but what is kept of each sound is its clip vector and parts of about `seconds`.
+
+        Parameters
+        ----------
+        sounds : iterable of sounds
+        seconds : float
+            Of a part, as for `Embedding.parts`.
+        listener_of : callable, optional
+            Gives, for a source, what hears its decoded blocks as well.
+
+        Returns
+        -------
+        iterator of Pooled or Failure
+
+        Examples
+        --------
+        >>> noise = np.random.default_rng(0).standard_normal(160_000).astype(np.float32) / 10
+        >>> [pooled] = load("logmel").pool_many([(noise, 16000)], seconds=5)
+        >>> pooled.vector.shape, [(part.start, part.end) for part in pooled.parts]
+        ((192,), [(0.0, 5.0), (5.0, 10.0)])
+        """
+        check_many(sounds)
+        engine = self.engine
+
+        def pooling(source: Source) -> Pooling:
+            return Pooling(source, engine.heard, seconds, listener_of(source))
+
+        return engine.run_many(map(source_of, sounds), pooling)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.
@@ -425,65 +507,6 @@ class Encoder:
         target = absolute(Path(folder).expanduser())
         saved.save(self.model, self.window, target, network)
         return target
-
-    def _run(self, sources: Iterable[Source]) -> Iterator[Embedding | Failure]:
-        passport = self.passport
-        for raw in run(sources, self.model, self.window, self.network, isolate=self.isolate):
-            try:
-                result = self._result(raw, passport)
-            except Exception as error:  # noqa: BLE001 - it is this sound's alone
-                result = Failure(raw.source.path, as_failure(raw.source.name, error))
-            yield result
-
-    def _result(self, raw: Raw, passport: Passport) -> Embedding | Failure:
-        if raw.error is not None:
-            return Failure(raw.source.path, raw.error)
-        rows = np.concatenate(raw.vectors)
-        if not np.isfinite(rows).all():
-            name = raw.source.name
-            return Failure(
-                raw.source.path, AudioError(f"{name}: samples are too large for a vector; scale them to -1..1")
-            )
-        places = np.stack([np.concatenate(raw.starts), np.concatenate(raw.ends)], axis=1)
-        return Embedding(
-            path=raw.source.path,
-            windows=rows[:, : self.dim],
-            times=raw.source.start + places / self.rate,
-            coverage=np.concatenate(raw.coverage),
-            silent=np.concatenate(raw.silent),
-            rate=raw.rate,
-            channels=raw.channels,
-            codec=raw.codec,
-            duration=raw.duration,
-            notes=raw.notes,
-            passport=passport,
-            scores=rows[:, self.dim :],
-            tags=self.model.tags,
-        )
-
-
-def source_of(sound: Any, start: float = 0.0, end: float | None = None) -> Source:
-    """What the pipeline reads, for all that can be embedded; whether it is a sound turns out when it is opened."""
-    check_range(start, end)
-    if isinstance(sound, str | os.PathLike) and isinstance(text := os.fspath(sound), str) and text:
-        return Source(Path(text), start, end)
-    return Source(sound, start, end)
-
-
-def check_range(start: float, end: float | None) -> None:
-    """Refuse what is not a range of seconds."""
-    if not (0 <= start < math.inf and (end is None or start < end)):
-        raise UsageError(f"start={start}, end={end} is not a range of seconds; give 0 <= start < end")
-
-
-def _is_one(sounds: Iterable[object]) -> bool:
-    """Whether this is one sound, or numbers, although it can be iterated."""
-    if isinstance(sounds, tuple):  # of samples and their rate, or of two paths
-        numbers = [isinstance(item, Number) for item in sounds]
-        return len(sounds) == 2 and any(numbers) and not any(isinstance(item, str | os.PathLike) for item in sounds)
-    if isinstance(sounds, np.ndarray):
-        return sounds.size > 0 and sounds.dtype.kind in "biufc"
-    return isinstance(sounds, bytes | Mapping)
 
 
 @lru_cache(maxsize=KEPT)

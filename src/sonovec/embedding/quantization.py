@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import frame
-from sonovec.embedding.encoder import Encoder, Sound, source_of
-from sonovec.embedding.pipeline import open_source
+from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.source import Sound, open_source, source_of
 from sonovec.errors import UsageError
 from sonovec.log import LOGGER, as_failure
 from sonovec.models.model import Rows

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from sonovec import demo
 from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.encoder import Encoder, source_of
-from sonovec.embedding.pipeline import run
+from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.engine import Engine
 from sonovec.errors import UsageError
 
 #: What gives the encoder: called without arguments, and with ``precision=`` for the loss of precision.
@@ -220,8 +220,9 @@ def _determinism(subject: Subject) -> Iterator[Result]:
 def _batches(subject: Subject) -> Iterator[Result]:
     sounds = [subject.sound(seconds, seed) for seed, seconds in enumerate((0.4, 4.0, 1.07, 12.3, 0.4, 1.98))]
     alone = [subject.encoder.embed(sound).windows for sound in sounds]
-    yield _same("in company as alone", _all(subject, sounds), alone, None)
-    yield _same("in another order", _all(subject, sounds[::-1])[::-1], alone, None)
+    company = _all(subject, sounds)
+    yield _same("in company as alone", company, alone, _between_shapes(subject))
+    yield _same("in another order", _all(subject, sounds[::-1])[::-1], company, None)
 
 
 def _windows(subject: Subject) -> Iterator[Result]:
@@ -232,7 +233,8 @@ def _windows(subject: Subject) -> Iterator[Result]:
     full = np.flatnonzero(e.coverage == 1)
     places = [round(float(e.times[i, 0]) * rate) for i in (full[0], full[-1])]
     alone = [subject.encoder.embed((samples[at : at + window.length], rate)).windows[0] for at in places]
-    yield _same("a window alone as in its sound", [np.stack(alone)], [e.windows[[full[0], full[-1]]]], None)
+    within = e.windows[[full[0], full[-1]]]
+    yield _same("a window alone as in its sound", [np.stack(alone)], [within], _between_shapes(subject))
 
 
 def _all(subject: Subject, sounds: list[Sound]) -> list[Samples]:
@@ -241,16 +243,16 @@ def _all(subject: Subject, sounds: list[Sound]) -> list[Samples]:
 
 
 def _threads(subject: Subject) -> Iterator[Result]:
-    encoder = subject.encoder
     sounds = [subject.sound(seconds, seed) for seed, seconds in enumerate((4.0, 12.3, 1.07))]
-    several, one = (
-        [
-            np.concatenate(raw.vectors)
-            for raw in run(map(source_of, sounds), encoder.model, encoder.window, encoder.network, cores)
-        ]
-        for cores in (None, 1)
-    )
-    yield _same("one core as all", one, several, COSINE[encoder.passport.precision.split("-")[0]])
+    several = _all(subject, sounds)
+    with Engine(subject.encoder, jobs=1) as engine:
+        one = [result.windows for result in engine.embed_many(sounds) if isinstance(result, Embedding)]
+    yield _same("one core as all", one, several, _between_shapes(subject))
+
+
+def _between_shapes(subject: Subject) -> float:
+    """The cosine that another compiled shape may change a vector to."""
+    return COSINE[subject.encoder.passport.precision.split("-")[0]]
 
 
 def _same(check: str, found: list[Samples], expected: list[Samples], cosine: float | None) -> Result:

@@ -15,12 +15,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sonovec.analysis.analyser import Analyser
+from sonovec.analysis.listening import Listening
 from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.tags.read import read_tags
-from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.engine import Results
+from sonovec.embedding.pooled import Pooled
 from sonovec.errors import AudioError
 from sonovec.library import vanished
+from sonovec.library.analyses import CatchUp, Heard, heard_of
 from sonovec.library.follow import Follower
 from sonovec.library.given import Given
 from sonovec.library.identity import content_hash
@@ -39,7 +44,6 @@ from sonovec.library.vanished import is_there
 from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
-from sonovec.runtime.network import available_cores
 
 #: Copies that may wait for the file that is embedded for them; where there are more, each batch waits for it so many seconds.
 MOST_COPIES, PATIENCE = 1000, 1.0
@@ -57,6 +61,7 @@ class Ingest:
     roots: Roots
     encoder: Encoder
     segment_seconds: float
+    analysers: Sequence[type[Analyser]] = ()
     metadata: Metadata | None = None
     own: Callable[[Path], bool] = lambda path: False
     reread: bool = False
@@ -80,6 +85,9 @@ class Ingest:
         gone = vanished.find(self.ledger, paths, run, [path for path in walk.unreadable if is_there(path)])
         self._remove(gone, report, prune, confirm)
         Follower(self.store, self.ledger, self.roots, given, run, report).settle()
+        if self.analysers:
+            isolate, jobs = self.encoder.isolate, self.encoder.jobs
+            CatchUp(self.store, self.ledger, self.analysers, report, isolate=isolate, jobs=jobs).run(paths)
         self.store.optimize()
         report.counts = self.ledger.end_run(run)
         report.metadata_unused = self.metadata.unused() if self.metadata else []
@@ -119,6 +127,7 @@ class _Made:
     segments: list[Segment]
     outcome: Outcome
     notes: Sequence[str]
+    heard: Heard
 
 
 class _Embedding:
@@ -140,14 +149,20 @@ class _Embedding:
         self._chosen: dict[Path, _Chosen] = {}
 
     def run(self) -> None:
-        with Readers(available_cores()) as readers:
+        with Readers(self._ingest.encoder.jobs) as readers:
             try:
-                for result in self._ingest.encoder.embed_many(self._choose(readers)):
+                for result in self._embedded(readers):
                     self._take(result)
                     self._tell()
             finally:
                 with self._changed:
                     self._selection.commit()
+
+    def _embedded(self, readers: Readers) -> Results[Pooled]:
+        kinds, seconds = self._ingest.analysers, self._ingest.segment_seconds
+        if not kinds:
+            return self._ingest.encoder.pool_many(self._choose(readers), seconds)
+        return self._ingest.encoder.pool_many(self._choose(readers), seconds, lambda source: Listening(kinds))
 
     def _tell(self) -> None:
         if self._ingest.progress:
@@ -189,7 +204,7 @@ class _Embedding:
 
     # -- what became of them; runs in the caller's thread
 
-    def _take(self, result: Embedding | Failure) -> None:
+    def _take(self, result: Pooled | Failure) -> None:
         assert result.path is not None
         chosen = self._chosen[result.path]
         made = result if isinstance(result, Failure) else self._made(chosen, result)
@@ -198,14 +213,14 @@ class _Embedding:
             if isinstance(made, Failure):
                 self._selection.fail(chosen.candidate, made.reason)
             else:
-                self._pending.add(made.track, made.segments)
+                self._pending.add(made.track, made.segments, made.heard)
                 self._pending.settle(made.outcome)
                 self._report.audio_seconds += made.outcome.duration or 0.0
                 self._report.notes += [(to_text(result.path), note) for note in made.notes]
             self._commit_if_due()
             self._changed.notify_all()
 
-    def _made(self, chosen: _Chosen, embedding: Embedding) -> _Made | Failure:
+    def _made(self, chosen: _Chosen, pooled: Pooled) -> _Made | Failure:
         """What the store and the ledger take for a file; whatever is raised here is about this file."""
         found, content = chosen.candidate.found, str(chosen.candidate.content)
         try:
@@ -213,14 +228,15 @@ class _Embedding:
                 before = self._given.before(found.path, content, chosen.candidate.entry)
             given = self._given.fitting({**before, **(self._given.row(found.path) or {})})
             path = self._ingest.roots.stored(found.path)
-            track = make_track(path, content, embedding, chosen.tags.result(), given)
-            segments = make_segments(embedding, self._ingest.segment_seconds)
+            track = make_track(path, content, pooled, chosen.tags.result(), given)
+            segments = make_segments(pooled)
+            heard = heard_of(self._ingest.analysers, pooled.heard)
+            track = replace(track, fields={**track.fields, **heard.fields})
             if (reason := self._ingest.store.refusal(track.fields)) is not None:
                 raise AudioError(f"{display(found.path)}: {reason}")
             refuse_changed(found, content)  # last: all that was read before is of this content
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             return Failure(found.path, as_failure(display(found.path), error))
-        outcome = self._selection.outcome(chosen.candidate, "indexed", "; ".join(embedding.notes) or None, content)
-        return _Made(
-            track, segments, replace(outcome, duration=embedding.duration, n_segments=len(segments)), embedding.notes
-        )
+        outcome = self._selection.outcome(chosen.candidate, "indexed", "; ".join(pooled.notes) or None, content)
+        outcome = replace(outcome, duration=pooled.duration, n_segments=len(segments))
+        return _Made(track, segments, outcome, [*pooled.notes, *heard.notes], heard)

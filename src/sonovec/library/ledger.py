@@ -20,7 +20,7 @@ from typing import Any, Self
 from sonovec.errors import UsageError
 from sonovec.library.batches import batches
 from sonovec.library.ledger_file import LedgerFile
-from sonovec.library.outcomes import STATUSES, Again, Counts, Entry, Outcome, Run, Status, merge, one_line
+from sonovec.library.outcomes import STATUSES, Again, Analysis, Counts, Entry, Outcome, Run, Status, merge, one_line
 from sonovec.paths import display
 
 PAGE = 1000
@@ -210,6 +210,30 @@ class Ledger:
     def holders(self, content_hash: str) -> Iterator[Entry]:
         """Iterate over the rows of those paths: a content may have very many."""
         return self._pages([("content_hash = ?", content_hash)])
+
+    def record_analyses(self, analyses: Mapping[str, Iterable[Analysis]], *, anew: Iterable[str] = ()) -> None:
+        """Record, by content, which analysers heard it.
+
+        Contents in `anew` have new tracks, without what others found before: what was recorded of them goes.
+        """
+        now = time.time()
+        with self._file.transaction() as db:
+            db.executemany("DELETE FROM analyses WHERE content_hash = ?", [(content,) for content in anew])
+            db.executemany(
+                "INSERT OR REPLACE INTO analyses VALUES (?, ?, ?, ?, ?)",
+                [
+                    (content, each.analyser, each.version, each.reason, now)
+                    for content, several in analyses.items()
+                    for each in several
+                ],
+            )
+
+    def analyses(self, content_hash: str) -> dict[str, Analysis]:
+        """Which analysers heard a content, by name."""
+        if self._file.format < 4:
+            return {}
+        query = "SELECT analyser, version, reason FROM analyses WHERE content_hash = ? ORDER BY analyser"
+        return {row[0]: Analysis(*row) for row in self._file.read(query, content_hash)}
 
     def forget(self, paths: Iterable[str | os.PathLike[str]]) -> int:
         """Delete the rows of paths, and give how many there were; the counts of past runs stay as they were.

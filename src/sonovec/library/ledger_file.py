@@ -66,6 +66,17 @@ CREATE TABLE roots (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX roots_by_folder ON roots (folder) WHERE NOT former;
 """,
+    # Which analyser, in which version, heard which content; `reason` says why it gave nothing.
+    """
+CREATE TABLE analyses (
+    content_hash TEXT NOT NULL,
+    analyser TEXT NOT NULL,
+    version TEXT NOT NULL,
+    reason TEXT,
+    updated REAL NOT NULL,
+    PRIMARY KEY (content_hash, analyser)
+) WITHOUT ROWID;
+""",
 )
 FORMAT = len(_STEPS)
 

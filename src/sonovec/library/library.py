@@ -14,9 +14,12 @@ from typing import NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.embedding.encoder import Encoder, Sound
+from sonovec.analysis.registry import find as find_analysers
+from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.source import Sound
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.library import place, rooting, sound_tags
+from sonovec.library.analyses import columns_of
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
@@ -262,6 +265,7 @@ class Library:
         reread: bool = False,
         progress: Callable[[Progress], None] | None = None,
         space: str = MAIN,
+        analysers: Iterable[str] = (),
     ) -> Report:
         """Index files and folders. What is there already is left alone; what changed is replaced.
 
@@ -287,6 +291,10 @@ class Library:
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
             else is written. One that does not exist is made, with the model that this object was given.
+        analysers : iterable of str
+            What else listens, such as ``["loudness"]``: each fills columns of its own, see `sonovec.analysis`. A file is
+            decoded once for all of them and the encoder; tracks that are there already are heard by those that have not
+            heard them, and not embedded again.
 
         Returns
         -------
@@ -312,15 +320,18 @@ class Library:
         if rows is not None:
             rows.resolve(roots)
         self._refuse_place()
+        kinds = find_analysers([analysers] if isinstance(analysers, str) else analysers)
         if space != MAIN:
-            if metadata is not None or prune:
-                raise UsageError(f"space={space!r}: metadata and prune are of tracks; give them without a space")
+            if metadata is not None or prune or kinds:
+                raise UsageError(
+                    f"space={space!r}: metadata, prune and analysers are of tracks; give them without a space"
+                )
             return self._add_to_space(roots, space, reread, progress)
         encoder = self.encoder
         if (made := self._opened().config()) is not None:
             check_same(self.location, made.main, encoder)
         with self._local.locked("cannot index"):
-            columns = _columns_of(rows, encoder)
+            columns = [*_columns_of(rows, encoder), *columns_of(kinds)]
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
             self._store.declare(columns)
@@ -330,6 +341,7 @@ class Library:
                 rooting.declare(self._store, self._local.ledger, roots),
                 encoder,
                 segment_seconds=config.segment_seconds,
+                analysers=kinds,
                 metadata=rows,
                 own=place.is_own(self.location),
                 reread=reread,

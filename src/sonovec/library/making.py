@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sonovec.audio.scan import Found
-from sonovec.embedding.embedding import Embedding
+from sonovec.embedding.pooled import Pooled
 from sonovec.errors import AudioError
 from sonovec.library import sound_tags
 from sonovec.library.columns import scores_of
@@ -33,17 +33,12 @@ def refuse_changed(found: Found, content: str) -> None:
         raise AudioError(f"{display(found.path)}: changed while it was being read; index again")
 
 
-def make_segments(embedding: Embedding, seconds: float) -> list[Segment]:
+def make_segments(pooled: Pooled) -> list[Segment]:
     """The parts of a sound that are searched."""
-    return [
-        Segment(index, part.start, part.end, part.coverage, part.vector)
-        for index, part in enumerate(embedding.parts(seconds))
-    ]
+    return [Segment(index, part.start, part.end, part.coverage, part.vector) for index, part in enumerate(pooled.parts)]
 
 
-def make_track(
-    path: str, content: str, embedding: Embedding, tags: Mapping[str, Value], given: Mapping[str, Value]
-) -> Track:
+def make_track(path: str, content: str, pooled: Pooled, tags: Mapping[str, Value], given: Mapping[str, Value]) -> Track:
     """The track of a file.
 
     Parameters
@@ -57,23 +52,23 @@ def make_track(
     """
     own: dict[str, Value] = {
         "path": path,
-        "duration": embedding.duration,
-        "rate": embedding.rate,
-        "channels": embedding.channels,
-        "codec": embedding.codec,
-        "silent": bool(embedding.silent.all()),
+        "duration": pooled.duration,
+        "rate": pooled.rate,
+        "channels": pooled.channels,
+        "codec": pooled.codec,
+        "silent": pooled.silent,
     }
-    if embedding.tags:
-        heard, scores = sound_tags.kept(embedding.top_tags(sound_tags.MOST))
+    if pooled.tags:
+        heard, scores = sound_tags.kept(pooled.tags[: sound_tags.MOST])
         own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
     kept = {name: value for name, value in tags.items() if name != "notes"}
-    notes = [*embedding.notes, *([str(tags["notes"])] if tags.get("notes") else [])]
+    notes = [*pooled.notes, *([str(tags["notes"])] if tags.get("notes") else [])]
     for name, value in kept.items():
         if isinstance(value, str) and len(value) > MOST_OF_FILE:
             kept[name] = value[:MOST_OF_FILE]
             notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
     own["notes"] = _shortened("; ".join(notes)) or None
-    return Track(content, embedding.vector, {**kept, **own, **given})
+    return Track(content, pooled.vector, {**kept, **own, **given})
 
 
 def _shortened(notes: str) -> str:

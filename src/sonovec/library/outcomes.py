@@ -48,6 +48,15 @@ class Outcome:
     fields: Mapping[str, Value] | None = None
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """That an analyser, in a version, heard a content; `reason` says why it gave nothing, and is None where it did."""
+
+    analyser: str
+    version: str
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Again:
     """What happened in a run to a file that is as its row says: of the row only this changes."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from sonovec.library.analyses import Heard, record
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Again, Outcome, Status
 from sonovec.library.records import Segment, Track
@@ -37,6 +38,7 @@ class Pending:
         self._outcomes: list[Outcome] = []
         self._again: list[Again] = []
         self._tracks: list[tuple[Track, list[Segment]]] = []
+        self._heard: dict[str, Heard] = {}
         self._moved: list[Path] = []
         self._unsettled: set[str] = set()
         self._committed = time.monotonic()
@@ -54,9 +56,10 @@ class Pending:
         self._again.append(Again(path, status, reason))
         self.settled += 1
 
-    def add(self, track: Track, segments: list[Segment]) -> None:
-        """Take a new track; its outcome is settled as well."""
+    def add(self, track: Track, segments: list[Segment], heard: Heard) -> None:
+        """Take a new track, with what analysers heard in it; its outcome is settled as well."""
         self._tracks.append((track, segments))
+        self._heard[track.id] = heard
 
     def follow(self, content: str) -> None:
         """Mark a content whose track has to follow what the ledger says."""
@@ -88,5 +91,9 @@ class Pending:
         unsettled, self._unsettled = self._unsettled, set()
         if outcomes or again:
             self._ledger.record_many(self._run, outcomes, again=again, forget=moved, unsettled=unsettled, settled=new)
+        heard, self._heard = self._heard, {}
+        if heard:
+            # Last: a run that is killed before has the analysers hear these tracks again.
+            record(self._store, self._ledger, heard, anew=new)
         self._committed = time.monotonic()
         return new

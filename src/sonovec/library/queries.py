@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
-from sonovec.embedding.encoder import Encoder, Sound, check_range
+from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.pooling import pool
+from sonovec.embedding.source import Sound, check_range
 from sonovec.errors import AudioError, LibraryError, UsageError
 from sonovec.library.binding import passport_of
 from sonovec.library.filters import In

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonovec.audio.scan import Found, Skipped
-from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.pooled import Pooled
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.making import make_segments
@@ -59,7 +60,7 @@ class SpaceIngest:
         began = self._committed = time.monotonic()
         with Walk(paths, self._own, counted=self._progress is not None) as walk:
             try:
-                for result in self._encoder.embed_many(self._choose(walk)):
+                for result in self._encoder.pool_many(self._choose(walk), self._space.segment_seconds):
                     self._take(result)
                     if len(self._done) >= COMMIT_TRACKS or time.monotonic() - self._committed > COMMIT_SECONDS:
                         self._commit()
@@ -108,7 +109,7 @@ class SpaceIngest:
         self._counts["failed" if failed else "skipped"] += 1
         (self._report.failures if failed else self._report.left_out).append((to_text(path), reason))
 
-    def _take(self, result: Embedding | Failure) -> None:
+    def _take(self, result: Pooled | Failure) -> None:
         assert result.path is not None
         content = self._contents.pop(result.path)
         if isinstance(result, Failure):
@@ -119,7 +120,7 @@ class SpaceIngest:
                 result.path, f"{display(result.path)}: changed while it was being read; index again", failed=True
             )
             return
-        self._done.append((content, result.vector, make_segments(result, self._space.segment_seconds)))
+        self._done.append((content, result.vector, make_segments(result)))
         self._report.audio_seconds += result.duration
         self._counts["indexed"] += 1
 

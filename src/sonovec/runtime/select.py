@@ -11,7 +11,7 @@ from sonovec.graph import Graph
 from sonovec.runtime.network import DEVICES, PRECISIONS, Network
 
 
-def open_network(graph: Graph, precision: str = "auto", device: str = "auto") -> Network:
+def open_network(graph: Graph, precision: str = "auto", device: str = "auto", jobs: int | None = None) -> Network:
     """Make a graph ready to run.
 
     Parameters
@@ -19,6 +19,8 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto") ->
     graph : Graph
     precision : {"auto", "f32", "bf16", "int8"}
         ``"auto"`` takes bf16 where the device has it and the graph allows it, else float32.
+    jobs : int, optional
+        Calls that run at once on the CPU; without it `sonovec.runtime.network.settle_jobs` says how many.
     device : {"auto", "cpu", "cuda"}
         ``"auto"`` takes CUDA where there is an NVIDIA driver and a PyTorch that can use it.
 
@@ -41,7 +43,7 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto") ->
         return TorchNetwork(graph, precision, "cuda")
     from sonovec.runtime.openvino_runtime import OpenVinoNetwork
 
-    return OpenVinoNetwork(graph, precision)
+    return OpenVinoNetwork(graph, precision, jobs=jobs)
 
 
 def _cuda_is_usable() -> bool:

@@ -52,7 +52,17 @@ class TorchNetwork:
         """In a child: PyTorch can use neither its device nor its threads there."""
         self._lock, self._forked = threading.Lock(), True
 
-    def run(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
+    @property
+    def rows(self) -> int:
+        """Rows of the largest shape."""
+        return self.batch_sizes[-1]
+
+    @property
+    def quick_rows(self) -> int:
+        """All that wait: each call takes the smallest shape that they fit in."""
+        return self.rows
+
+    def run(self, rows: Sequence[Row], quick: bool = False) -> list[NDArray[np.float32]]:
         """Run rows, each of the graph's input shape; see `sonovec.runtime.Network`.
 
         Rows of any length run together where they are equally long, so that none is padded.

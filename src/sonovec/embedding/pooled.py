@@ -1,0 +1,174 @@
+"""The vectors of a sound, pooled into parts while they come: memory stays the same however long the sound is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.decode import AudioInfo
+from sonovec.embedding.embedding import Part
+from sonovec.embedding.gather import Facts, Heard, Tap, Vectors, check_finite, times_of
+from sonovec.embedding.pooling import pool, windows_per_segment
+from sonovec.embedding.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """What a library keeps of a sound; see `Embedding`, whose names it has.
+
+    Attributes
+    ----------
+    path : Path or None
+    vector : array, shape (dim,), float32
+    parts : list of Part
+        Consecutive windows, pooled.
+    silent : bool
+        Whether all windows hold digital silence.
+    tags : list of (str, float)
+        All classes with their scores over the whole sound, best first.
+    rate, channels, codec, duration, notes
+        Of the source.
+    heard : mapping
+        What others heard in its blocks, by their names.
+    """
+
+    path: Path | None
+    vector: NDArray[np.float32]
+    parts: list[Part]
+    silent: bool
+    tags: list[tuple[str, float]]
+    rate: int
+    channels: int
+    codec: str
+    duration: float
+    notes: tuple[str, ...]
+    heard: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Mean:
+    """A mean of rows, weighted, of which only the sum is kept.
+
+    Examples
+    --------
+    >>> mean = Mean()
+    >>> mean.add(np.array([[1.0, 0.0]]), np.array([1.0]))
+    >>> mean.add(np.array([[0.0, 1.0]]), np.array([0.5]))
+    >>> mean.value.tolist()
+    [0.6666..., 0.3333...]
+    """
+
+    def __init__(self) -> None:
+        self._sum: NDArray[np.float64] | float = 0.0
+        self._weight = 0.0
+
+    def add(self, rows: NDArray[np.floating], weights: NDArray[np.floating]) -> None:
+        """Take rows (n, width), with a weight (n,) for each."""
+        if len(rows):
+            heavy = weights.astype(np.float64)
+            self._sum = self._sum + heavy @ rows.astype(np.float64)
+            self._weight += float(heavy.sum())
+
+    def __bool__(self) -> bool:
+        return self._weight > 0
+
+    @property
+    def value(self) -> NDArray[np.float32]:
+        """The mean (width,) of what was taken."""
+        return np.asarray(self._sum / self._weight, np.float32)
+
+
+class Listener:
+    """Hears the decoded blocks of a source beside the encoder, and says at the end what it heard; this one hears nothing."""
+
+    def begin(self, info: AudioInfo) -> Tap | None:
+        """Take what is known of the source, and give what takes its blocks."""
+        return None
+
+    def finish(self) -> Mapping[str, Any]:
+        """What was heard."""
+        return {}
+
+
+class Pooling:
+    """A sink that pools windows into parts of about `seconds`, as `Embedding.parts` does."""
+
+    def __init__(self, source: Source, heard: Heard, seconds: float, listener: Listener | None = None) -> None:
+        self._source, self._heard, self._listener = source, heard, listener or Listener()
+        self._windows = windows_per_segment(seconds, heard.passport.hop / heard.passport.rate)
+        self._clip, self._sounding, self._scores = Mean(), Mean(), Mean()
+        self._all_silent = True
+        self._waiting: list[Vectors] = []  # of the part that is not whole yet
+        self._count = 0
+        self._parts: list[Part] = []
+
+    def begin(self, info: AudioInfo) -> Tap | None:
+        """Let the listener hear the blocks."""
+        return self._listener.begin(info)
+
+    def push(self, vectors: Vectors) -> None:
+        """Take the next windows."""
+        check_finite(vectors.rows, self._source)
+        dim = self._heard.dim
+        self._clip.add(vectors.rows[:, :dim], vectors.coverage)
+        if self._heard.tags:
+            sounding = ~vectors.silent
+            self._scores.add(vectors.rows[:, dim:], vectors.coverage)
+            self._sounding.add(vectors.rows[sounding, dim:], vectors.coverage[sounding])
+        self._all_silent &= bool(vectors.silent.all())
+        self._waiting.append(vectors)
+        self._count += len(vectors.rows)
+        if self._count >= self._windows:
+            self._pool(self._count - self._count % self._windows)
+
+    def _pool(self, count: int) -> None:
+        """Pool the first `count` of the waiting windows, and let the rest wait."""
+        together = _joined(self._waiting)
+        for first in range(0, count, self._windows):
+            part = _cut(together, slice(first, min(first + self._windows, count)))
+            places = np.stack([part.starts[:1], part.ends[-1:]], axis=1)
+            (start, end), *_ = times_of(places, self._source, self._heard.passport)
+            vector = pool(part.rows[:, : self._heard.dim], part.coverage)
+            self._parts.append(Part(float(start), float(end), float(part.coverage.mean()), vector))
+        self._count -= count
+        self._waiting = [_joined([_cut(together, slice(count, None))])] if self._count else []
+
+    def finish(self, facts: Facts) -> Pooled:
+        """All parts."""
+        if self._count:
+            self._pool(self._count)
+        scores = (self._sounding or self._scores).value if self._heard.tags else np.empty(0, np.float32)
+        best = np.argsort(-scores, kind="stable")
+        return Pooled(
+            path=self._source.path,
+            vector=self._clip.value,
+            parts=self._parts,
+            silent=self._all_silent,
+            tags=[(self._heard.tags[i], float(scores[i])) for i in best],
+            rate=facts.rate,
+            channels=facts.channels,
+            codec=facts.codec,
+            duration=facts.duration,
+            notes=facts.notes,
+            heard=self._listener.finish(),
+        )
+
+
+#: Makes the listener of a source, or none.
+ListenerOf = Callable[[Source], Listener | None]
+
+
+def _joined(vectors: list[Vectors]) -> Vectors:
+    """Windows together, in memory of their own."""
+    return Vectors(*(np.concatenate([getattr(each, name) for each in vectors]) for name in _FIELDS))
+
+
+def _cut(vectors: Vectors, part: slice) -> Vectors:
+    return Vectors(*(getattr(vectors, name)[part] for name in _FIELDS))
+
+
+_FIELDS = tuple(Vectors.__dataclass_fields__)

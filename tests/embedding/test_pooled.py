@@ -1,0 +1,69 @@
+"""Pooling while the windows come gives what pooling of all of them gives."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sonovec
+from sonovec.embedding.gather import Facts, Heard, Vectors
+from sonovec.embedding.pooled import Pooling
+from sonovec.embedding.source import Source
+from tests.promises import assert_same_vectors
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return sonovec.load("logmel")
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 60 * 16000), st.sampled_from([0.1, 1, 3, 10, 1000]), st.sampled_from([None, 0.25]))
+def test_parts_are_those_of_an_embedding(n, seconds, hop):
+    encoder = sonovec.load("logmel", hop=hop)
+    sound = ((np.random.default_rng(n).standard_normal(n) / 10).astype(np.float32), 16000)
+    embedding = encoder.embed(sound)
+    (pooled,) = encoder.pool_many([sound], seconds)
+    expected = embedding.parts(seconds)
+    assert len(pooled.parts) == len(expected)
+    for found, wanted in zip(pooled.parts, expected, strict=True):
+        assert (found.start, found.end, found.coverage) == (wanted.start, wanted.end, wanted.coverage)
+        np.testing.assert_array_equal(found.vector, wanted.vector)
+    assert_same_vectors(pooled.vector, embedding.vector)
+    assert (pooled.duration, pooled.rate, pooled.silent) == (embedding.duration, embedding.rate, embedding.silent.all())
+
+
+def test_tags_are_those_of_an_embedding():
+    encoder = sonovec.load("default")
+    sound = (np.random.default_rng(0).standard_normal(16000 * 9) / 10).astype(np.float32)
+    sound[16000 * 4 : 16000 * 7] = 0
+    for samples in (sound, np.zeros_like(sound)):
+        (embedding,), (pooled,) = encoder.embed_many([(samples, 16000)]), encoder.pool_many([(samples, 16000)], 10)
+        assert [name for name, _ in pooled.tags[:5]] == [name for name, _ in embedding.top_tags(5)]
+        np.testing.assert_allclose([s for _, s in pooled.tags[:5]], [s for _, s in embedding.top_tags(5)], rtol=1e-5)
+
+
+def test_memory_stays_the_same_however_many_windows(encoder):
+    """An hour at a hop of 20 ms; all its vectors would take 370 MB."""
+    dim, count, rows = 512, 180_000, np.random.default_rng(0).standard_normal((32, 512)).astype(np.float32)
+    heard = Heard(replace(encoder.passport, rate=16000, hop=320), dim, ())
+    pooling = Pooling(Source(None), heard, 10)
+    starts = np.arange(32) * 320
+    tracemalloc.start()
+    for first in range(0, count, 32):
+        at = starts + first * 320
+        pooling.push(Vectors(at, at + 16000, np.ones(32, np.float32), np.zeros(32, bool), rows.copy()))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    pooled = pooling.finish(Facts(16000, 1, "wav", 3600.0, ()))
+    assert len(pooled.parts) == 360 and peak < 16 << 20
+
+
+def test_failures_are_those_of_embed_many(encoder):
+    (failure,) = encoder.pool_many(["missing.wav"], 10)
+    assert "missing.wav: no such file" in failure.reason
