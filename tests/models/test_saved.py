@@ -49,7 +49,7 @@ KINDS = {
 
 
 #: Those that take seconds.
-SLOW = ("of a wheel", "folder", "hub")
+SLOW = ("of a wheel", "of a file", "folder", "hub")
 
 
 def some(*kinds):
@@ -72,7 +72,8 @@ def test_what_was_saved_is_loaded_wherever_it_lies(tmp_path, kind):
     assert again.passport == passport and (again.window, again.options) == (encoder.window, encoder.options)
 
 
-@some("built in", "of a wheel", "folder")
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["built in", "of a wheel", "folder"])
 def test_a_network_that_was_trained_is_saved(tmp_path, kind):
     import torch
 
