@@ -80,17 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the real audio, so that no test can forget to, before `-m` selects; and what shares a Milvus server.
-
-    There can be one server on a machine, so one of several workers (`-n 2 --dist loadgroup`) has all of its tests.
-    """
+    """Mark what uses the real audio, so that no test can forget to, before `-m` selects."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        params = getattr(getattr(item, "callspec", None), "params", {}).values()
-        stores = {param for param in params if isinstance(param, str)}  # others may be arrays, which compare badly
-        if "milvus" in stores or {"milvus_server", "milvus_library"} & fixtures:
-            item.add_marker(pytest.mark.xdist_group("milvus"))
-        if "shared_data" in fixtures:
+        if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
 
 

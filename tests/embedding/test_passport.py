@@ -72,6 +72,13 @@ def test_what_differs_in_precision_alone_is_comparable(name):
     assert PASSPORT.is_comparable(PASSPORT) and PASSPORT.is_comparable(other) is (name == "precision")
 
 
+def test_whole_numbers_are_comparable_with_their_like_alone():
+    whole = replace(PASSPORT, precision="int8-2f8d48ec")
+    assert whole.is_comparable(whole)
+    assert not whole.is_comparable(PASSPORT) and not PASSPORT.is_comparable(whole)
+    assert not whole.is_comparable(replace(whole, precision="int8-00000000"))
+
+
 def test_a_passport_of_another_version_is_refused_by_name():
     values = PASSPORT.to_json()
     values["colour"] = values.pop("tail")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
-from sonovec.features.logmel import VGGISH, LogMel
+from sonovec.features.logmel import KALDI, LOGARITHMS, MEL_FORMULAS, VGGISH, WINDOWS, LogMel, mel_bank
 
 WINDOW = 15600
 SLANEY = LogMel(22050, 1024, 512, 1024, 40, 0.0, 11025.0, mel="slaney", power=2, log_offset=1e-6, shift=-4.0, scale=2.0)
@@ -35,6 +35,75 @@ def test_equals_the_reference_on_real_clips(vggish_golden, shared_data):
         windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::15360]
         found = VGGISH(windows).reshape(-1)[:: made.CLIP_STEP]
         np.testing.assert_allclose(found, golden[name], atol=1e-4, rtol=0, err_msg=name)
+
+
+@st.composite
+def fronts(draw):
+    """Front ends of all kinds, with the samples of a few dozen frames."""
+    window = draw(st.integers(2, 400))
+    emphasis = draw(st.sampled_from([0.0, 0.97]))
+    front = LogMel(
+        rate=16000,
+        window_length=window,
+        hop_length=draw(st.integers(1, 200)),
+        fft_length=window + draw(st.integers(0, 120)),
+        n_mels=draw(st.integers(1, 90)),
+        f_min=draw(st.sampled_from([0.0, 60.0])),
+        f_max=draw(st.sampled_from([4000.0, 8000.0])),
+        mel=draw(st.sampled_from(list(MEL_FORMULAS))),
+        power=draw(st.sampled_from([1, 2])),
+        log_offset=1e-3,
+        shift=draw(st.sampled_from([0.0, -4.0])),
+        scale=draw(st.sampled_from([1.0, 2.0])),
+        window=draw(st.sampled_from(list(WINDOWS))),
+        centre=draw(st.sampled_from(["none", "reflect", "zeros"])),
+        triangles=draw(st.sampled_from(["mel", "hertz"])),
+        area_norm=draw(st.booleans()),
+        floor=draw(st.sampled_from(["add", "max"])),
+        log=draw(st.sampled_from(list(LOGARITHMS))),
+        pre_emphasis=emphasis,
+        kaldi_frames=draw(st.booleans()),
+    )
+    return front, noise(2, draw(st.integers(0, 6000)), seed=draw(st.integers(0, 99)))
+
+
+def by_definition(front, row):
+    """The spectrogram of a row as the record's fields are documented, all in float64."""
+    row = row.astype(np.float64)
+    if front.pre_emphasis and not front.kaldi_frames:
+        row = row[1:] - front.pre_emphasis * row[:-1]
+    if front.centre != "none":
+        row = np.pad(row, front.window_length // 2, mode="reflect" if front.centre == "reflect" else "constant")
+    frames = np.lib.stride_tricks.sliding_window_view(row, front.window_length)[:: front.hop_length]
+    if front.kaldi_frames:
+        frames = frames - frames.mean(axis=1, keepdims=True)
+        before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+        frames = frames - front.pre_emphasis * before
+    spectrum = np.abs(np.fft.rfft(frames * WINDOWS[front.window](front.window_length), front.fft_length))
+    bands = spectrum**front.power @ mel_bank(front)
+    bands = bands + front.log_offset if front.floor == "add" else np.maximum(bands, front.log_offset)
+    return (np.log(bands) * LOGARITHMS[front.log] - front.shift) / front.scale
+
+
+@settings(max_examples=60, deadline=None)
+@given(made=fronts())
+def test_every_way_equals_its_definition(made):
+    front, samples = made
+    found = front(samples)
+    assert found.shape == (2, front.frames(samples.shape[1]), front.n_mels)
+    if found.size:
+        wanted = np.stack([by_definition(front, row) for row in samples])
+        np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+        np.testing.assert_array_equal(front(samples[1:])[0], found[1])
+
+
+@pytest.mark.parametrize("front", [VGGISH, SLANEY, KALDI])
+def test_a_row_of_many_blocks_is_the_same_alone_and_strided(front):
+    samples = noise(3, 200_000)
+    together = front(samples)
+    np.testing.assert_array_equal(together[2], front(samples[2:])[0])
+    np.testing.assert_array_equal(together, front(np.asfortranarray(samples)))
+    np.testing.assert_array_equal(together[::2], front(samples[::2]))
 
 
 @settings(max_examples=25)

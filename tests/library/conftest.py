@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 
 def free_port() -> int:
@@ -23,28 +26,49 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def milvus_server(tmp_path_factory):
-    """The URI of a server: SONOVEC_TEST_MILVUS_URI, or one started from the PyPI wheel `milvus` if it is installed."""
+    """The URI of a server: SONOVEC_TEST_MILVUS_URI, or one started from the PyPI wheel `milvus` if it is installed.
+
+    There can be one on a machine, so all workers of a run share it: the first starts it, the last stops it.
+    """
     if uri := os.environ.get("SONOVEC_TEST_MILVUS_URI"):
         yield uri
         return
     program = shutil.which("milvus-server", path=Path(sys.executable).parent) or shutil.which("milvus-server")
     if program is None:
         pytest.skip("no Milvus server: set SONOVEC_TEST_MILVUS_URI, or install milvus-server (PyPI: milvus)")
-    with socket.socket() as probe:  # etcd inside it uses fixed ports, so that there can be one on a machine
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    state, lock = folder / "milvus-server.json", FileLock(folder / "milvus-server.lock")
+    with lock:
+        server = json.loads(state.read_text()) if state.exists() else start_server(program, folder)
+        state.write_text(json.dumps({**server, "users": server["users"] + 1}))
+    yield f"http://127.0.0.1:{server['port']}"
+    with lock:
+        server = json.loads(state.read_text())
+        if server["users"] > 1:
+            state.write_text(json.dumps({**server, "users": server["users"] - 1}))
+        else:
+            os.killpg(server["process"], signal.SIGKILL)
+            state.unlink()
+
+
+def start_server(program, folder):
+    with socket.socket() as probe:  # etcd inside it uses fixed ports
         busy = probe.connect_ex(("127.0.0.1", 2380)) == 0
     assert not busy, "a Milvus or etcd runs here already: set SONOVEC_TEST_MILVUS_URI"
     port = free_port()
-    data = tmp_path_factory.mktemp("milvus-server")
-    log = (data / "log").open("wb")
+    data = Path(tempfile.mkdtemp(prefix="milvus-server-", dir=folder))
     command = [program, "--data", data / "data", "--proxy-port", str(port)]
     # A group of its own: the program starts the server as a child, and would leave it behind.
-    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    with (data / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
+    except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        raise
+    return {"port": port, "process": process.pid, "users": 0}
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
+from sonovec.features.spectra import Spectra
 
 #: Code version of the implementation, for the passport.
 VERSION = "logmel-2"
+
+#: Bins of the transforms that are computed at once, about: so many that they stay in the processor's cache.
+BLOCK = 1 << 16
+#: How many neighbouring bands are multiplied at once: together they have weights for some of the bins only.
+BANDS = 32
 
 Array = NDArray[np.float64]
 
@@ -186,18 +191,44 @@ class LogMel:
         array, shape (n, frames, n_mels), float32
             A row does not depend on the others: it is bit-identical in any batch.
         """
-        window, bank, first, last = _tables(self)
         result = np.empty((len(samples), self.frames(samples.shape[1]), self.n_mels), np.float32)
-        # One row at a time: what it needs stays in the cache, and its bits cannot depend on the batch.
-        for row, out in zip(np.ascontiguousarray(samples, np.float32), result, strict=True):
-            if not len(out):
-                break
+        if result.size:
+            tables = _tables(self)
+            # As many frames in each block as in the others, since each block has its own cost.
+            blocks = max(1, round(result.shape[1] * self.fft_length / BLOCK))
+            spectra = tables.spectra(-(-result.shape[1] // blocks))
+            # One row at a time, so that its bits cannot depend on the batch.
             with np.errstate(over="ignore", invalid="ignore"):  # absurdly loud: the vector is checked to be finite
-                # float64: NumPy transforms it no slower; float32 misses weak bands beside a strong tone by over 1e-4.
-                spectrum = np.fft.rfft(self._cut(row) * window, self.fft_length)[:, first:last]
-                energy = spectrum.real**2 + spectrum.imag**2
-                np.matmul((energy if self.power == 2 else np.sqrt(energy)).astype(np.float32), bank, out=out)
-        return self._logarithm(result)
+                for row, out in zip(np.asarray(samples, np.float32), result, strict=True):
+                    self._fill(out, self._signal(row), tables, spectra)
+        return result
+
+    def _fill(self, out: NDArray[np.float32], signal: NDArray[np.float32], tables: _Tables, spectra: Spectra) -> None:
+        """Write the spectrogram of one row into `out` (frames, n_mels)."""
+        for first in range(0, len(out), spectra.at_once):
+            block = out[first : first + spectra.at_once]
+            start = first * self.hop_length
+            energy = spectra.power(signal[start : start + (len(block) - 1) * self.hop_length + self.window_length])
+            if self.power == 1:
+                np.sqrt(energy, out=energy)
+            for bins, bands, weights in tables.bank:
+                np.matmul(energy[:, bins], weights, out=block[:, bands])
+            self._logarithm(block)
+
+    def _signal(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The samples that frames are cut from: emphasised, and continued on both sides."""
+        margin = 0 if self.centre == "none" else self.window_length // 2
+        signal = np.zeros(len(row) - self._emphasises_signal + 2 * margin, np.float32)
+        inner = signal[margin : len(signal) - margin]
+        if self._emphasises_signal:
+            np.multiply(row[:-1], np.float32(-self.pre_emphasis), out=inner)
+            inner += row[1:]
+        else:
+            inner[:] = row
+        if self.centre == "reflect":
+            signal[:margin] = signal[2 * margin : margin : -1]
+            signal[len(signal) - margin :] = signal[-margin - 2 : -2 * margin - 2 : -1]
+        return signal
 
     @property
     def _emphasises_signal(self) -> bool:
@@ -207,19 +238,6 @@ class LogMel:
     def _mirrored(self) -> int:
         """A mirror image of half a window needs one sample more than that."""
         return self.window_length // 2 if self.centre == "reflect" else 0
-
-    def _cut(self, row: NDArray[np.float32]) -> NDArray[np.floating]:
-        """The signal as overlapping frames (frames, window_length)."""
-        if self._emphasises_signal:
-            row = row[1:] - np.float32(self.pre_emphasis) * row[:-1]
-        if self.centre != "none":
-            row = np.pad(row, self.window_length // 2, mode="reflect" if self.centre == "reflect" else "constant")
-        frames: NDArray[np.floating] = sliding_window_view(row, self.window_length)[:: self.hop_length]
-        if self.kaldi_frames:
-            frames = frames - frames.mean(axis=1, keepdims=True, dtype=np.float64)
-            frames[:, 1:] -= self.pre_emphasis * frames[:, :-1]
-            frames[:, 0] *= 1 - self.pre_emphasis
-        return frames
 
     def _logarithm(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logarithm and normalisation, in place."""
@@ -238,14 +256,46 @@ class LogMel:
 _LATER = ("window", "centre", "triangles", "area_norm", "floor", "log", "pre_emphasis", "kaldi_frames")
 
 
+class _Tables:
+    """What a front end multiplies with.
+
+    Attributes
+    ----------
+    spectra : callable
+        From how many frames are computed at once to what computes the bins that any band has a weight for.
+    bank : list of (slice, slice, array)
+        The mel bank in parts of a few bands, which have weights for few bins: these, among the computed ones; the bands; and
+        their weights (bins, bands), float32.
+    """
+
+    def __init__(self, front: LogMel) -> None:
+        whole = mel_bank(front)
+        used = _nonzero(whole)
+        self.spectra = partial(
+            Spectra,
+            WINDOWS[front.window](front.window_length),
+            front.hop_length,
+            front.fft_length,
+            used,
+            kaldi_emphasis=front.pre_emphasis if front.kaldi_frames else None,
+        )
+        weights = whole[used].astype(np.float32)
+        self.bank = []
+        for first in range(0, front.n_mels, BANDS):
+            bands = slice(first, first + BANDS)
+            bins = _nonzero(weights[:, bands])
+            self.bank.append((bins, bands, np.ascontiguousarray(weights[bins, bands])))
+
+
+def _nonzero(weights: NDArray[np.floating]) -> slice:
+    """The rows from the first to the last that hold a number other than zero."""
+    rows = np.flatnonzero(weights.any(axis=1))
+    return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
+
+
 @lru_cache(maxsize=32)
-def _tables(front: LogMel) -> tuple[Array, NDArray[np.float32], int, int]:
-    """The window, the mel bank (used bins, n_mels), and the range of bins that any band uses."""
-    bank = mel_bank(front)
-    used = np.flatnonzero(bank.any(axis=1))
-    first, last = int(used[0]), int(used[-1]) + 1
-    window = WINDOWS[front.window](front.window_length)
-    return window, np.ascontiguousarray(bank[first:last], np.float32), first, last
+def _tables(front: LogMel) -> _Tables:
+    return _Tables(front)
 
 
 def mel_bank(front: LogMel) -> Array:

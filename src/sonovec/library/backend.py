@@ -121,8 +121,8 @@ class Backend(Protocol):
     def stamp(self) -> object:
         """What changes when the library is made anew, and is None where there is none; asked at every commit."""
 
-    def create(self, config: LibraryConfig) -> None:
-        """Make the tables, then keep the config: a library with a config is complete."""
+    def create(self, config: LibraryConfig, columns: Sequence[Column]) -> None:
+        """Make the tables, that of tracks with further columns, then keep the config: a library with a config is complete."""
 
     def upgrade(self) -> None:
         """Bring a library of a former format, which was opened as it is, to this one; the caller holds its lock."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sonovec.embedding.encoder import Encoder, load
-from sonovec.embedding.passport import Passport
+from sonovec.embedding.passport import FLOATING, Passport
 from sonovec.errors import PassportError, SonovecError, UsageError
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space
@@ -106,7 +106,7 @@ def stored_encoder(
     try:
         encoder.passport  # noqa: B018 - it opens the network, which settles the precision
     except UsageError as error:
-        if not str(error).startswith("precision=") or "precision" in options:
+        if not str(error).startswith("precision=") or "precision" in options or passport.precision not in FLOATING:
             raise
         return load(space.model, weights=weights, **{**settings, "precision": "auto"})  # type: ignore[arg-type]
     return encoder

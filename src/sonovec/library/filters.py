@@ -213,6 +213,24 @@ def _normal(condition: Filter, positive: bool) -> Filter:
     return condition if positive else Not(condition)
 
 
+def columns_of(condition: Filter) -> set[str]:
+    """The columns that a filter looks at.
+
+    Examples
+    --------
+    >>> sorted(columns_of(And((IsNull("year"), Not(Has("tags", "Dog", "tags_scores"))))))
+    ['tags', 'tags_scores', 'year']
+    """
+    match condition:
+        case And(parts) | Or(parts):
+            return set().union(*map(columns_of, parts))
+        case Not(part):
+            return columns_of(part)
+        case Has(field, _, scores):
+            return {field, scores} if scores else {field}
+    return {condition.field}  # type: ignore[attr-defined]  # all others have one
+
+
 #: Conditions that are a word between a field and a text.
 _WORDS = ("contains", "startswith", "has")
 

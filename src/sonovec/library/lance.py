@@ -117,10 +117,11 @@ class LanceBackend:
             self._stamped = file, str(id)
         return self._stamped[1]
 
-    def create(self, config: LibraryConfig) -> None:
-        """Make the tables, then keep the config: a library with a config is complete."""
+    def create(self, config: LibraryConfig, columns: Sequence[Column]) -> None:
+        """Make the tables, that of tracks with further columns, then keep the config: a library with a config is complete."""
         for spec in all_tables([config.main]):
             self._create_table(spec, {COPY: encode_config(config)})
+        self.add_columns(columns)
         self._keep(config, {})
 
     def _keep(self, config: LibraryConfig, spaces: Mapping[str, Space]) -> None:

@@ -550,9 +550,9 @@ def _version(manifest: Path) -> int:
     return (1 << 64) - 1 - number if number >> 63 else number
 
 
-def repair_command(folder: Path) -> str:
-    """What to run to look for damage and mend it."""
-    return f"sonovec doctor -l {shlex.quote(display(folder))} --repair"
+def repair_command(library: Path | str) -> str:
+    """What to run to look for damage and mend it; a library is a folder, a file or a URI."""
+    return f"sonovec doctor -l {shlex.quote(display(library))} --repair"
 
 
 #: Errors of Rust's that have no class to import.

@@ -22,7 +22,7 @@ from sonovec.library import place, rooting, sound_tags
 from sonovec.library.analyses import columns_of
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
-from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Kind, Owner, heard_columns
+from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
 from sonovec.library.filters import Filter, parse
 from sonovec.library.follow import Follower
 from sonovec.library.given import Given
@@ -30,7 +30,7 @@ from sonovec.library.ingest import Ingest
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
-from sonovec.library.metadata import read_metadata
+from sonovec.library.metadata import Metadata, read_metadata
 from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
@@ -331,12 +331,10 @@ class Library:
         if (made := self._opened().config()) is not None:
             check_same(self.location, made.main, encoder)
         with self._local.locked("cannot index"):
-            config = self._config_for(encoder)  # under the lock: until here another process could make the library
-            if rows is not None:
-                self._store.add_columns({name: kind for name, kind in rows.columns.items() if name not in TRACK_FIELDS})
-            if encoder.tags:
-                self._store.declare(heard_columns(Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")))
-            self._store.declare(columns_of(kinds))
+            columns = [*_columns_of(rows, encoder), *columns_of(kinds)]
+            # Under the lock: until here another process could make the library.
+            config = self._config_for(encoder, columns)
+            self._store.declare(columns)
             ingest = Ingest(
                 self._store,
                 self._local.ledger,
@@ -597,14 +595,14 @@ class Library:
             f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
         )
 
-    def _config_for(self, encoder: Encoder) -> LibraryConfig:
-        """The library's config; makes the library if there is none."""
+    def _config_for(self, encoder: Encoder, columns: Sequence[Column]) -> LibraryConfig:
+        """The library's config; makes the library, with some columns, if there is none."""
         store = self._opened()
         store.upgrade()
         config = store.config()
         if config is None:
             config = self._binding.new_config(encoder)
-            store.create(config)
+            store.create(config, columns)
         check_same(self.location, config.main, encoder)
         self._binding.check_segments(config.main)
         self._seen = store.config()
@@ -642,3 +640,13 @@ class Library:
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)
+
+
+def _columns_of(rows: Metadata | None, encoder: Encoder) -> list[Column]:
+    """The columns that a run fills beside those that every library has: the user's own, and what the encoder hears."""
+    kinds = {} if rows is None else rows.columns
+    own = [Column(name, kind, USER) for name, kind in kinds.items() if name not in TRACK_FIELDS]
+    return [
+        *own,
+        *(heard_columns(Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")) if encoder.tags else ()),
+    ]

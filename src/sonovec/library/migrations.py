@@ -28,7 +28,7 @@ from sonovec.library.lance_table import LanceTable, column_of, errors, field_of,
 from sonovec.library.location import Location, lock_path
 from sonovec.library.lock import Lock
 from sonovec.library.records import LibraryConfig, Space
-from sonovec.library.tables import LABELS, PASSAGES, TRACKS, TableSpec, segments_of, vectors_of
+from sonovec.library.tables import LABELS, PASSAGES, TRACKS, TableSpec, segments_of, vectors_of, with_columns
 from sonovec.paths import why_not_writable
 
 if TYPE_CHECKING:
@@ -206,17 +206,18 @@ def migrate_milvus(backend: MilvusBackend, config: LibraryConfig) -> None:
 
     The caller holds the lock. A migration that was killed is done again from the start, or only finished.
     """
-    specs = [TRACKS, vectors_of(config.main), PASSAGES, LABELS]
+    old, own = backend.former_tracks(), backend.columns()
+    texts = (row[sound_tags.COLUMN] for row in old.rows(None, [sound_tags.COLUMN]))
+    listens = own.get(sound_tags.COLUMN) is not None and are_heard(
+        text if text is None or isinstance(text, str) else None for text in texts
+    )
+    heard = heard_columns(Owner(LISTENER)) if listens else []
+    extra = {column.name: column for column in [*own.values(), *heard] if column.name not in TRACK_FIELDS}
+    specs = [with_columns(TRACKS, list(extra.values())), vectors_of(config.main), PASSAGES, LABELS]
     for spec in specs:
         backend.drop_table(spec)
     backend.create_tables(specs)
-    old = backend.former_tracks()
-    texts = (row[sound_tags.COLUMN] for row in old.rows(None, [sound_tags.COLUMN]))
-    listens = backend.columns().get(sound_tags.COLUMN) is not None and are_heard(
-        text if text is None or isinstance(text, str) else None for text in texts
-    )
-    names = list(TRACK_FIELDS.keys() | backend.columns().keys())
-    rows = old.rows(None, ["id", "vector", "zero", *names])
+    rows = old.rows(None, ["id", "vector", "zero", *(TRACK_FIELDS.keys() | own.keys())])
     while batch := list(islice(rows, BATCH)):
         vectors = [{name: row.pop(name) for name in ("vector", "zero")} | {"id": row["id"]} for row in batch]
         if listens:
@@ -225,8 +226,7 @@ def migrate_milvus(backend: MilvusBackend, config: LibraryConfig) -> None:
                 row.update({sound_tags.COLUMN: tags, scores_of(sound_tags.COLUMN): scores})
         backend.table(vectors_of(config.main)).upsert([{**row, "zero": bool(row["zero"])} for row in vectors])
         backend.table(TRACKS).upsert(batch)
-    if listens:
-        backend.add_columns(heard_columns(Owner(LISTENER)))
+    backend.add_columns(heard)
     backend.set("config", encode_config(replace(config, format=LibraryConfig.format, id=uuid.uuid4().hex)))
     backend.drop_former()
 

@@ -1,17 +1,18 @@
 """A library in Milvus: a server, Zilliz Cloud, or one process on a Milvus Lite file.
 
 Each table of a library called `sounds` is a collection, such as `sounds_main_tracks`, and `sounds_settings` keeps the config,
-the columns and the spaces. The fields of a track lie in one JSON column, where a null is a key that is missing: servers
-older than 2.5 have no other way to keep null, nor to add a column later.
+the columns and the spaces. `milvus_schema` says what of a track has a field of its own, and what lies in a JSON column.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from sonovec.errors import LibraryError, MissingExtraError
 from sonovec.library import migrations
@@ -20,19 +21,23 @@ from sonovec.library.columns import KIND_NAMES, KINDS, TRACK_COLUMNS, USER, Colu
 from sonovec.library.filters import In, StartsWith
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
-from sonovec.library.milvus_connection import Connection
-from sonovec.library.milvus_table import MAX_TEXT, NO_VECTOR, SESSION, MilvusTable, size_of
+from sonovec.library.milvus_connection import Connection, import_pymilvus
+from sonovec.library.milvus_schema import MAX_ITEMS, MAX_TEXT, Layout, indexed_fields, schema_of
+from sonovec.library.milvus_table import NO_VECTOR, SESSION, MilvusTable, size_of
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
-from sonovec.library.tables import TRACKS, TableSpec, all_tables, tables_of
+from sonovec.library.tables import TRACKS, TableSpec, all_tables, tables_of, with_columns
 from sonovec.paths import why_not_writable
 
-_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
-_NATIVE: Mapping[Kind, str] = {str: "VARCHAR", int: "INT64", float: "DOUBLE", bool: "BOOL"}
+_VECTOR_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
+_WORDS_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
+_SCALAR_INDEX = {"index_type": "INVERTED"}
 _SETTINGS = TableSpec("settings", (Column("text", str),))
 #: Format 1 kept the vectors of tracks with their fields, in the collection `tracks`; its other tables are as they were.
 FORMER_TRACKS = "tracks"
 _COLLECTIONS: Mapping[str, str] = {"tracks": "fields", "main.segments": "segments"}
 _FORMER_KINDS: Mapping[str, Kind] = {kind.__name__: kind for kind in (bool, int, float, str)}
+
+_LOG = logging.getLogger(__name__)
 
 
 class MilvusBackend:
@@ -42,8 +47,7 @@ class MilvusBackend:
 
     def __init__(self, location: Location, token: str | None = None) -> None:
         try:
-            import pymilvus  # noqa: F401
-
+            import_pymilvus()
             if location.kind == "milvus-lite":
                 import milvus_lite  # noqa: F401
         except ImportError as error:
@@ -103,7 +107,14 @@ class MilvusBackend:
             )
 
     def refusal(self, fields: Mapping[str, Value]) -> str | None:
-        """The fields of a track lie in one column, which holds no more than a text does."""
+        """All fields of a track together are kept within the size of one text: what has no field of its own is one."""
+        layout = self.table(TRACKS).layout
+        for name, value in fields.items():
+            if isinstance(value, list) and len(value) > MAX_ITEMS and name in layout.columns:
+                return (
+                    f"its column {name!r} has {len(value)} items and Milvus keeps {MAX_ITEMS} of a list; shorten it, or "
+                    "index into a folder (LanceDB), which keeps any length"
+                )
         size = size_of({name: value for name, value in fields.items() if value is not None})
         if size <= MAX_TEXT:
             return None
@@ -122,9 +133,11 @@ class MilvusBackend:
         except OSError:
             return None
 
-    def create(self, config: LibraryConfig) -> None:
+    def create(self, config: LibraryConfig, columns: Sequence[Column]) -> None:
         """Make the collections, then keep the config: a library with a config is complete."""
-        self.create_tables([_SETTINGS, *all_tables([config.main])])
+        tracks, *others = all_tables([config.main])
+        self.create_tables([_SETTINGS, with_columns(tracks, columns), *others])
+        self.add_columns(columns)
         self.set("config", encode_config(config))
 
     def create_tables(self, specs: Sequence[TableSpec]) -> None:
@@ -140,7 +153,7 @@ class MilvusBackend:
         return {**{column.name: column for column in TRACK_COLUMNS}, **own}
 
     def add_columns(self, columns: Sequence[Column]) -> None:
-        """Remember columns; the JSON column takes any."""
+        """Remember columns; those that have no field of their own are kept in the JSON column, which takes any."""
         # A row each, so that two machines that add columns do not undo each other's.
         for column in columns:
             self.set(f"column:{column.name}", _encode_column(column))
@@ -210,7 +223,7 @@ class MilvusBackend:
         if not self._has(collection):
             raise LibraryError(f"{self._location}: there is no library; index into it first")
         connection("load_collection", self._name(collection))
-        table = MilvusTable(connection, self._name(collection), spec, self._dim_of(collection))
+        table = MilvusTable(connection, self._name(collection), spec, self._layout(collection))
         table.count()
         return table
 
@@ -226,29 +239,45 @@ class MilvusBackend:
         return self._connection
 
     def _create_collection(self, spec: TableSpec) -> None:
-        from pymilvus import DataType, MilvusClient
-
         connection, name = self._connect(), _collection(spec)
         dim = spec.dim or len(NO_VECTOR)
-        if self._has(name):  # it is empty: of a run that was killed while it made the library, perhaps with another dim
-            if self._dim_of(name) == dim:
-                return
+        # One that is there is empty: of a run that was killed while it made the library, perhaps with another dim.
+        if self._has(name) and self._layout(name).dim != dim:
             self.drop_table(spec)
-        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
-        if spec.open:
-            schema.add_field("fields", DataType.JSON)
-        for column in () if spec.open else spec.columns:
-            size = {"max_length": MAX_TEXT} if column.kind is str else {}
-            schema.add_field(column.name, DataType[_NATIVE[column.kind]], **size)
-        index = MilvusClient.prepare_index_params()
-        index.add_index("vector", **_INDEX)
-        connection("create_collection", self._name(name), schema=schema, index_params=index, consistency_level=SESSION)
+        if not self._has(name):
+            schema = schema_of(spec, dim, connection.is_modern)
+            connection("create_collection", self._name(name), schema=schema, consistency_level=SESSION)
+        self._make_indices(spec, name)
+        connection("load_collection", self._name(name))
 
-    def _dim_of(self, name: str) -> int:
-        fields = self._connect()("describe_collection", self._name(name))["fields"]
-        return next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
+    def _make_indices(self, spec: TableSpec, collection: str) -> None:
+        connection, name, layout = self._connect(), self._name(collection), self._layout(collection)
+        needed: dict[str, Mapping[str, Any]] = {
+            "vector": _VECTOR_INDEX,
+            **({layout.words: _WORDS_INDEX} if layout.words else {}),
+        }
+        useful = dict.fromkeys(indexed_fields(spec, layout), _SCALAR_INDEX)
+        have = connection("list_indexes", name)
+        for field, options in {**needed, **useful}.items():
+            if field in have:
+                continue
+            try:
+                connection("create_index", name, _index(field, options))
+            except LibraryError as error:
+                if field in needed:
+                    raise
+                _LOG.info("%s: no index of the field %r: %s", self._location, field, error)
+
+    def _layout(self, collection: str) -> Layout:
+        return Layout.of(self._connect()("describe_collection", self._name(collection)))
+
+
+def _index(field: str, options: Mapping[str, Any]) -> Any:
+    from pymilvus import MilvusClient
+
+    made = MilvusClient.prepare_index_params()
+    made.add_index(field, **options)
+    return made
 
 
 def _collection(spec: TableSpec) -> str:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import logging
+import logging.config
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from sonovec.errors import LibraryError
 from sonovec.library.location import TOKEN_VARIABLE, Location
 
 CONNECT_SECONDS, CALL_SECONDS = 5.0, 120.0
+
+#: The first version of Milvus with fields that may be null, and with words (BM25).
+MODERN = 2, 5
+
+
+def import_pymilvus() -> None:
+    """Import it without its set-up of logging, which closes every handler of the process (3.0.2)."""
+    set_up = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None
+    try:
+        import pymilvus  # noqa: F401
+    finally:
+        logging.config.dictConfig = set_up
 
 
 class Connection:
@@ -25,6 +41,15 @@ class Connection:
 
             _quiet(location.kind == "milvus-lite")
             self._client: Any = MilvusClient(location.address, token=token or "", timeout=CONNECT_SECONDS)
+
+    @cached_property
+    def is_modern(self) -> bool:
+        """Whether fields of new collections may be null and texts be searched for words, by the version of the server.
+
+        Zilliz Cloud names the version of Milvus that it is like; Milvus Lite counts for itself.
+        """
+        said = re.search(r"(\d+)\.(\d+)", str(self("get_server_version")))
+        return said is not None and (int(said[1]), int(said[2])) >= MODERN
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of pymilvus' client."""

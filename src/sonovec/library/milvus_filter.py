@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
+from types import MappingProxyType
 from typing import Literal
 
 from sonovec.library.filters import And, Compare, Contains, Filter, Has, In, IsNull, Not, Or, StartsWith, normal
@@ -18,18 +19,26 @@ MAX_VALUES = 100
 MAX_HEIGHT = 40
 
 
-def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[str, bool]:
+@dataclass(frozen=True)
+class Field:
+    """A field of a collection, which keeps one column."""
+
+    name: str
+    nullable: bool = False
+
+
+def to_milvus(condition: Filter, own: Mapping[str, Field] = MappingProxyType({})) -> tuple[str, bool]:
     r"""A filter in Milvus' language, and whether that is exact; text becomes literals, nothing is pasted.
 
     Milvus' `like` differs between versions in what it can express and escape, so a condition with `contains`, or with a
-    long list, is sent as a weaker one, and one that nests very deep not at all; the caller applies the filter itself to
-    what comes back.
+    long list on a key, is sent as a weaker one, and one that nests very deep not at all; the caller applies the filter
+    itself to what comes back.
 
     Parameters
     ----------
     condition : Filter
-    native : frozenset of str
-        Columns of the collection itself, which are never null; the others are keys of the column `fields`.
+    own : mapping of str to Field
+        Columns that have a field of their own; the others are keys of the JSON column `fields`.
 
     Returns
     -------
@@ -44,8 +53,10 @@ def to_milvus(condition: Filter, native: frozenset[str] = frozenset()) -> tuple[
     ((exists fields["artist"]) and (fields["artist"] == "the \"x\"")) True
     >>> print(*to_milvus(Contains("artist", "x")))
     (exists fields["artist"]) False
+    >>> print(*to_milvus(Not(Compare("year", ">", 1990)), {"year": Field("year", nullable=True)}))
+    ((year is null) or (not (year > 1990))) True
     """
-    made = _compile(normal(condition), native)
+    made = _compile(normal(condition), own)
     if made.height > MAX_HEIGHT:
         return "", False
     return ("" if made.text == _ALL.text else made.text), made.exact
@@ -67,46 +78,60 @@ class _Expression:
 _ALL, _NONE = _Expression('(id >= "")'), _Expression('(id == "")')
 
 
-def _compile(condition: Filter, native: frozenset[str]) -> _Expression:
+def _compile(condition: Filter, own: Mapping[str, Field]) -> _Expression:
     """A normal form; as `not` stands before leaves alone, a weaker leaf weakens the whole."""
     match condition:
         case And(parts):
-            return _join([_compile(part, native) for part in parts], "and")
+            return _join([_compile(part, own) for part in parts], "and")
         case Or(parts):
-            return _join([_compile(part, native) for part in parts], "or")
-        case Not(Compare(field) | In(field) | Contains(field) | StartsWith(field) | Has(field) | IsNull(field) as leaf):
-            return _leaf(leaf, field, field in native, False)
-        case Compare(field) | In(field) | Contains(field) | StartsWith(field) | Has(field) | IsNull(field):
-            return _leaf(condition, field, field in native, True)
+            return _join([_compile(part, own) for part in parts], "or")
+        case Not(
+            Compare(column) | In(column) | Contains(column) | StartsWith(column) | Has(column) | IsNull(column) as leaf
+        ):
+            return _leaf(leaf, column, own.get(column), False)
+        case Compare(column) | In(column) | Contains(column) | StartsWith(column) | Has(column) | IsNull(column):
+            return _leaf(condition, column, own.get(column), True)
     raise AssertionError(f"no Milvus expression for {condition!r}")
 
 
-def _leaf(condition: Filter, field: str, native: bool, positive: bool) -> _Expression:
-    name = field if native else f'fields["{field}"]'
-    present = _ALL if native else _Expression(f"(exists {name})")
-    absent = _NONE if native else _not(present)
+def _leaf(condition: Filter, column: str, field: Field | None, positive: bool) -> _Expression:
+    name = field.name if field else f'fields["{column}"]'
+    present, absent = _presence(name, field)
     if isinstance(condition, IsNull):
         return absent if positive else present
-    test = _test(condition, name, native)
+    test = _test(condition, name, field is not None)
     if test is None:
         return replace(present if positive else _ALL, exact=False)
+    # So whatever a version of Milvus makes of a comparison with null, it does not matter.
     return _join([present, test], "and") if positive else _join([absent, _not(test)], "or")
+
+
+def _presence(name: str, field: Field | None) -> tuple[_Expression, _Expression]:
+    """That a column has a value, and that it is null."""
+    if field is None:
+        present = _Expression(f"(exists {name})")
+        return present, _not(present)
+    if field.nullable:
+        return _Expression(f"({name} is not null)"), _Expression(f"({name} is null)")
+    return _ALL, _NONE
 
 
 def _not(part: _Expression) -> _Expression:
     return replace(part, text=f"(not {part.text})", height=part.height + 1)
 
 
-def _test(condition: Filter, name: str, native: bool) -> _Expression | None:
+def _test(condition: Filter, name: str, own: bool) -> _Expression | None:
     """What a leaf says about a value that is there, or None where Milvus cannot say it."""
     match condition:
         case Compare(_, op, value):
             return _Expression(f"({name} {'==' if op == '=' else op} {literal(value)})")
-        case In(_, values) if native:
+        case In(_, values) if own:
             return _Expression(f"({name} in [{', '.join(map(literal, values))}])")
         case In(_, values) if 0 < len(values) <= MAX_VALUES:
             # Milvus Lite has no lists for keys of a JSON column.
             return _join([_Expression(f"({name} == {literal(value)})") for value in values], "or")
+        case Has(_, item, None) if own:
+            return _Expression(f"array_contains({name}, {literal(item)})")
         case StartsWith(_, text) if end := _after(text):
             # A range, since `like` cannot escape in every version.
             bounds = _Expression(f"({name} >= {literal(text)})"), _Expression(f"({name} < {literal(end)})")

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from sonovec.errors import LibraryError
 from sonovec.library.backend import BATCH, USUAL, Effort, Health, Hit, Row
 from sonovec.library.columns import scores_of
-from sonovec.library.filters import Filter, In, Not, all_of
+from sonovec.library.filters import Filter, In, Not, all_of, columns_of
 from sonovec.library.milvus_connection import Connection
 from sonovec.library.milvus_filter import literal, to_milvus
+from sonovec.library.milvus_schema import MAX_TEXT, Layout
 from sonovec.library.nearest import unit
 from sonovec.library.tables import TableSpec
 from sonovec.library.words import bm25
@@ -24,11 +25,14 @@ from sonovec.library.words import bm25
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Milvus gives no more rows than this for one vector, and keeps no more bytes of text in one field.
-MAX_ROWS, MAX_TEXT = 16_384, 65_535
+#: Milvus gives no more rows than this for one vector.
+MAX_ROWS = 16_384
 
 #: Bytes of rows in one request or answer: a server refuses messages of more than 64 MiB.
 MAX_BYTES = 32 * 2**20
+
+#: Rows with words that are compared with each other, at the least.
+FOUND = 1000
 
 #: Vectors that one request searches for.
 QUERIES = 64
@@ -47,14 +51,13 @@ Item = TypeVar("Item")
 class MilvusTable:
     """One collection; see `sonovec.library.backend.Table`."""
 
-    def __init__(self, connection: Connection, name: str, spec: TableSpec, dim: int) -> None:
+    def __init__(self, connection: Connection, name: str, spec: TableSpec, layout: Layout) -> None:
         self._call = connection
         self._name = name
         self._spec = spec
         self._level = SESSION
-        self._vector_bytes = 4 * dim
-        #: Columns of Milvus' own; all others are keys of the JSON column.
-        self._native = frozenset({"id", "vector"} if spec.open else {"id", "vector", *(c.name for c in spec.columns)})
+        self.layout = layout
+        self._vector_bytes = 4 * layout.dim
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
@@ -64,9 +67,12 @@ class MilvusTable:
     def update(self, rows: Sequence[Row]) -> None:
         """Change some columns of rows that are there; Milvus writes the others again."""
         changes = {row["id"]: row for row in rows}
-        names = ["id", "vector", *(["fields"] if self._spec.open else sorted(self._native - {"id", "vector"}))]
-        found = (row for ids in _batches(changes) for row in self._found(self._compile(In("id", tuple(ids)))[0], names))
-        self.upsert([{**self._decode(row), **changes[row["id"]]} for row in found])
+        found = (row for ids in _batches(changes) for row in self._whole(ids))
+        self.upsert([{**row, **changes[row["id"]]} for row in found])
+
+    def _whole(self, ids: Sequence[str]) -> Iterator[Row]:
+        """Rows with all of their columns."""
+        return map(self._decode, self._found(self._compile(In("id", tuple(ids)))[0], self.layout.names))
 
     def _requests(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
         part: list[Row] = []
@@ -82,13 +88,7 @@ class MilvusTable:
             yield part
 
     def _encode(self, row: Row) -> Row:
-        native = {name: value for name, value in row.items() if name in self._native}
-        if self._spec.dim is None:
-            native["vector"] = NO_VECTOR
-        if not self._spec.open:
-            return native
-        fields = {name: value for name, value in row.items() if name not in self._native and value is not None}
-        return {**native, "fields": fields}
+        return self.layout.encode(row if self._spec.dim is not None else {**row, "vector": NO_VECTOR})
 
     def delete(self, where: Filter) -> None:
         """Remove the rows that match."""
@@ -117,10 +117,8 @@ class MilvusTable:
 
     def _rows(self, where: Filter | None, columns: Sequence[str]) -> Iterator[Row]:
         expression, exact = self._compile(where)
-        names = {name for name in columns if name in self._native} | {"id"}
-        if self._spec.open and (not exact or not names.issuperset(columns)):
-            names.add("fields")
-        for found in self._found(expression, sorted(names)):
+        also = set() if exact or where is None else columns_of(where)
+        for found in self._found(expression, self.layout.names_of({*columns, *also})):
             row = self._decode(found)
             if exact or where is None or where.matches(row):
                 yield {name: row.get(name) for name in columns}
@@ -132,8 +130,9 @@ class MilvusTable:
         page, and a page that does not fit into a message is asked for in smaller ones.
         """
         last = ""
-        texts = ("fields" in names) + ("text" in names)
-        most = self._vector_bytes * ("vector" in names) + MAX_TEXT * texts + 1000
+        # All fields of a track together are no longer than one text, see `MilvusBackend.refusal`.
+        has_text = "text" in names or (self._spec.open and names != ["id"])
+        most = self._vector_bytes * ("vector" in names) + MAX_TEXT * has_text + 1000
         limit = min(BATCH, MAX_BYTES // most)
         while True:
             try:
@@ -161,10 +160,10 @@ class MilvusTable:
         return found
 
     def _decode(self, found: Row) -> Row:
-        row = {name: value for name, value in found.items() if name in self._native}
+        row = self.layout.decode(found)
         if "vector" in row:
             row["vector"] = np.asarray(row["vector"], np.float32)
-        return {**row, **found.get("fields", {})}
+        return row
 
     def batches(self, where: Filter | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same as Arrow batches."""
@@ -211,9 +210,10 @@ class MilvusTable:
             "search",
             self._name,
             data=list(vectors),
+            anns_field="vector",
             limit=limit,
             filter=self._compile(where)[0],
-            output_fields=sorted({"id", *columns}),
+            output_fields=self.layout.names_of(columns),
             search_params={
                 "metric_type": "COSINE",
                 "params": {"ef": min(int(effort.times * (2 * limit + 64)), 2 * MAX_ROWS)},
@@ -240,13 +240,37 @@ class MilvusTable:
         return seen
 
     def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
-        """Rows that hold any of the words, the best first, by BM25; every row is read for it."""
+        """Rows that hold any of the words, the best first, by BM25."""
         column = next(column.name for column in self._spec.columns if column.index == "text")
-        rows = list(self.rows(where, [*columns, column]))
-        _LOG.info("%s: this store has no index of words: %d rows were read", self._name, len(rows))
-        scores = bm25(words, [str(row[column]) for row in rows])
+        rows, total = self._holding(words, limit, where, [*columns, column])
+        scores = bm25(words, [str(row[column]) for row in rows], total)
         order = sorted((-score, place) for place, score in enumerate(scores) if score > 0)[:limit]
         return [({name: rows[place][name] for name in columns}, -score) for score, place in order]
+
+    def _holding(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> tuple[list[Row], int]:
+        """Rows among which are the best that hold any of the words, and of how many rows those are.
+
+        More are asked for than are wanted, and the caller ranks them, since Milvus Lite knows only within each of its
+        segments how rare a word is.
+        """
+        expression, exact = self._compile(where)
+        if self.layout.words is None or not exact or limit > MAX_ROWS:
+            rows = list(self.rows(where, columns))
+            _LOG.info("%s: has no index of words that can be asked: %d rows were read", self._name, len(rows))
+            return rows, len(rows)
+        (hits,) = self._call(
+            "search",
+            self._name,
+            data=[words],
+            anns_field=self.layout.words,
+            limit=min(max(4 * limit, FOUND), MAX_ROWS),
+            filter=expression,
+            output_fields=["id"],
+            search_params={"metric_type": "BM25"},
+            consistency_level=self._consistency(),
+        )
+        found = _batches(hit["entity"]["id"] for hit in hits)
+        return [row for ids in found for row in self.rows(In("id", tuple(ids)), columns)], self.count()
 
     def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
         """The ids of rows whose list holds any of the items, and their scores; every row is read for it."""
@@ -266,7 +290,10 @@ class MilvusTable:
 
     def count(self) -> int:
         """Number of rows."""
-        found = self._call("query", self._name, filter="", output_fields=["count(*)"], consistency_level=STRONG)
+        return self._count("")
+
+    def _count(self, expression: str) -> int:
+        found = self._call("query", self._name, filter=expression, output_fields=["count(*)"], consistency_level=STRONG)
         return int(found[0]["count(*)"])
 
     def optimize(self) -> None:
@@ -275,26 +302,26 @@ class MilvusTable:
 
     def health(self) -> Health:
         """Look for duplicates; Milvus looks after its indices."""
-        return Health(len(list(self._repeated())))
+        return Health(max(0, self.count() - sum(1 for _ in self.rows(None, ["id"]))))
 
     def mend(self) -> None:
-        """Write rows that are there twice anew, once."""
-        for ids in _batches(self._repeated()):
-            names = ["id", "vector", *(["fields"] if self._spec.open else sorted(self._native - {"id", "vector"}))]
-            rows = {row["id"]: self._decode(row) for row in self._found(self._compile(In("id", tuple(ids)))[0], names)}
-            self._call("delete", self._name, ids=ids)
-            self.upsert(list(rows.values()))
+        """Write rows that are there more than once anew: that replaces all of them."""
+        for ids in _batches(self._repeated([row["id"] for row in self.rows(None, ["id"])])):
+            self.upsert(list(self._whole(ids)))
         self.optimize()
 
-    def _repeated(self) -> Iterator[str]:
-        seen: set[str] = set()
-        for row in self.rows(None, ["id"]):
-            if row["id"] in seen:
-                yield row["id"]
-            seen.add(row["id"])
+    def _repeated(self, ids: Sequence[str]) -> Iterator[str]:
+        """Those of all ids in some range, in their order, that have several rows: answers show one of each, counts tell."""
+        if not ids or self._count(f"(id >= {literal(ids[0])}) and (id <= {literal(ids[-1])})") == len(ids):
+            return
+        if len(ids) == 1:
+            yield ids[0]
+            return
+        for part in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+            yield from self._repeated(part)
 
     def _compile(self, where: Filter | None) -> tuple[str, bool]:
-        return ("", True) if where is None else to_milvus(where, self._native)
+        return ("", True) if where is None else to_milvus(where, self.layout.columns)
 
 
 def size_of(value: object) -> int:

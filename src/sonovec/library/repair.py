@@ -71,7 +71,7 @@ class _Table:
 
 def examine(library: Library) -> list[Finding]:
     """Look for damage, and say what `repair` would do; nothing is changed."""
-    remedy = f"mend it with: {repair_command(Path(str(library.location)))}"
+    remedy = f"mend it with: {repair_command(str(library.location))}"
     findings: list[Finding] = []
     if tables := _tables(library.location):
         findings += [_fault_of(table, remedy) for table in tables if table.fault is not None]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from sonovec.errors import LibraryError, UsageError
 from sonovec.library.backend import BATCH, TINY, USUAL, Backend, Effort, Row, Table
-from sonovec.library.columns import KIND_NAMES, USER, Column, Kind, check_new
+from sonovec.library.columns import KIND_NAMES, TRACK_COLUMNS, USER, Column, Kind, check_new
 from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
@@ -77,8 +77,14 @@ class Store:
                 "the new one; run it again"
             )
 
-    def create(self, config: LibraryConfig) -> None:
+    def create(self, config: LibraryConfig, columns: Iterable[Column] = ()) -> None:
         """Make an empty library.
+
+        Parameters
+        ----------
+        config : LibraryConfig
+        columns : iterable of Column
+            Those that it has from the start; see `declare`. Milvus keeps them better than those that are added later.
 
         Raises
         ------
@@ -87,7 +93,8 @@ class Store:
         """
         if self.config() is not None:
             raise LibraryError(f"{self.location}: there is a library already; open it, or choose another place")
-        self._backend.create(replace(config, id=config.id or uuid.uuid4().hex, format=LibraryConfig.format))
+        wanted = _new_columns(columns, {column.name: column for column in TRACK_COLUMNS})
+        self._backend.create(replace(config, id=config.id or uuid.uuid4().hex, format=LibraryConfig.format), wanted)
         self.config()
 
     def upgrade(self) -> None:
@@ -121,12 +128,7 @@ class Store:
             A name is not an identifier, is reserved, is another owner's, or exists with another type.
         """
         self._check_current()
-        have = self._backend.columns()
-        new: list[Column] = []
-        for column in columns:
-            if check_new(column, {**have, **{each.name: each for each in new}}):
-                new.append(column)
-        if new:
+        if new := _new_columns(columns, self._backend.columns()):
             self._backend.add_columns(new)
 
     # -- spaces
@@ -509,6 +511,15 @@ class Store:
     def close(self) -> None:
         """Release what is held; the store cannot be used afterwards."""
         self._backend.close()
+
+
+def _new_columns(columns: Iterable[Column], have: Mapping[str, Column]) -> list[Column]:
+    """Those of the columns that a library has not yet; see `Store.declare`."""
+    new: dict[str, Column] = {}
+    for column in columns:
+        if check_new(column, {**have, **new}):
+            new[column.name] = column
+    return list(new.values())
 
 
 def row_count(name: str, value: object) -> int:

@@ -8,7 +8,7 @@ tracks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sonovec.library.columns import TRACK_COLUMNS, Column
 from sonovec.library.records import Space
@@ -50,6 +50,11 @@ _SEGMENT = (
     Column("coverage", float),
     Column(ZERO, bool),
 )
+
+
+def with_columns(spec: TableSpec, columns: Iterable[Column]) -> TableSpec:
+    """An open table with further columns from the start."""
+    return replace(spec, columns=(*spec.columns, *columns))
 
 
 def vectors_of(space: Space) -> TableSpec:

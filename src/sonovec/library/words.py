@@ -22,8 +22,10 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def bm25(words: str, texts: Sequence[str]) -> list[float]:
+def bm25(words: str, texts: Sequence[str], total: int = 0) -> list[float]:
     """Score texts by the words in them (Robertson and Zaragoza 2009); 0 for a text with none of them.
+
+    Where the texts are those of a larger number that hold any of the words, `total` is that number.
 
     Examples
     --------
@@ -34,9 +36,10 @@ def bm25(words: str, texts: Sequence[str]) -> list[float]:
     counted = [Counter(tokens(text)) for text in texts]
     mean = sum(map(Counter.total, counted)) / max(len(counted), 1)
     scores = [0.0] * len(texts)
+    total = max(total, len(texts))
     for word in set(tokens(words)):
         having = sum(word in counts for counts in counted)
-        weight = math.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
+        weight = math.log(1 + (total - having + 0.5) / (having + 0.5))
         for place, counts in enumerate(counted):
             if times := counts[word]:
                 scores[place] += weight * times * (_K + 1) / (times + _K * (1 - _B + _B * counts.total() / mean))
