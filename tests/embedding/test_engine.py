@@ -242,6 +242,17 @@ def test_batches_are_filled_across_callers():
     assert sum(calls) == 320 and sorted(calls)[len(calls) // 2] == encoder.network.rows
 
 
+def test_one_sound_runs_in_the_small_shape_and_many_in_the_large_one():
+    sound = Waveform(sounds([5 * 16000])[0].samples / 10, 16000)
+    one, many = sonovec.load("default"), sonovec.load("default")
+    alone = one.embed(sound)
+    (of_many,) = many.embed_many([sound])
+    assert list(one.network._requests) == [one.network.quick_rows] == [2]
+    assert list(many.network._requests) == [many.network.rows] == [16]
+    assert_same_vectors(alone.windows, of_many.windows)
+    assert_same_vectors(one.embed(sound).windows, of_many.windows)
+
+
 def test_threads_are_as_many_as_jobs_whatever_the_callers(encoder):
     with Engine(encoder, jobs=2) as engine:
         engine.embed(sounds([400])[0])

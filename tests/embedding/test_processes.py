@@ -37,6 +37,7 @@ X = (np.random.default_rng(0).standard_normal({3 * RATE}) / 10).astype(np.float3
 sound = (X, {RATE})
 encoder = sonovec.load(sys.argv[1])
 expected = encoder.embed(sound).vector
+[one_of_many] = [result.vector for result in encoder.embed_many([sound])]  # in the shape of full batches
 """
 
 
@@ -64,7 +65,7 @@ def test_a_forked_child_gives_the_same_vectors_and_ends(name, times, of_any_leng
 for times in range(int(sys.argv[2])):
     child = os.fork()
     if not child:
-        same = [np.array_equal(result.vector, expected) for result in encoder.embed_many([sound] * 3)]
+        same = [np.array_equal(result.vector, one_of_many) for result in encoder.embed_many([sound] * 3)]
         sys.exit(7 if all(same) else 1)  # through the end of the interpreter, which multiprocessing goes round
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7, times
 assert np.array_equal(encoder.embed(sound).vector, expected)
@@ -105,7 +106,7 @@ stop = threading.Event()
 def busy():
     while not stop.is_set():
         for result in encoder.embed_many([sound] * 20):
-            assert np.array_equal(result.vector, expected)
+            assert np.array_equal(result.vector, one_of_many)
 threads = [threading.Thread(target=busy) for _ in range(2)]
 for thread in threads:
     thread.start()

@@ -546,10 +546,8 @@ def _of_tags(patch, broken):
 
 
 def _of_parts(patch, broken):
-    original = sonovec.Embedding.parts
-    patch.setattr(
-        sonovec.Embedding, "parts", lambda self, seconds: broken(lambda _: original(self, seconds))(self.path)
-    )
+    original = ingest.make_segments
+    patch.setattr(ingest, "make_segments", lambda pooled: broken(lambda _: original(pooled))(pooled.path))
 
 
 @pytest.mark.parametrize("place", [_of_decoder, _of_hash, _of_tags, _of_parts])

@@ -343,3 +343,16 @@ def test_many_long_tracks_are_compared_whole_where_lists_would_be_too_many(empti
         with monkeypatch.context() as patch:
             patch.setattr(module, name, 1)
             check(emptied, list(rows), rows[0, :3], 5)
+
+
+def test_an_indexed_sound_that_is_given_as_a_new_one_is_itself(tmp_path):
+    """The library's vectors are of full batches, and that of a query is of the small shape."""
+    (tmp_path / "sounds").mkdir()
+    for index in range(3):
+        noise = np.random.default_rng(index).standard_normal(5 * 16000) / 10
+        soundfile.write(tmp_path / "sounds" / f"{index}.wav", noise, 16000)
+    with sonovec.Library(tmp_path / "library") as library:
+        library.add(tmp_path / "sounds")
+        for path in sorted((tmp_path / "sounds").iterdir()):
+            first = library.search(path, limit=1, exact=True)[0]
+            assert first.path == str(path) and first.score > 0.999999

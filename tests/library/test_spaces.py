@@ -190,7 +190,7 @@ def test_the_commands(made, place, capsys):
     assert run(["index", sounds, "-l", library, "--space", "second", "-m", "sonovec-1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["indexed"] == 5
     assert run(["index", sounds, "-l", library, "--space", "second", "--prune"]) == 2
-    assert "metadata and prune are of tracks" in capsys.readouterr().err
+    assert "metadata, prune and analysers are of tracks" in capsys.readouterr().err
     assert run(["library", "spaces", library, "--json"]) == 0
     told = {space["name"]: space for space in json.loads(capsys.readouterr().out)["spaces"]}
     assert list(told) == ["main", "second"] and told["second"]["tracks"] == 5 and told["second"]["model"] == "sonovec-1"

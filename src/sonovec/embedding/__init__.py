@@ -1,1 +1,1 @@
-"""The streaming pipeline, pooling, passports and files of vectors."""
+"""The engine, pooling, passports and files of vectors."""

@@ -22,7 +22,7 @@ from sonovec.embedding.engine import Engine, Results
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
-from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
+from sonovec.embedding.source import Sound, Source, check_many, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import registry, saved
 from sonovec.paths import absolute, display
@@ -313,7 +313,6 @@ class Encoder:
         Traceback (most recent call last):
         sonovec.errors.UsageError: an array of shape (16000,) has no rate; give (samples, rate), such as (x, 16000)
         """
-        check_range(start, end)
         return self.engine.embed(sound, start, end)
 
     def submit(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Future[Embedding]:
@@ -332,7 +331,6 @@ class Encoder:
         >>> future.result().silent.tolist()
         [True]
         """
-        check_range(start, end)
         return self.engine.submit(sound, start, end)
 
     def close(self) -> None:
@@ -370,8 +368,6 @@ class Encoder:
         >>> [result.reason for result in load("logmel").embed_many(["missing.wav", None])]
         ['missing.wav: no such file...', 'None is not a sound; give a path, a Waveform, or a tuple (samples, rate)']
         """
-        check_many(sounds)
-        check_range(start, end)
         return self.engine.embed_many(sounds, start, end)
 
     def pool_many(

@@ -276,6 +276,7 @@ class _Core:
                 self._take(job, windows)
                 empty = False
                 yield
+            job.sink.end()
             facts = Facts(
                 rate=stream.info.rate,
                 channels=stream.info.channels,
@@ -413,7 +414,8 @@ class _Core:
         with job.lock:
             try:
                 while job.error is None and job.groups and not job.groups[0].rows_out:
-                    job.sink.push(job.groups.popleft().vectors)
+                    job.sink.push(job.groups[0].vectors)
+                    job.groups.popleft()  # only now: another thread takes a job without groups for complete
             except Exception as error:  # noqa: BLE001 - it is this source's alone
                 job.fail(error)
         with self._changed:

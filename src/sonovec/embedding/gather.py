@@ -55,13 +55,16 @@ Tap = Callable[[NDArray[np.float32]], None]
 
 
 class Sink(Protocol[Result]):
-    """Takes the vectors of one source, in order; one thread at a time calls it."""
+    """Takes the vectors of one source, in order; one thread at a time calls `push` and `finish`."""
 
     def begin(self, info: AudioInfo) -> Tap | None:
         """Take what is known of a source that was opened; what it gives, if anything, hears the decoded blocks too."""
 
     def push(self, vectors: Vectors) -> None:
         """Take the next windows."""
+
+    def end(self) -> None:
+        """Note that the last block was decoded, in the thread that decodes, which may wait here for those who heard it."""
 
     def finish(self, facts: Facts) -> Result:
         """Give the result, behind the last windows."""
@@ -85,6 +88,9 @@ class Whole:
 
     def begin(self, info: AudioInfo) -> None:
         """Nothing hears the blocks but the encoder."""
+
+    def end(self) -> None:
+        """Nobody has to be waited for."""
 
     def push(self, vectors: Vectors) -> None:
         """Take the next windows."""

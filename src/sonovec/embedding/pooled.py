@@ -105,10 +105,15 @@ class Pooling:
         self._waiting: list[Vectors] = []  # of the part that is not whole yet
         self._count = 0
         self._parts: list[Part] = []
+        self._found: Mapping[str, Any] = {}
 
     def begin(self, info: AudioInfo) -> Tap | None:
         """Let the listener hear the blocks."""
         return self._listener.begin(info)
+
+    def end(self) -> None:
+        """Wait for the listener."""
+        self._found = self._listener.finish()
 
     def push(self, vectors: Vectors) -> None:
         """Take the next windows."""
@@ -154,7 +159,7 @@ class Pooling:
             codec=facts.codec,
             duration=facts.duration,
             notes=facts.notes,
-            heard=self._listener.finish(),
+            heard=self._found,
         )
 
 

@@ -1,9 +1,10 @@
 """Put files into a library: what is there already is left alone, what changed is replaced, what failed is written down.
 
-Three kinds of threads work on a run. The pipeline's ask for files to embed, and look for them among what was found, in its
-order, under the run's lock (`sonovec.library.selection`). Readers hash files ahead of that, and read the tags of those that
-are embedded, under no lock (`sonovec.library.readers`). The caller's takes what was embedded and commits it
-(`sonovec.library.pending`). At the end the tracks of all that changed are brought in line (`sonovec.library.follow`).
+Three kinds of threads work on a run. One draws the files to embed for the engine: it looks for them among what was found, in
+its order, under the run's lock (`sonovec.library.selection`). Readers hash files ahead of that, and read the tags of those
+that are embedded, under no lock (`sonovec.library.readers`). The caller's takes what was embedded and commits it
+(`sonovec.library.pending`). At the end the tracks of all that changed are brought in line (`sonovec.library.follow`), and
+analysers hear the tracks that they have not heard (`sonovec.library.analyses`).
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ class _Embedding:
             done = self._pending.settled
             self._ingest.progress(Progress(done, max(done, self._walk.found), self._report.audio_seconds))
 
-    # -- which files need work; runs in the pipeline's threads, one at a time
+    # -- which files need work; runs in a thread of its own
 
     def _choose(self, readers: Readers) -> Iterator[Path]:
         def begin(candidate: Candidate) -> Future[str]:
