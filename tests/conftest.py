@@ -23,6 +23,11 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+# It closes the stream of every handler of the log that is there when it is imported. OpenVINO brings one, of absl's, whose
+# stream is the one that pytest captures; so it comes first.
+with suppress(ImportError):
+    import pymilvus  # noqa: F401
+
 
 def data_folder() -> Path:
     """Give the folder of real audio and weights, whether it exists or not."""

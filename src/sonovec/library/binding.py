@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.passport import Passport
 from sonovec.errors import PassportError, SonovecError, UsageError
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.log import LOGGER
-from sonovec.models import registry, storage
+from sonovec.models.defaults import ALIAS
+
+# Imported where it is used: what is stored can be searched without an encoder.
+if TYPE_CHECKING:
+    from sonovec.embedding.encoder import Encoder
 
 SEGMENT_SECONDS = 10.0
 Difference = tuple[str, object, object]
@@ -30,9 +34,11 @@ class Binding:
 
     def new(self) -> Encoder:
         """The encoder that was asked for, for a library or a space to be made."""
+        from sonovec.embedding.encoder import Encoder, load
+
         if isinstance(self.model, Encoder):
             return self.model
-        return load(self.model or registry.ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
+        return load(self.model or ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
 
     def of(self, space: Space) -> Encoder:
         """The encoder of a space that is there.
@@ -64,6 +70,9 @@ class Binding:
 
     def classes(self, space: Space) -> tuple[str, ...]:
         """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        from sonovec.embedding.encoder import Encoder
+        from sonovec.models import storage
+
         here = isinstance(self.model, Encoder) or self.weights is not None or storage.is_here(space.model)
         try:
             return self._stored(space).tags if here else ()
@@ -71,6 +80,8 @@ class Binding:
             return ()
 
     def _stored(self, space: Space) -> Encoder:
+        from sonovec.embedding.encoder import Encoder
+
         if isinstance(self.model, Encoder):
             return self.model
         return stored_encoder(self.location, space, self.model, self.weights, self.options)
@@ -92,6 +103,9 @@ def stored_encoder(
 
     Where this machine cannot compute in the space's precision, another is taken, for searches: see `check_comparable`.
     """
+    from sonovec.embedding.encoder import load
+    from sonovec.models import registry
+
     passport = passport_of(space)
     if model is not None and registry.resolve(model) != space.model:
         raise _refusal(place, space, [("model", space.model, model)])

@@ -6,14 +6,11 @@ import heapq
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.windows import WindowSpec
-from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
@@ -23,6 +20,10 @@ from sonovec.library.filters import Filter
 from sonovec.library.nearest import unit
 from sonovec.library.records import MAIN, Segment, Track, Value
 from sonovec.library.store import Store, row_count
+
+if TYPE_CHECKING:
+    from sonovec.embedding.embedding import Embedding
+    from sonovec.embedding.passport import Passport
 
 LEVELS = ("track", "segment")
 _TAGS = sound_tags.COLUMN, scores_of(sound_tags.COLUMN)
@@ -76,6 +77,8 @@ def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: f
     -------
     array, shape (n_segments,)
     """
+    from sonovec.audio.windows import WindowSpec
+
     window = WindowSpec(passport.window, passport.hop, passport.tail)  # type: ignore[arg-type]  # a passport's is one
     n_windows = window.count(round(segments[-1].end * passport.rate))
     bounds = segment_bounds(n_windows, windows_per_segment(segment_seconds, passport.hop / passport.rate))
