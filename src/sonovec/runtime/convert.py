@@ -13,7 +13,7 @@ import numpy as np
 from sonovec.errors import MissingExtraError, WeightsError
 from sonovec.memory import enough_memory
 from sonovec.paths import display
-from sonovec.runtime.kept import GRAPH, is_whole, keep, place
+from sonovec.runtime.graph_cache import GRAPH, is_whole, keep, place
 from sonovec.runtime.network import Graph
 from sonovec.runtime.openvino_core import core, openvino
 
