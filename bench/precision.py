@@ -14,19 +14,13 @@ from pathlib import Path
 import numpy as np
 
 import sonovec
+from sonovec.vectors import cosines, nearest_others
 
 
 def vectors(model: str, weights: str | None, precision: str, clips: list[Path]) -> np.ndarray:
     encoder = sonovec.load(model, weights=weights, precision=precision)
     print(f"{model} in {encoder.passport.precision}")
-    rows = np.stack([result.vector for result in encoder.embed_many(clips)])
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def nearest(rows: np.ndarray) -> np.ndarray:
-    similarity = rows @ rows.T
-    np.fill_diagonal(similarity, -2)
-    return similarity.argmax(axis=1)
+    return np.stack([result.vector for result in encoder.embed_many(clips)])
 
 
 def main() -> None:
@@ -39,9 +33,9 @@ def main() -> None:
     data = Path(os.environ.get("SONOVEC_DATA", "../shared/data"))
     clips = sorted(data.glob("esc10/*/*.ogg"))[:: max(1, 400 // options.files)]
     exact, low = (vectors(options.model, options.weights, name, clips) for name in ("f32", options.precision))
-    cosines = (exact * low).sum(axis=1)
-    changed = (nearest(exact) != nearest(low)).mean()
-    print(f"{len(clips)} clips: lowest cosine {cosines.min():.6f}, median {np.median(cosines):.6f}")
+    alike = cosines(exact, low)
+    changed = (nearest_others(exact) != nearest_others(low)).mean()
+    print(f"{len(clips)} clips: lowest cosine {alike.min():.6f}, median {np.median(alike):.6f}")
     print(f"nearest neighbour changed: {changed:.2%}")
 
 

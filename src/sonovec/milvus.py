@@ -17,6 +17,7 @@ import sonovec
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.source import Sound
 from sonovec.errors import AudioError, UsageError
+from sonovec.vectors import unit
 
 try:
     from pymilvus.model.base import BaseEmbeddingFunction
@@ -184,8 +185,7 @@ class AudioEmbeddingFunction(BaseEmbeddingFunction):
         return [self._scaled(vector) for vector in self.encoder.embed_text(texts)]
 
     def _scaled(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        length = np.linalg.norm(vector)
-        return np.asarray(vector / length, np.float32) if self.normalize and length > 0 else vector
+        return np.asarray(unit(vector[None], least=0)[0], np.float32) if self.normalize else vector
 
 
 def _listed(given: Iterable[Any]) -> Iterable[Any]:

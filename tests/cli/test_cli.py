@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -232,7 +233,8 @@ def test_demo_makes_indexes_and_searches(sonovec, tmp_path, monkeypatch):
 
 
 def test_every_command_has_help_and_json():
-    commands = dict(main.cli.commands)
+    context = click.Context(main.cli)
+    commands = {name: main.cli.get_command(context, name) for name in main.cli.list_commands(context)}
     commands |= {f"library {name}": command for name, command in commands.pop("library").commands.items()}
     for name, command in commands.items():
         names = {option for parameter in command.params for option in parameter.opts}

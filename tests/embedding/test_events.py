@@ -53,8 +53,9 @@ def scored(draw):
 @given(scored())
 def test_events_hold_the_windows_that_score_and_nothing_else(given_):
     times, scores, threshold = given_
-    found = events(sound(times, scores), threshold)
-    assert found == sound(times, scores).events(threshold)
+    given = sound(times, scores)
+    found = events(given.times, given.scores, given.tags, threshold)
+    assert found == given.events(threshold)
     for row, column in np.argwhere(scores >= threshold):
         holding = [e for e in found if e.tag == TAGS[column] and e.start <= times[row, 0] and times[row, 1] <= e.end]
         assert len(holding) == 1
@@ -77,16 +78,16 @@ def test_events_hold_the_windows_that_score_and_nothing_else(given_):
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_that_is_no_score(threshold):
     with pytest.raises(UsageError, match="is no score; give one from 0 to 1"):
-        events(sound([[0, 1]], [[0, 0, 0]]), threshold)
+        sound([[0, 1]], [[0, 0, 0]]).events(threshold)
 
 
 def test_a_model_without_tags_hears_nothing():
-    assert events(sound([[0.0, 1.0]], [[]], ()), 0.0) == []
+    assert sound([[0.0, 1.0]], [[]], ()).events(0.0) == []
 
 
 def test_a_gap_parts_and_a_shared_end_joins():
     heard = sound([[0, 1], [1, 2], [2.5, 3]], [[0.5, 0, 0.2], [0.3, 0, 0], [0.4, 0, 0.9]])
-    assert events(heard, 0.3) == [
+    assert heard.events(0.3) == [
         Event(0, 2, "Dog", pytest.approx(0.5)),
         Event(2.5, 3, "Speech", pytest.approx(0.9)),
         Event(2.5, 3, "Dog", pytest.approx(0.4)),

@@ -22,9 +22,9 @@ from sonovec.cli.compare import compare as command
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.evaluation import metrics
+from sonovec.evaluation.chart import draw, make_figure
 from sonovec.evaluation.compare import Comparison, Row, compare
 from sonovec.evaluation.metrics import Score
-from sonovec.evaluation.picture import draw, make_figure
 from sonovec.models import registry
 
 

@@ -173,9 +173,9 @@ def test_a_space_whose_encoder_is_not_here_is_searched_by_indexed_tracks(made, p
     def away(*arguments, **options):
         raise AssertionError("the encoder is loaded")
 
-    from sonovec.library import binding
+    from sonovec.embedding import encoder
 
-    monkeypatch.setattr(binding, "load", away)
+    monkeypatch.setattr(encoder, "load", away)
     with sonovec.Library(place) as library:
         assert len(library.search(made / "sounds" / "1.wav", space="second")) == 5
         assert len(library.search(library.tracks()[0].id, space="second", level="segment")) == 5

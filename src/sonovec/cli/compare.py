@@ -46,7 +46,7 @@ def compare(
     from sonovec.evaluation import compare as evaluation
 
     if picture:
-        from sonovec.evaluation.picture import check_target
+        from sonovec.evaluation.chart import check_target
 
         check_target(picture)
     models = [name.strip() for name in names.split(",") if name.strip()]
@@ -63,7 +63,7 @@ def compare(
         )
     try:
         if picture:
-            from sonovec.evaluation.picture import draw
+            from sonovec.evaluation.chart import draw
 
             draw(result, picture)
     finally:  # the work is not lost where the picture cannot be written

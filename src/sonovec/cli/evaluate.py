@@ -57,8 +57,8 @@ def evaluate(
     from sonovec.evaluation import dataset as datasets
     from sonovec.evaluation import evaluate as evaluation
     from sonovec.evaluation import report
+    from sonovec.evaluation.chart import check_target
     from sonovec.evaluation.perturb import PERTURBATIONS
-    from sonovec.evaluation.picture import check_target
     from sonovec.models import registry
     from sonovec.paths import check_output
     from sonovec.paths import output as writing

@@ -5,38 +5,43 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import import_module
+from typing import cast
 
 import click
 
 from sonovec import __version__
-from sonovec.cli import demo, doctor, embed, evaluate, index, library, log, models, search, tag
+from sonovec.cli import log
 from sonovec.errors import SonovecError
 from sonovec.log import as_failure
 
 OK, SOME_FAILED, USAGE = 0, 1, 2
 
+#: Each is a function in the module of its name.
+COMMANDS = ("demo", "doctor", "embed", "evaluate", "index", "library", "models", "search", "tag")
+
 EXIT_CODES = """\b
 Exit codes: 0 all went well; 1 some files failed (the others were done); 2 the command could not run."""
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands that are imported when they are asked for, so that none waits for what another needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, if there is one."""
+        if cmd_name not in COMMANDS:
+            return None
+        return cast(click.Command, getattr(import_module(f"sonovec.cli.{cmd_name}"), cmd_name))
+
+
+@click.group(cls=_Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sonovec")
 def cli() -> None:
     """Sound in, vectors out, answers from the vectors."""
-
-
-for command in (
-    demo.demo,
-    embed.embed,
-    tag.tag,
-    index.index,
-    search.search,
-    library.library,
-    evaluate.evaluate,
-    models.models,
-    doctor.doctor,
-):
-    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -89,7 +89,7 @@ class Embedding:
 
     def events(self, threshold: float = 0.2) -> list[Event]:
         """Stretches in which a class scores `threshold` or more; see `sonovec.embedding.events.events`."""
-        return events(self, threshold)
+        return events(self.times, self.scores, self.tags, threshold)
 
     def parts(self, seconds: float) -> list[Part]:
         """Consecutive windows pooled into parts of about `seconds` each, never less than one window.

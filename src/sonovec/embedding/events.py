@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
-
-if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding
 
 
 @dataclass(frozen=True)
@@ -33,13 +30,18 @@ class Event:
     score: float
 
 
-def events(embedding: Embedding, threshold: float = 0.2) -> list[Event]:
+def events(
+    times: NDArray[np.float64], scores: NDArray[np.float32], tags: Sequence[str], threshold: float = 0.2
+) -> list[Event]:
     """Join the windows in which a class scores `threshold` or more, where they touch or overlap.
 
     Parameters
     ----------
-    embedding : Embedding
-        Its `times` (n_windows, 2), `scores` (n_windows, n_tags) and `tags` are read.
+    times : array, shape (n_windows, 2)
+        Start and end of each window in seconds, in order.
+    scores : array, shape (n_windows, n_tags)
+    tags : sequence of str
+        Names of the classes.
     threshold : float
         From 0 to 1.
 
@@ -56,22 +58,17 @@ def events(embedding: Embedding, threshold: float = 0.2) -> list[Event]:
 
     Examples
     --------
-    >>> import sonovec
-    >>> hiss = np.random.default_rng(0).standard_normal(160_000).astype(np.float32) / 10
-    >>> heard = events(sonovec.load("default").embed((hiss, 16000)), threshold=0.1)
-    >>> any("noise" in event.tag for event in heard)
-    True
-    >>> heard[0].start, heard[0].end
-    (0.0, 10.0)
+    >>> times = np.array([[0, 1], [1, 2], [2, 3], [3, 4]])
+    >>> events(times, np.array([[0.5], [0.75], [0], [0.25]]), ["Dog"])
+    [Event(start=0, end=2, tag='Dog', score=0.75), Event(start=3, end=4, tag='Dog', score=0.25)]
     """
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold={threshold} is no score; give one from 0 to 1, such as threshold=0.2")
-    times, scores = embedding.times, embedding.scores
     reached = scores >= threshold
     found = [
         event
         for column in np.flatnonzero(reached.any(axis=0)).tolist()
-        for event in _of_one(times[reached[:, column]], scores[reached[:, column], column], embedding.tags[column])
+        for event in _of_one(times[reached[:, column]], scores[reached[:, column], column], tags[column])
     ]
     return sorted(found, key=lambda event: (event.start, -event.score, event.tag))
 

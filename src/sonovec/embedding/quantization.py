@@ -14,6 +14,7 @@ from sonovec.embedding.source import Sound, open_source, source_of
 from sonovec.errors import UsageError
 from sonovec.log import LOGGER, as_failure
 from sonovec.models.model import Rows
+from sonovec.vectors import cosines, nearest_others
 
 #: Windows that calibrate, at most; as many others measure.
 MOST_WINDOWS = 300
@@ -79,9 +80,9 @@ def quantize(encoder: Encoder, sounds: Iterable[Sound]) -> Loss:
         model.finish(open_network(model.graph, name, "cpu").run(measured), coverage[1::2])[:, : encoder.dim]
         for name in ("f32", precision)
     )
-    cosines = np.sum(_unit(exact) * _unit(eight), axis=1)
-    same = float(np.mean(_nearest(exact) == _nearest(eight)))
-    loss = Loss(precision, len(measured), float(cosines.min()), float(cosines.mean()), same)
+    alike = cosines(exact, eight)
+    same = float(np.mean(nearest_others(exact) == nearest_others(eight)))
+    loss = Loss(precision, len(measured), float(alike.min()), float(alike.mean()), same)
     record_loss(model.graph, asdict(loss))
     return loss
 
@@ -104,14 +105,3 @@ def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np
         except Exception as error:  # noqa: BLE001 - it is this sound's alone
             LOGGER.warning("%s; left out", as_failure(source.name, error))
     return rows, np.array(coverage, np.float32)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms == 0, 1, norms), np.float32)
-
-
-def _nearest(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-    similarity = _unit(vectors) @ _unit(vectors).T
-    np.fill_diagonal(similarity, -2)
-    return np.asarray(similarity.argmax(axis=1))

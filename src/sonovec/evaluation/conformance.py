@@ -27,6 +27,7 @@ from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.engine import Engine
 from sonovec.errors import UsageError
+from sonovec.vectors import cosines, nearest_others
 
 #: What gives the encoder: called without arguments, and with ``precision=`` for the loss of precision.
 Load = Callable[..., Encoder]
@@ -272,10 +273,8 @@ def _same(check: str, found: list[Samples], expected: list[Samples], cosine: flo
 
 
 def _cosines(a: Samples, b: Samples) -> NDArray[np.float64]:
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    same = (x == y).all(axis=1)
-    return np.where(same, 1.0, np.sum(x * y, axis=1) / np.where(norms == 0, 1, norms))
+    """Cosines of rows; 1 where both are the same, zeros included."""
+    return np.where((a == b).all(axis=1), 1.0, cosines(a, b))
 
 
 def _lengths(subject: Subject) -> Iterator[Result]:
@@ -396,15 +395,8 @@ def _precision(subject: Subject) -> Iterator[Result]:
     a, b = np.stack(exact), np.stack(lower)
     lowest = float(_cosines(a, b).min())
     yield ok_if("loss in bf16", lowest >= limit, f"cosine {lowest:.6f}", f"cosine {limit}")
-    same = float((_nearest(a) == _nearest(b)).mean())
+    same = float((nearest_others(a) == nearest_others(b)).mean())
     yield Result("same nearest sound in bf16", f"{same:.0%} of {len(a)}", "-", "ok")
-
-
-def _nearest(vectors: Samples) -> NDArray[np.intp]:
-    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-    similarity = units @ units.T
-    np.fill_diagonal(similarity, -2)
-    return np.asarray(similarity.argmax(axis=1))
 
 
 def _tags(subject: Subject) -> Iterator[Result]:

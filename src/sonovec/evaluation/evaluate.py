@@ -23,6 +23,7 @@ from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS, Perturbation
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
+from sonovec.vectors import cosines
 
 #: Neighbours that vote.
 K = 5
@@ -248,7 +249,7 @@ def _measured(
                 kind,
                 PERTURBATIONS[kind].unit,
                 level,
-                cosine=_mean(_cosines(vectors, query), seed),
+                cosine=_mean(cosines(vectors, query), seed),
                 probe=probed[names[key]].score,
                 knn=metrics.knn(vectors, kept.labels, kept.folds, K, seed, queries=query),
                 p10=metrics.retrieval(vectors, kept.labels, seed, queries=query)[1],
@@ -273,12 +274,6 @@ def _measured(
         seconds=seconds,
         failures=(*dataset.unreadable, *((to_text(path), reason) for path, reason in failures.items())),
     )
-
-
-def _cosines(a: Floats, b: Floats) -> NDArray[np.float64]:
-    products = np.einsum("nd,nd->n", a, b, dtype=np.float64)
-    lengths = np.linalg.norm(a.astype(np.float64), axis=1) * np.linalg.norm(b.astype(np.float64), axis=1)
-    return np.asarray(products / np.where(lengths == 0, 1, lengths))
 
 
 def _mean(values: NDArray[np.float64], seed: int) -> Score:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sonovec.errors import MissingExtraError, UsageError
+from sonovec.vectors import unit
 
 #: Folds of a cross-validation, where the caller gives none.
 FOLDS = 5
@@ -229,8 +230,8 @@ def knn(
     if k < 1:
         raise UsageError(f"k={k} neighbours cannot vote; give 1 or more, such as k=5")
     split = _split(_vectors(vectors), labels, folds, seed)
-    units = _units(split.vectors)
-    asked = units if queries is None else _units(_like(queries, vectors)[split.rows])
+    units = unit(split.vectors, least=0)
+    asked = units if queries is None else unit(_like(queries, vectors)[split.rows], least=0)
     right = np.empty(len(units))
     for train, test in split.parts():
         for rows in _blocks(test, len(train)):
@@ -281,8 +282,8 @@ def retrieval(
     counted = np.flatnonzero(counts[codes] > 1)
     if len(counted) == 0:
         raise UsageError(f"{len(array)} sounds, and no two of one class; give labels that occur at least twice")
-    units = _units(array)
-    asked = units if queries is None else _units(_like(queries, vectors))
+    units = unit(array, least=0)
+    asked = units if queries is None else unit(_like(queries, vectors), least=0)
     precision, at_first = np.empty(len(array)), np.empty(len(array))
     ranks = np.arange(1, len(array))
     for rows in _blocks(counted, len(array)):
@@ -359,7 +360,7 @@ def neighbours(vectors: ArrayLike, k: int = 10) -> NDArray[np.int64]:
         raise UsageError(
             f"k={k} nearest of {len(array)} sounds say nothing; give at least 3 sounds and k from 1 to their number less 2"
         )
-    units = _units(array)
+    units = unit(array, least=0)
     nearest = np.empty((len(array), k), np.int64)
     for rows in _blocks(np.arange(len(array)), len(array)):
         nearest[rows] = _first(_keys_of_others(units, rows), k) % len(array)
@@ -501,14 +502,6 @@ def _like(queries: ArrayLike, vectors: ArrayLike) -> NDArray[np.float64]:
 
 
 # -- closeness
-
-
-def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Scaled first: the squares of very large or small numbers are not to be had.
-    largest = np.abs(vectors).max(axis=1, keepdims=True)
-    scaled = vectors / np.where(largest == 0, 1, largest)
-    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.asarray(scaled / np.where(lengths == 0, 1, lengths))
 
 
 def _closeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonovec.errors import UsageError
+from sonovec.evaluation.chart import ACCENT, DPI, INK, PALE, check_target, save
 from sonovec.evaluation.evaluate import Evaluation, Point
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS
-from sonovec.evaluation.picture import ACCENT, DPI, INK, PALE, check_target, save
 from sonovec.paths import check_output, display, from_text, output, printable
 
 if TYPE_CHECKING:

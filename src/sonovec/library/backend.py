@@ -25,9 +25,6 @@ BATCH = 1000
 Row = dict[str, Any]
 Hit = tuple[Row, float]
 
-#: A vector whose norm is below this counts as zero: squares of such numbers vanish in float32.
-TINY = 1e-15
-
 
 @dataclass(frozen=True)
 class Effort:

@@ -6,15 +6,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.passport import FLOATING, Passport
 from sonovec.errors import PassportError, SonovecError, UsageError
 from sonovec.library import places
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.log import LOGGER
-from sonovec.models import registry, storage
+from sonovec.models.defaults import ALIAS
+
+# Imported where it is used: what is stored can be searched without an encoder.
+if TYPE_CHECKING:
+    from sonovec.embedding.encoder import Encoder
 
 SEGMENT_SECONDS = 10.0
 Difference = tuple[str, object, object]
@@ -32,10 +36,12 @@ class Binding:
 
     def new(self) -> Encoder:
         """The encoder that was asked for, for a library or a space to be made."""
+        from sonovec.embedding.encoder import Encoder, load
+
         if isinstance(self.model, Encoder):
             encoder = self.model
         else:
-            encoder = load(self.model or registry.ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
+            encoder = load(self.model or ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
         places.remember(encoder)
         return encoder
 
@@ -70,6 +76,8 @@ class Binding:
 
     def classes(self, space: Space) -> tuple[str, ...]:
         """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        from sonovec.embedding.encoder import Encoder
+
         try:
             here = isinstance(self.model, Encoder) or self.weights is not None or _is_here(self.location, space)
             return self._stored(space).tags if here else ()
@@ -77,6 +85,8 @@ class Binding:
             return ()
 
     def _stored(self, space: Space) -> Encoder:
+        from sonovec.embedding.encoder import Encoder
+
         if isinstance(self.model, Encoder):
             return self.model
         return stored_encoder(self.location, space, self.model, self.weights, self.options)
@@ -98,6 +108,8 @@ def stored_encoder(
 
     Where this machine cannot compute in the space's precision, another is taken, for searches: see `check_comparable`.
     """
+    from sonovec.embedding.encoder import load
+
     passport = passport_of(space)
     name = _named(place, space, model)
     settings: dict[str, object] = {
@@ -119,6 +131,8 @@ def stored_encoder(
 
 def _named(place: object, space: Space, model: str | None) -> str:
     """What `load` takes: the space's own model, where it lies, or, of the user's own, where `model` says that it does."""
+    from sonovec.models import registry
+
     if model is None or registry.resolve(model) == space.model:
         return places.source_of(place, space)
     if Path(model).expanduser().exists() and not registry.is_listed(model) and (found := registry.card(model).place):
@@ -127,6 +141,8 @@ def _named(place: object, space: Space, model: str | None) -> str:
 
 
 def _is_here(place: object, space: Space) -> bool:
+    from sonovec.models import storage
+
     name = places.source_of(place, space)
     return name != space.model or storage.is_here(name)
 

@@ -9,40 +9,37 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.registry import find as find_analysers
-from sonovec.embedding.encoder import Encoder
-from sonovec.embedding.source import Sound
 from sonovec.errors import LibraryError, PassportError, UsageError
-from sonovec.library import place, rooting, sound_tags
-from sonovec.library.analyses import columns_of
+from sonovec.library import place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
 from sonovec.library.filters import Filter, parse
-from sonovec.library.follow import Follower
-from sonovec.library.given import Given
-from sonovec.library.ingest import Ingest
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
-from sonovec.library.metadata import Metadata, read_metadata
 from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
-from sonovec.library.report import Progress, Prune, Report
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, TextSearch, search, search_tags, some
-from sonovec.library.spaces import SpaceIngest, counts_of, space_of
 from sonovec.library.store import Store
-from sonovec.library.stretches import Stretches, labels, passages
-from sonovec.library.vectors import Vectors
-from sonovec.models import registry
+from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
+
+# Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
+if TYPE_CHECKING:
+    from sonovec.embedding.encoder import Encoder
+    from sonovec.embedding.source import Sound
+    from sonovec.library.metadata import Metadata
+    from sonovec.library.report import Progress, Prune, Report
+    from sonovec.library.stretches import Stretches
+    from sonovec.library.vectors import Vectors
 
 MOST_EFFORT = 100
 
@@ -200,6 +197,8 @@ class Library:
 
     def tracks_in_spaces(self) -> dict[str, int]:
         """How many tracks have vectors in each space."""
+        from sonovec.library.spaces import counts_of
+
         return counts_of(self.spaces(), self._store)
 
     def drop_space(self, name: str) -> None:
@@ -222,12 +221,16 @@ class Library:
     @property
     def passages(self) -> Stretches[Passage]:
         """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
-        return passages(self._existing_store())
+        from sonovec.library import stretches
+
+        return stretches.passages(self._existing_store())
 
     @property
     def labels(self) -> Stretches[Label]:
         """Stretches of tracks with a class, by a person or a detector; see `sonovec.library.stretches.Stretches`."""
-        return labels(self._existing_store())
+        from sonovec.library import stretches
+
+        return stretches.labels(self._existing_store())
 
     def vectors(self, space: str = MAIN, level: str = "track") -> Vectors:
         """All stored vectors of a space, read batch by batch.
@@ -249,6 +252,8 @@ class Library:
         UsageError
             If there is no such space or level.
         """
+        from sonovec.library.vectors import Vectors
+
         store = self._existing_store()
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
         return Vectors(partial(store.vectors, space, level), store.space(space).dim)
@@ -310,6 +315,12 @@ class Library:
         UsageError
             If an argument or the metadata file is wrong; nothing was written.
         """
+        from sonovec.analysis import registry
+        from sonovec.library import rooting
+        from sonovec.library.analyses import columns_of
+        from sonovec.library.ingest import Ingest
+        from sonovec.library.metadata import read_metadata
+
         if prune not in (True, False, "all"):
             raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
@@ -320,7 +331,7 @@ class Library:
         if rows is not None:
             rows.resolve(roots)
         self._refuse_place()
-        kinds = find_analysers([analysers] if isinstance(analysers, str) else analysers)
+        kinds = registry.find([analysers] if isinstance(analysers, str) else analysers)
         if space != MAIN:
             if metadata is not None or prune or kinds:
                 raise UsageError(
@@ -353,6 +364,8 @@ class Library:
     def _add_to_space(
         self, paths: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
     ) -> Report:
+        from sonovec.library.spaces import SpaceIngest, space_of
+
         config = self._require_config()
         is_new = name not in self._store.spaces()
         if is_new and self._binding.model is None:
@@ -388,6 +401,8 @@ class Library:
         A library keeps the path of a track as ``alias:/what/lies/below``. Roots that only other machines know have no
         `folder`; `move_root` gives them one.
         """
+        from sonovec.library import rooting
+
         store = self._existing_store()
         with self._local.ledger_to_read() as ledger:
             return rooting.listed(store, ledger)
@@ -409,6 +424,8 @@ class Library:
         UsageError
             There is no such root; or the folder is none, is another root, or lies within the old one or around it.
         """
+        from sonovec.library import rooting
+
         return self._change_root(lambda: rooting.move(self._store, self._local.ledger, root, expanded(folder)))
 
     def rename_root(self, root: str, alias: str) -> Root:
@@ -419,9 +436,15 @@ class Library:
         UsageError
             There is no such root on this machine; or the alias is taken, or cannot be one.
         """
+        from sonovec.library import rooting
+
         return self._change_root(lambda: rooting.rename(self._store, self._local.ledger, root, alias))
 
     def _change_root(self, change: Callable[[], str]) -> Root:
+        from sonovec.library.follow import Follower
+        from sonovec.library.given import Given
+        from sonovec.library.report import Report
+
         store = self._existing_store()
         self._refuse_place()
         with self._local.locked("cannot change its roots"):
@@ -584,7 +607,7 @@ class Library:
     def advice(self) -> str | None:
         """What to run to move on, for a library that was made with what once was the default encoder; None for others."""
         config = self._opened().config()
-        if config is None or config.model not in registry.FORMER_DEFAULTS:
+        if config is None or config.model not in FORMER_DEFAULTS:
             return None
         told: list[object] = []
         with suppress(LibraryError), self._local.ledger_to_read() as ledger:
@@ -592,7 +615,7 @@ class Library:
         paths = sorted({display(from_text(str(path))) for paths in told if isinstance(paths, list) for path in paths})
         return (
             f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
-            f"to {registry.DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
+            f"to {DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
         )
 
     def _config_for(self, encoder: Encoder, columns: Sequence[Column]) -> LibraryConfig:

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from sonovec.library.backend import BATCH, EXACT, TINY, Effort, Hit, Table
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.library.backend import BATCH, EXACT, Effort, Hit, Table
 from sonovec.library.filters import Compare, Filter, In, Not, all_of
 from sonovec.library.tables import ZERO
+from sonovec.vectors import unit as unit
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 #: Where at most so many tracks match a filter, their vectors alone are searched; where more do, more hits are asked for than
 #: are wanted, and those that match are taken.
@@ -105,12 +107,10 @@ class Nearest:
         self, queries: NDArray[np.float64], limit: int, where: Filter | None, effort: Effort
     ) -> list[list[Hit]]:
         """The nearest rows of the table, those whose vector is zero included: they score 0."""
-        import numpy as np
-
         table, columns = self._vectors, self._columns
-        norms = np.linalg.norm(queries, axis=1)
-        directed = norms >= TINY
-        units = (queries[directed] / norms[directed, None]).astype(np.float32)
+        units = unit(queries).astype(np.float32)
+        directed = np.any(units, axis=1)
+        units = units[directed]
         found = iter(table.search(units, limit, where, columns, effort) if len(units) else [])
         hits = [
             next(found) if ok else [(row, 0.0) for row in table.rows(where, columns, limit)] for ok in directed.tolist()
@@ -138,7 +138,6 @@ def best_in_groups(
     allowed : set of str, optional
         The groups that count.
     """
-    import numpy as np
     import pyarrow.compute as pc
 
     best: dict[str, float] = {}
@@ -156,15 +155,6 @@ def best_in_groups(
             if allowed is None or name in allowed:
                 best[name] = max(score, best.get(name, -1.0))
     return best
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The rows at length 1, but for those that are zero."""
-    import numpy as np
-
-    rows = vectors.astype(np.float64)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.where(norms < TINY, 0.0, rows / np.maximum(norms, TINY))
 
 
 def _best(hits: list[Hit], limit: int) -> list[Hit]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from sonovec.embedding.encoder import Encoder
 from sonovec.errors import LibraryError
 from sonovec.library.records import Space
-from sonovec.models import huggingface, registry
 from sonovec.paths import atomic, data_dir, display
+
+if TYPE_CHECKING:
+    from sonovec.embedding.encoder import Encoder
 
 #: Places that are remembered of one model, the last first.
 MOST = 8
@@ -57,6 +59,8 @@ def source_of(library: object, space: Space) -> str:
     LibraryError
         It is one of the user's own, and is at no place that is known.
     """
+    from sonovec.models import huggingface, registry
+
     places = candidates(space)
     if (here := next((place for place in places if Path(place).exists()), None)) is not None:
         return here

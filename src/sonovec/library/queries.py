@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
-from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.pooling import pool
-from sonovec.embedding.source import Sound, check_range
 from sonovec.errors import AudioError, LibraryError, UsageError
 from sonovec.library.binding import passport_of
 from sonovec.library.filters import In
@@ -27,6 +26,10 @@ from sonovec.library.roots import Roots, alias_in, default_alias
 from sonovec.library.search import Query, sound_in
 from sonovec.library.store import Store
 from sonovec.paths import absolute, display, from_text
+
+if TYPE_CHECKING:
+    from sonovec.embedding.encoder import Encoder
+    from sonovec.embedding.source import Sound
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -95,6 +98,8 @@ class Queries:
 
     def _part_of(self, path: Path, segments: list[Segment], start: float, end: float | None) -> Query:
         """Some seconds of a file that is gone, as well as its segments know them."""
+        from sonovec.embedding.source import check_range
+
         check_range(start, end)
         asked = [n for n, s in enumerate(segments) if s.end > start and (end is None or s.start < end)]
         if not asked:

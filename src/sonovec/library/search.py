@@ -6,23 +6,24 @@ import heapq
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.windows import WindowSpec
-from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
-from sonovec.library.nearest import unit
 from sonovec.library.records import MAIN, Segment, Track, Value
 from sonovec.library.store import Store, row_count
+from sonovec.vectors import cosines, unit
+
+if TYPE_CHECKING:
+    from sonovec.embedding.embedding import Embedding
+    from sonovec.embedding.passport import Passport
 
 LEVELS = ("track", "segment")
 _TAGS = sound_tags.COLUMN, scores_of(sound_tags.COLUMN)
@@ -76,6 +77,8 @@ def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: f
     -------
     array, shape (n_segments,)
     """
+    from sonovec.audio.windows import WindowSpec
+
     window = WindowSpec(passport.window, passport.hop, passport.tail)  # type: ignore[arg-type]  # a passport's is one
     n_windows = window.count(round(segments[-1].end * passport.rate))
     bounds = segment_bounds(n_windows, windows_per_segment(segment_seconds, passport.hop / passport.rate))
@@ -324,7 +327,7 @@ def _least(best: Mapping[str, float], limit: int) -> float:
 def _hit(track: Track, segments: Sequence[Segment], query: Query, whole: bool) -> Hit | None:
     """A hit, with the pair of parts that match best; in a space of whole tracks these are the whole sounds."""
     fields = {name: value for name, value in track.fields.items() if name != "path"}
-    score = float(_cosines(query.vector[None], track.vector[None])[0, 0]) if whole else 0.0
+    score = float(_rounded(cosines(query.vector[None], track.vector[None]))[0]) if whole else 0.0
     if not segments:
         return _whole_hit(track, score, fields, query) if whole else None
     i, j, best = _best_pair(query.parts, np.stack([segment.vector for segment in segments]))
@@ -347,15 +350,11 @@ def _best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int
     rough = unit(a).astype(np.float32) @ unit(b).astype(np.float32).T
     rows, columns = np.nonzero(rough >= rough.max() - ROUNDING)
     rows, columns = rows[:MOST_TIES], columns[:MOST_TIES]
-    scores = _rounded((unit(a[rows]) * unit(b[columns])).sum(axis=1))
+    scores = _rounded(cosines(a[rows], b[columns]))
     place = int(scores.argmax())
     return int(rows[place]), int(columns[place]), float(scores[place])
 
 
-def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosine similarity of each row of one with each of the other, so rounded that equal vectors score 1 and tie."""
-    return _rounded(unit(a) @ unit(b).T)
-
-
 def _rounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cosines, so rounded that equal vectors score 1 and tie."""
     return np.asarray(np.round(np.clip(scores, -1, 1), DECIMALS) + 0.0)  # and no negative zero

@@ -16,13 +16,14 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from sonovec.errors import LibraryError, UsageError
-from sonovec.library.backend import BATCH, TINY, USUAL, Backend, Effort, Row, Table
+from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table
 from sonovec.library.columns import KIND_NAMES, TRACK_COLUMNS, USER, Column, Kind, check_new
 from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
 from sonovec.library.records import MAIN, LibraryConfig, Segment, Space, Track, Value, plain
 from sonovec.library.tables import TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
+from sonovec.vectors import TINY
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,35 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard
 from sonovec.models.checkpoint import need_torch
 from sonovec.models.model import Model
+from sonovec.models.networks.front_end import FRAMES, FRONT_END, WINDOW
 from sonovec.models.weights import sha256_of
 
 NAME = "sonovec-1"
 #: The network with its weights in float16; what it computes with is float32 or bf16.
 FILE = Path(__file__).with_name(f"{NAME}.onnx")
-FRONT_END = LogMel(
-    rate=32000,
-    window_length=1024,
-    hop_length=500,
-    fft_length=1024,
-    n_mels=64,
-    f_min=40.0,
-    f_max=15000.0,
-    power=2,
-    log_offset=1e-5,
-    shift=-4.0,
-    scale=4.0,
-    centre="zeros",
-)
-WINDOW = WindowSpec(length=64000, hop=64000)
-#: Frames of one window.
-FRAMES = WINDOW.length // FRONT_END.hop_length
 DIM = 512
 TAGS = names()
 

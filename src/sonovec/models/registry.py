@@ -16,13 +16,11 @@ import sonovec.models
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
+from sonovec.models.defaults import ALIAS as ALIAS
+from sonovec.models.defaults import DEFAULT as DEFAULT
 from sonovec.models.model import Model
 from sonovec.paths import display
 
-#: What an encoder is when nobody says which, and the name that stands for it.
-DEFAULT, ALIAS = "sonovec-1", "default"
-#: What it was before. Libraries that were made with it keep it.
-FORMER_DEFAULTS = ("logmel",)
 #: A third party's package names its family module under this entry point group.
 GROUP = "sonovec.models"
 

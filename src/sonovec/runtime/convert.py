@@ -14,7 +14,7 @@ from sonovec.errors import MissingExtraError, WeightsError
 from sonovec.graph import Graph
 from sonovec.memory import enough_memory
 from sonovec.paths import display
-from sonovec.runtime.kept import GRAPH, is_whole, keep, place
+from sonovec.runtime.graph_cache import GRAPH, is_whole, keep, place
 from sonovec.runtime.openvino_core import core, openvino
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.graph import Graph
 from sonovec.runtime.convert import converted
-from sonovec.runtime.kept import GRAPH, about, is_whole, keep, place
+from sonovec.runtime.graph_cache import GRAPH, about, is_whole, keep, place
 from sonovec.runtime.network import Row
 from sonovec.runtime.openvino_core import core
 

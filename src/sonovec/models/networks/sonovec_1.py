@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sonovec.models.builtin import FRAMES, FRONT_END
+from sonovec.models.networks.front_end import FRAMES, FRONT_END
 from sonovec.models.protobuf import Message
 
 #: Channels of the four stages, each of which halves frequency and time, and their residual blocks; the first stage is a
