@@ -231,6 +231,21 @@ def test_an_exit_with_an_open_run_is_clean(name, end, code):
         assert run.stderr.splitlines()[-1:] == (["KeyError: 'mine'"] if code == 1 else [])
 
 
+@pytest.mark.parametrize("use", ["embed(sound)", "submit(sound)", "embed_many([sound] * 30)"])
+def test_an_exit_behind_the_last_use_of_an_encoder_is_clean(use):
+    """Its threads free its network, which must not happen while the interpreter ends."""
+    code = f"""
+def use():
+    others = [sonovec.load("sonovec-1") for _ in range(3)]
+    kept = [other.{use} for other in others]
+    [next(each) for each in kept if hasattr(each, "__next__")]
+del encoder
+use()
+"""
+    run = script(code, "sonovec-1", seconds=60)
+    assert (run.stdout, run.stderr, run.returncode) == ("", "", 0)
+
+
 def test_an_exit_while_the_callers_iterator_waits_for_ever():
     code = """
 def endless():

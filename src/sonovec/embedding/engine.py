@@ -185,6 +185,7 @@ class _Core:
             thread = threading.Thread(target=work, name=f"sonovec{work.__name__}", daemon=True)
             thread.start()
             self._threads.append(thread)
+            _THREADS.add(thread)
 
     def give_up(self, jobs: Iterable[_Job[Any]]) -> None:
         """End jobs that nobody waits for any more, as soon as a worker sees it."""
@@ -664,6 +665,8 @@ class Engine:
 #: Engines whose threads are at work, and iterators that are drawn from.
 _RUNNING: weakref.WeakSet[_Core] = weakref.WeakSet()
 _FEEDS: weakref.WeakSet[_Feed[Any]] = weakref.WeakSet()
+#: Threads of engines; those that live, since Python holds no other.
+_THREADS: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def _stop_running() -> None:
@@ -675,8 +678,9 @@ def _stop_running() -> None:
         core.close(cancel=True)
     for feed in feeds:
         feed.join(PATIENCE)
-    for core in cores:
-        core.join()
+    # Not of these engines alone: the threads of one that was dropped a moment ago may be freeing its network.
+    for thread in list(_THREADS):
+        thread.join()
 
 
 atexit.register(_stop_running)
