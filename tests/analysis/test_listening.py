@@ -133,7 +133,7 @@ def test_a_track_that_comes_to_no_end_leaves_no_thread():
     deadline = time.monotonic() + 10
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # threads of the tests above may have ended meanwhile
 
 
 def test_the_encoder_gives_the_same_whoever_listens():
