@@ -113,7 +113,7 @@ def test_a_later_run_adds_what_is_missing_and_nothing_else(sounds, library, deco
     before = library.vectors().numpy()
     decoded["embedded"].clear()
     report = library.add(sounds, analysers=["peak"])
-    assert (report.counts.unchanged, report.counts.indexed) == (3, 0)
+    assert (report.counts.unchanged, report.counts.indexed, report.heard) == (3, 0, 3)
     assert (decoded["embedded"], sorted(decoded["heard"])) == ([], ["0.wav", "1.wav", "2.wav"])
     assert column(library, "peak")["0.wav"] == pytest.approx(0.2, abs=1e-3)
     decoded["heard"].clear()

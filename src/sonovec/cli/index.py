@@ -182,6 +182,7 @@ def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
         "vanished": report.vanished,
         "pruned": report.pruned,
         "withheld": [{"path": path, "files": files} for path, files in report.withheld],
+        "heard": report.heard,
         "audio_seconds": report.audio_seconds,
         "seconds": report.seconds,
         "failures": [{"path": path, "reason": reason} for path, reason in report.failures],
@@ -195,6 +196,8 @@ def print_report(report: Report, library: str, tracks: int) -> None:
     """Print a report for people."""
     counts = {"found": report.counts.found, **asdict(report.counts)}
     print_table(list(counts), [list(counts.values())], title=f"{library}: {tracks} tracks")
+    if report.heard:
+        click.echo(f"analysers heard {report.heard} tracks that were there already; nothing was embedded again for it")
     if report.audio_seconds:
         speed = report.audio_seconds / report.seconds
         click.echo(f"{report.audio_seconds / 60:.1f} min of sound in {report.seconds:.1f} s ({speed:.0f} x real time)")

@@ -101,6 +101,7 @@ class CatchUp:
                 heard = {content: what for content, what in heard.items() if content in there}
                 self._store.update({content: what.fields for content, what in heard.items()})
                 record(self._store, self._ledger, heard)
+                self._report.heard += len(heard)
 
     def _lacking(self, paths: Sequence[Path]) -> Iterator[tuple[Entry, list[type[Analyser]]]]:
         """Files that are there, each content once, and the analysers that it lacks."""

@@ -50,6 +50,8 @@ class Report:
     metadata_copies : list of (path, path)
         Files with a row that are a copy of another file, and that file. The row is kept with the copy, and is the track's
         when the copy takes the other file's place.
+    heard : int
+        Tracks that were there already and were heard by analysers that had not heard them.
     audio_seconds, seconds : float
         Sound embedded, and time taken.
     """
@@ -64,5 +66,6 @@ class Report:
     withheld: list[tuple[str, int]] = field(default_factory=list)
     metadata_unused: list[str] = field(default_factory=list)
     metadata_copies: list[tuple[str, str]] = field(default_factory=list)
+    heard: int = 0
     audio_seconds: float = 0.0
     seconds: float = 0.0
