@@ -15,20 +15,64 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sonovec.errors import SonovecError
+from sonovec.errors import (
+    AnalyserError,
+    AudioError,
+    LibraryError,
+    LibraryLockedError,
+    MissingExtraError,
+    OutOfMemoryError,
+    PassportError,
+    SonovecError,
+    UnexpectedError,
+    UsageError,
+    WeightsError,
+)
 
 if TYPE_CHECKING:
+    from sonovec.audio.waveform import Waveform
     from sonovec.embedding.embedding import Embedding, Failure
     from sonovec.embedding.encoder import Encoder, load
     from sonovec.embedding.engine import Engine
     from sonovec.embedding.passport import Passport
     from sonovec.library.library import Library
+    from sonovec.library.records import Label, Passage, Track
+    from sonovec.library.report import Report
+    from sonovec.library.search import Hit
+    from sonovec.models.card import ModelCard
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # without one, Python itself prints warnings
 
 __version__ = "0.1.0"
 
-__all__ = ["Embedding", "Encoder", "Engine", "Failure", "Library", "Passport", "SonovecError", "__version__", "load"]
+__all__ = [
+    "AnalyserError",
+    "AudioError",
+    "Embedding",
+    "Encoder",
+    "Engine",
+    "Failure",
+    "Hit",
+    "Label",
+    "Library",
+    "LibraryError",
+    "LibraryLockedError",
+    "MissingExtraError",
+    "ModelCard",
+    "OutOfMemoryError",
+    "Passage",
+    "Passport",
+    "PassportError",
+    "Report",
+    "SonovecError",
+    "Track",
+    "UnexpectedError",
+    "UsageError",
+    "Waveform",
+    "WeightsError",
+    "__version__",
+    "load",
+]
 
 # Found on first use: NumPy and everything above it would make `import sonovec` slow.
 _HOMES = {
@@ -36,8 +80,15 @@ _HOMES = {
     "Encoder": "sonovec.embedding.encoder",
     "Engine": "sonovec.embedding.engine",
     "Failure": "sonovec.embedding.embedding",
+    "Hit": "sonovec.library.search",
+    "Label": "sonovec.library.records",
     "Library": "sonovec.library.library",
+    "ModelCard": "sonovec.models.card",
+    "Passage": "sonovec.library.records",
     "Passport": "sonovec.embedding.passport",
+    "Report": "sonovec.library.report",
+    "Track": "sonovec.library.records",
+    "Waveform": "sonovec.audio.waveform",
     "load": "sonovec.embedding.encoder",
 }
 
