@@ -12,7 +12,10 @@ from sonovec.errors import UsageError
 
 GROUP = "sonovec.analysers"
 #: Our own, by name: where the class is. A module is only imported when its analyser is asked for.
-OWN = {"loudness": ("sonovec.analysis.loudness", "Loudness")}
+OWN = {
+    "fingerprint": ("sonovec.analysis.fingerprint", "Fingerprint"),
+    "loudness": ("sonovec.analysis.loudness", "Loudness"),
+}
 
 
 def names() -> list[str]:

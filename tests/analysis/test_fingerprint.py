@@ -1,0 +1,114 @@
+"""Fingerprints: of one recording they are alike in any encoding, of others they are not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sonovec
+from sonovec.analysis.fingerprint import RATE, SAME, Fingerprint, likeness
+from sonovec.audio.stream import load
+from sonovec.errors import UsageError
+
+
+def tune(seed: int, seconds: float = 12.0, rate: int = 44100) -> np.ndarray:
+    """Notes with overtones, at random times."""
+    rng, samples = np.random.default_rng(seed), np.zeros(int(seconds * rate))
+    time = np.arange(rate) / rate
+    for start in np.arange(0, seconds - 1, 0.2):
+        pitch = 220 * 2 ** (rng.integers(24) / 12)
+        note = sum(np.sin(2 * np.pi * pitch * n * time) / n for n in range(1, 6)) * np.exp(-3 * time)
+        samples[int(start * rate) :][:rate] += note
+    return (samples / np.abs(samples).max() / 2).astype(np.float32)
+
+
+def heard(samples: np.ndarray, block: int = 5000) -> str | None:
+    analyser = Fingerprint()
+    analyser.begin(RATE, 1)
+    for start in range(0, len(samples), block):
+        analyser.push(samples[start : start + block])
+    return analyser.finish().columns.get("fingerprint")
+
+
+def encode(path, samples, codec, bits, rate=44100):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=48000 if codec == "libopus" else rate)
+        stream.bit_rate, stream.layout = bits, "mono"
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+        convert = av.AudioResampler(format=stream.format, layout="mono", rate=stream.rate)
+        frames = [*convert.resample(frame), *convert.resample(None)]
+        container.mux([packet for each in [*frames, None] for packet in stream.encode(each)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "bits"),
+    [("a.mp3", "libmp3lame", 48_000), ("a.opus", "libopus", 24_000), ("a.m4a", "aac", 64_000), ("a.flac", "flac", 0)],
+)
+def test_other_encodings_are_one_recording(tmp_path, name, codec, bits):
+    samples = tune(0)
+    soundfile.write(tmp_path / "a.wav", samples, 44100)
+    encode(tmp_path / name, samples, codec, bits)
+    one, other = (heard(load(tmp_path / each, RATE).samples) for each in ("a.wav", name))
+    assert likeness(one, other) >= SAME
+
+
+def test_other_levels_and_cuts_are_one_recording_and_others_are_not():
+    samples = load_at_rate(tune(0))
+    one = heard(samples)
+    assert likeness(one, heard(0.05 * samples)) > 0.99
+    for seconds in (0.03, 0.4, 1.5):
+        cut = heard(samples[int(seconds * RATE) :])
+        assert likeness(one, cut) >= SAME and likeness(cut, one) == likeness(one, cut)
+    others = [heard(load_at_rate(tune(seed))) for seed in range(1, 6)]
+    assert max(likeness(one, other) for other in others) < SAME
+
+
+def load_at_rate(samples: np.ndarray) -> np.ndarray:
+    import soxr
+
+    return soxr.resample(samples, 44100, RATE)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 30_000))
+def test_blocks_of_any_size_give_the_same(block):
+    samples = np.random.default_rng(0).standard_normal(5 * RATE).astype(np.float32)
+    assert heard(samples, block) == heard(samples, len(samples))
+
+
+def test_silence_and_short_sounds_have_none():
+    assert heard(np.zeros(10 * RATE, np.float32)) is None
+    assert heard(np.ones(2 * RATE, np.float32)) is None
+    assert heard(np.empty(0, np.float32)) is None
+
+
+def test_of_long_sounds_the_first_two_minutes_count():
+    samples = np.random.default_rng(0).standard_normal(150 * RATE).astype(np.float32)
+    one = heard(samples)
+    assert one == heard(samples[: 130 * RATE]) and len(one) < 6000
+
+
+@pytest.mark.parametrize("text", ["", "no base64!", "AAA"])
+def test_what_is_no_fingerprint_is_named(text):
+    with pytest.raises(UsageError, match="no fingerprint"):
+        likeness(text, text)
+
+
+def test_a_library_keeps_them(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    soundfile.write(sounds / "a.wav", tune(0), 44100)
+    encode(sounds / "b.mp3", tune(0), "libmp3lame", 64_000)
+    soundfile.write(sounds / "c.wav", tune(1), 44100)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, analysers=["fingerprint"])
+        a, b, c = (track.fields["fingerprint"] for track in library.tracks())
+        assert likeness(a, b) >= SAME > likeness(a, c)
