@@ -75,6 +75,7 @@ print("fine")
     assert (run.stdout, run.stderr, run.returncode) == ("fine\n", "", 0)
 
 
+@pytest.mark.slow
 @forks
 def test_a_child_does_not_wait_for_threads_of_networks_that_were_freed_before_the_fork():
     code = """

@@ -168,7 +168,7 @@ def test_analysers_are_of_tracks_and_not_of_spaces(sounds, library, known):
     library.add(sounds)
     with pytest.raises(UsageError, match="analysers are of tracks; give them without a space"):
         library.add(sounds, space="other", analysers=["peak"])
-    with pytest.raises(UsageError, match="there is no analyser 'peek'; .*installed: loudness"):
+    with pytest.raises(UsageError, match="there is no analyser 'peek'; .*installed: fingerprint, loudness"):
         library.add(sounds, analysers=["peek"])
 
 
@@ -210,6 +210,7 @@ def third_party(tmp_path):
     return site
 
 
+@pytest.mark.slow
 def test_an_analyser_of_a_third_party_and_one_from_a_package_that_is_gone(sounds, tmp_path, third_party, monkeypatch):
     command = [sys.executable, "-m", "sonovec", "index", sounds, "-l", tmp_path / "library", "-m", "logmel", "--json"]
     command += ["--analyser", "brightness", "--loudness"]
@@ -226,7 +227,7 @@ def test_an_analyser_of_a_third_party_and_one_from_a_package_that_is_gone(sounds
         assert len(library.tracks("brightness > 0")) == 3, "its columns are still there"
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "there is no analyser 'brightness'; installed: loudness. The package of another may be gone" in run.stderr
+    assert "there is no analyser 'brightness'; installed: fingerprint, loudness. The package of another may be gone" in run.stderr
 
 
 def test_a_package_that_fails_is_named(third_party, monkeypatch):

@@ -24,6 +24,8 @@ from sonovec.library.records import LibraryConfig, Passage, Track
 from sonovec.library.tables import PASSAGES, TRACKS, segments_of
 from tests.library.test_former import FORMER, maker  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.slow  # a collection takes half a second to make
+
 CONFIG = LibraryConfig(dim=4, passport={}, segment_seconds=10.0, model="test")
 OLD = json.loads((FORMER / "lite-json.json").read_text(encoding="utf-8"))
 

@@ -18,7 +18,7 @@ class _OneBlasThread:
     """
 
     def __init__(self) -> None:
-        self._limits: Any = None
+        self._former: list[tuple[Any, int]] | None = None  # the libraries, and how many threads they had
         self.after_fork()
         forks.watch(self)
 
@@ -30,11 +30,16 @@ class _OneBlasThread:
     def take(self, user: object) -> None:
         """Limit BLAS until `user` gives it back."""
         with self._lock:
+            first = not self._users
             self._users.add(user)
-            if self._limits is None:
+            if first:
                 with forks.unforked():
+                    # Kept before it is changed, and until it is restored: an interrupt may come at any moment.
+                    if self._former is None:
+                        self._former = [(library, library.get_num_threads()) for library in _blas().lib_controllers]
                     _let_any_thread_set_limits()
-                    self._limits = _blas().limit(limits=1)
+                    for library, _ in self._former:
+                        library.set_num_threads(1)
 
     def give_back(self, user: object) -> None:
         """Lift the limit if nobody else needs it; one who does not have it, in a child for example, may call as well."""
@@ -42,11 +47,12 @@ class _OneBlasThread:
             if user not in self._users:
                 return
             self._users.remove(user)
-            if not self._users:
-                limits, self._limits = self._limits, None
+            if not self._users and self._former is not None:
                 with forks.unforked():
                     _let_any_thread_set_limits()
-                    limits.restore_original_limits()
+                    for library, threads in self._former:
+                        library.set_num_threads(threads)
+                    self._former = None
                     _let_any_thread_set_limits()
 
 
