@@ -227,7 +227,10 @@ def test_an_analyser_of_a_third_party_and_one_from_a_package_that_is_gone(sounds
         assert len(library.tracks("brightness > 0")) == 3, "its columns are still there"
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "there is no analyser 'brightness'; installed: fingerprint, loudness. The package of another may be gone" in run.stderr
+    assert (
+        "there is no analyser 'brightness'; installed: fingerprint, loudness. The package of another may be gone"
+        in run.stderr
+    )
 
 
 def test_a_package_that_fails_is_named(third_party, monkeypatch):
