@@ -258,7 +258,7 @@ def test_threads_are_as_many_as_jobs_whatever_the_callers(encoder):
         engine.embed(sounds([400])[0])
         before = threading.active_count()
         futures = [engine.submit(sound) for sound in sounds([4000] * 50)]
-        assert threading.active_count() == before
+        assert threading.active_count() <= before  # those of former tests may end meanwhile
         for future in futures:
             future.result()
 
