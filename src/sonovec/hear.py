@@ -21,7 +21,7 @@ from sonovec.audio.memory import open_waveform
 from sonovec.audio.waveform import Waveform
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.errors import MissingExtraError, UsageError
-from sonovec.models.registry import DEFAULT
+from sonovec.models.defaults import DEFAULT
 
 try:
     import torch

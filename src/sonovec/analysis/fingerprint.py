@@ -21,6 +21,8 @@ Codes = NDArray[np.uint32]
 RATE, WINDOW, HOP = 8000, 4096, 1024
 #: Bands of equal width on a logarithmic scale, in Hz; one more than a code has bits.
 BANDS, LOWEST, HIGHEST = 33, 300.0, 2000.0
+_WEIGHTS = np.hanning(WINDOW)
+_EDGES = np.round(np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / RATE).astype(int)
 #: Only the first two minutes of a recording are told, and none that is shorter than three seconds.
 MOST, LEAST = round(120 * RATE / HOP), round(3 * RATE / HOP)
 #: Two recordings may begin so many codes apart: two seconds.
@@ -64,9 +66,8 @@ class Fingerprint(Analyser):
 
 def _energies(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     """Energies of the bands (n, 33) of frames (n, 4096)."""
-    power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW))) ** 2
-    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / RATE
-    return np.asarray(np.add.reduceat(power, np.round(edges).astype(int), axis=1)[:, :BANDS])
+    power = np.abs(np.fft.rfft(frames * _WEIGHTS)) ** 2
+    return np.asarray(np.add.reduceat(power, _EDGES, axis=1)[:, :BANDS])
 
 
 def _codes(energies: NDArray[np.float64]) -> Codes:

@@ -43,11 +43,11 @@ def embed(
     from sonovec.embedding.embedding import Failure
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
-    from sonovec.models import registry
+    from sonovec.models.defaults import DEFAULT
     from sonovec.paths import display, to_text
 
     files.check_target(output)
-    encoder = load(model or registry.DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
+    encoder = load(model or DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
     failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]

@@ -59,7 +59,7 @@ def evaluate(
     from sonovec.evaluation import report
     from sonovec.evaluation.chart import check_target
     from sonovec.evaluation.perturb import PERTURBATIONS
-    from sonovec.models import registry
+    from sonovec.models.defaults import ALIAS
     from sonovec.paths import check_output
     from sonovec.paths import output as writing
 
@@ -70,7 +70,7 @@ def evaluate(
     if picture:
         check_target(picture)
     found = datasets.read(dataset, folds)
-    encoder = load(model or registry.ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
+    encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     named = {"all": list(PERTURBATIONS), "none": []}
     kinds = named.get(robustness, [name.strip() for name in robustness.split(",") if name.strip()])
     with progress_bar("evaluating") as update:

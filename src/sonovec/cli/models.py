@@ -25,17 +25,18 @@ def models(context: click.Context, as_json: bool) -> None:
 def list_models(as_json: bool) -> None:
     """List the encoders, and what is kept of them on this machine."""
     from sonovec.models import hub, registry, storage
+    from sonovec.models.defaults import DEFAULT
 
     cards = registry.cards()
     kept = {name: storage.kept(name) for name in [card.name for card in cards] + hub.pinned_names()}
     if as_json:
         listed = [{**card.to_json(), "bytes_here": kept[card.name].size} for card in cards]
         fetched = [{"name": name, "bytes_here": kept[name].size} for name in hub.pinned_names()]
-        print_json({"default": registry.DEFAULT, "models": listed, "hub": fetched, "notes": registry.notes()})
+        print_json({"default": DEFAULT, "models": listed, "hub": fetched, "notes": registry.notes()})
         return
     rows: list[tuple[object, ...]] = [
         (
-            card.name + (" (default)" if card.name == registry.DEFAULT else ""),
+            card.name + (" (default)" if card.name == DEFAULT else ""),
             card.dim,
             card.rate,
             card.window_seconds,

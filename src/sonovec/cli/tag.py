@@ -65,7 +65,7 @@ def tag(
     """
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
-    from sonovec.models import registry
+    from sonovec.models.defaults import ALIAS
     from sonovec.paths import check_output
 
     _check(top, threshold, start, end)
@@ -73,7 +73,7 @@ def tag(
         check_output(target)
     if windows and not as_json:
         raise UsageError("--windows is told in JSON; add --json")
-    encoder = load(model or registry.ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
+    encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     if not encoder.tags:
         raise UsageError(f"model {encoder.card.name!r} scores no tags; leave --model out, or give one such as yamnet")
     found, failures = _look_up(paths)

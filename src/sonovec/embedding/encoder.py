@@ -25,6 +25,7 @@ from sonovec.embedding.pooling import POOLING
 from sonovec.embedding.source import Sound, Source, check_many, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import registry, saved
+from sonovec.models.defaults import ALIAS
 from sonovec.paths import absolute, display
 from sonovec.runtime.network import settle_jobs
 
@@ -68,7 +69,7 @@ class Settings:
 
 
 def load(
-    name: str | os.PathLike[str] = registry.ALIAS,
+    name: str | os.PathLike[str] = ALIAS,
     *,
     weights: str | os.PathLike[str] | None = None,
     hop: float | None = None,

@@ -34,6 +34,7 @@ from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
+    from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
     from sonovec.library.metadata import Metadata
@@ -317,7 +318,6 @@ class Library:
         """
         from sonovec.analysis import registry
         from sonovec.library import rooting
-        from sonovec.library.analyses import columns_of
         from sonovec.library.ingest import Ingest
         from sonovec.library.metadata import read_metadata
 
@@ -342,7 +342,7 @@ class Library:
         if (made := self._opened().config()) is not None:
             check_same(self.location, made.main, encoder)
         with self._local.locked("cannot index"):
-            columns = [*_columns_of(rows, encoder), *columns_of(kinds)]
+            columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
             self._store.declare(columns)
@@ -665,11 +665,11 @@ class Library:
         self._local.refuse(self._opened().config() is not None)
 
 
-def _columns_of(rows: Metadata | None, encoder: Encoder) -> list[Column]:
-    """The columns that a run fills beside those that every library has: the user's own, and what the encoder hears."""
-    kinds = {} if rows is None else rows.columns
-    own = [Column(name, kind, USER) for name, kind in kinds.items() if name not in TRACK_FIELDS]
-    return [
-        *own,
-        *(heard_columns(Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")) if encoder.tags else ()),
-    ]
+def _columns_of(rows: Metadata | None, encoder: Encoder, analysers: Sequence[type[Analyser]]) -> list[Column]:
+    """The columns that a run fills beside those that every library has: the user's own, the encoder's and the analysers'."""
+    from sonovec.library.analyses import columns_of
+
+    given = {} if rows is None else rows.columns
+    own = [Column(name, kind, USER) for name, kind in given.items() if name not in TRACK_FIELDS]
+    listener = Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")
+    return [*own, *(heard_columns(listener) if encoder.tags else []), *columns_of(analysers)]

@@ -18,9 +18,9 @@ from sonovec.library.filters import Filter, In, Not, all_of, columns_of
 from sonovec.library.milvus_connection import Connection
 from sonovec.library.milvus_filter import literal, to_milvus
 from sonovec.library.milvus_schema import MAX_TEXT, Layout
-from sonovec.library.nearest import unit
 from sonovec.library.tables import TableSpec
 from sonovec.library.words import bm25
+from sonovec.vectors import unit
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sonovec.library.backend import BATCH, EXACT, Effort, Hit, Table
 from sonovec.library.filters import Compare, Filter, In, Not, all_of
 from sonovec.library.tables import ZERO
-from sonovec.vectors import unit as unit
+from sonovec.vectors import unit
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,7 +27,7 @@ from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_tab
 from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
 from sonovec.library.ledger import Ledger
 from sonovec.library.library import Library
-from sonovec.library.location import Location
+from sonovec.library.location import Location, lock_path
 from sonovec.library.lock import Lock
 from sonovec.library.migrations import FORMER, has_former_tables
 from sonovec.library.open import open_store
@@ -105,7 +105,7 @@ def repair(library: Library) -> list[Finding]:
     if reason is not None:
         raise LibraryError(f"{library.location}: cannot be written ({reason}); repair a copy that you may write")
     path = library._local.ledger_path
-    with Lock(path.with_suffix(".lock"), f"{library.location}: cannot be repaired", "wait for it or stop it"):
+    with Lock(lock_path(library.location), f"{library.location}: cannot be repaired", "wait for it or stop it"):
         aside = _Aside(path.parent)
         findings = _repair_ledger(library, aside)
         changed = _repair_tables(library, aside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from sonovec.paths import display
 
 if TYPE_CHECKING:
     from torch import nn
+
+#: Shapes of tensors, by their names.
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_state(file: Path, model: str, content: bytes | None = None) -> dict[str, Any]:
@@ -87,12 +91,23 @@ def load_state(network: nn.Module, state: dict[str, Any], file: Path, name: str)
     }
     found = {key: tuple(getattr(tensor, "shape", ())) for key, tensor in state.items()}
     if found != expected:
-        odd = ", ".join(sorted(key for key in {*found, *expected} if found.get(key) != expected.get(key))[:4])
         raise WeightsError(
-            f"{display(file)}: not weights of {name} (differs in {odd}); give weights= the published file"
+            f"{display(file)}: not weights of {name} (differs in {differing(found, expected)}); give weights= the "
+            "published file"
         )
     network.load_state_dict(state, strict=False)
     return network.eval()
+
+
+def differing(found: Shapes, expected: Shapes) -> str:
+    """The first names under which shapes are not the same, for a message; empty where all are.
+
+    Examples
+    --------
+    >>> differing({"a": (1,), "b": (2,)}, {"b": (2,), "c": ()})
+    'a, c'
+    """
+    return ", ".join(sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))[:4])
 
 
 def _array_globals() -> list[Any]:

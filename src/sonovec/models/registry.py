@@ -16,8 +16,7 @@ import sonovec.models
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
 from sonovec.models.card import ModelCard
-from sonovec.models.defaults import ALIAS as ALIAS
-from sonovec.models.defaults import DEFAULT as DEFAULT
+from sonovec.models.defaults import ALIAS, DEFAULT
 from sonovec.models.model import Model
 from sonovec.paths import display
 

@@ -21,7 +21,7 @@ from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import huggingface
 from sonovec.models.card import ModelCard, Option
-from sonovec.models.checkpoint import load_state, need_torch, read_state
+from sonovec.models.checkpoint import differing, load_state, need_torch, read_state
 from sonovec.models.model import Model
 from sonovec.models.side_files import inside
 from sonovec.models.weights import sha256_of
@@ -264,10 +264,9 @@ def trainable(model: Model) -> Callable[[], Any]:
 
 def _check_network(model: Model, network: Any) -> None:
     """Refuse a network that the model could not take back."""
-    expected, found = (_shapes(each) for each in (trainable(model)(), network))
-    if odd := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
+    if odd := differing(_shapes(network), _shapes(trainable(model)())):
         raise UsageError(
-            f"network= is none of {model.card.name!r} (differs in {', '.join(odd[:4])}); train what encoder.module() gives"
+            f"network= is none of {model.card.name!r} (differs in {odd}); train what encoder.module() gives"
         )
 
 
