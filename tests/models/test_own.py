@@ -9,7 +9,7 @@ import yaml
 
 import sonovec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.features.logmel import VGGISH
+from sonovec.features.mel import VGGISH
 from tests.golden import make_saved_model
 from tests.models import tiny
 

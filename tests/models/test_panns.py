@@ -9,7 +9,7 @@ import pytest
 
 import sonovec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.features.logmel import mel_bank
+from sonovec.features.mel import mel_bank
 from sonovec.models import panns, registry
 from sonovec.models.audioset import names
 from tests.promises import assert_same_vectors

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from sonovec.embedding.source import Sound
     from sonovec.library.metadata import Metadata
     from sonovec.library.report import Progress, Prune, Report
+    from sonovec.library.stored_vectors import Vectors
     from sonovec.library.stretches import Stretches
-    from sonovec.library.vectors import Vectors
 
 MOST_EFFORT = 100
 
@@ -253,7 +253,7 @@ class Library:
         UsageError
             If there is no such space or level.
         """
-        from sonovec.library.vectors import Vectors
+        from sonovec.library.stored_vectors import Vectors
 
         store = self._existing_store()
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read

@@ -34,7 +34,7 @@ from sonovec.paths import why_not_writable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sonovec.library.milvus import MilvusBackend
+    from sonovec.library.milvus_backend import MilvusBackend
 
 #: How long to wait for another process that migrates.
 WAIT_SECONDS = 60.0

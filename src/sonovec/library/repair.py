@@ -22,7 +22,7 @@ from pathlib import Path
 from sonovec.errors import LibraryError
 from sonovec.library import consistency
 from sonovec.library.backend import decode_config, encode_config
-from sonovec.library.lance import LanceBackend
+from sonovec.library.lance_backend import LanceBackend
 from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_table, spaces_in, table_path, write_config
 from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
 from sonovec.library.ledger import Ledger

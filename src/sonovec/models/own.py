@@ -5,7 +5,7 @@ The card is a file ``card.yaml``, or the folder that holds it::
     file: birds.onnx              # beside the card
     rate: 32000                   # Hz
     window: 3.0                   # seconds; hop, if the windows should overlap
-    front_end: waveform           # or the fields of a log-mel front end, as in sonovec.features.logmel.LogMel
+    front_end: waveform           # or the fields of a log-mel front end, as in sonovec.features.mel.LogMel
     layout: [samples]             # axes of one input: samples, or frames and mels in order; 1 for an axis of one
     output: embedding             # the tensor that is the vector, inside the network too; "" for its first output
     dim: 1024                     # its length
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model, Rows

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
-from sonovec.features.logmel import LogMel, mel_bank
+from sonovec.features.mel import LogMel, mel_bank
 from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard, WeightFile

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
-from sonovec.features.logmel import VGGISH
+from sonovec.features.mel import VGGISH
 from sonovec.graph import Graph
 from sonovec.models import tf_checkpoint
 from sonovec.models.card import ModelCard, Option, WeightFile

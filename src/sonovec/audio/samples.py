@@ -29,7 +29,7 @@ SCALED = {
 }
 
 
-class MemoryReader:
+class SamplesReader:
     """Reads samples, float `(n, channels)`, as an `AudioReader` reads a file."""
 
     def __init__(self, samples: NDArray[np.floating], rate: int, start: float, end: float | None) -> None:
@@ -118,7 +118,7 @@ def open_samples(samples: Any, own_rate: Any, rate: int, start: float = 0.0, end
     array = _floats(samples)
     framed = _channels_last(array)
     _refuse_other_scales(array)
-    return MonoStream(MemoryReader(framed, _rate(own_rate), start, end), rate)
+    return MonoStream(SamplesReader(framed, _rate(own_rate), start, end), rate)
 
 
 def _floats(samples: Any) -> NDArray[np.floating]:
