@@ -247,6 +247,15 @@ def test_neither_torch_nor_h5py_is_imported_once_the_network_is_converted(folder
 
 @pytest.mark.parametrize("card", openl3.CARDS, ids=lambda card: card.name)
 def test_the_card_is_complete(card):
-    for field in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "scores"):
+    for field in (
+        "licence",
+        "trained_on",
+        "reference",
+        "front_end",
+        "summary",
+        "weights",
+        "extras",
+        "published_scores",
+    ):
         assert getattr(card, field), field
     assert card.weights[0].url == f"https://github.com/marl/openl3/raw/models/{card.weights[0].name}"

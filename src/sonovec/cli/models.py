@@ -40,7 +40,7 @@ def list_models(as_json: bool) -> None:
             card.dim,
             card.rate,
             card.window_seconds,
-            card.tags or "",
+            card.n_classes or "",
             _megabytes(kept[card.name].size),
             card.licence,
             card.summary,
@@ -48,7 +48,7 @@ def list_models(as_json: bool) -> None:
         for card in cards
     ]
     rows += [(name, "", "", "", "", _megabytes(kept[name].size), "", "from the hub") for name in hub.pinned_names()]
-    print_table(["model", "dim", "rate", "window s", "tags", "MB here", "licence", "what it is"], rows)
+    print_table(["model", "dim", "rate", "window s", "classes", "MB here", "licence", "what it is"], rows)
     for note in registry.notes():
         click.echo(note, err=True)
 

@@ -74,8 +74,10 @@ def tag(
     if windows and not as_json:
         raise UsageError("--windows is told in JSON; add --json")
     encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
-    if not encoder.tags:
-        raise UsageError(f"model {encoder.card.name!r} scores no tags; leave --model out, or give one such as yamnet")
+    if not encoder.classes:
+        raise UsageError(
+            f"model {encoder.card.name!r} scores no classes; leave --model out, or give one such as yamnet"
+        )
     found, failures = _look_up(paths)
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
@@ -171,7 +173,7 @@ def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[s
 
 
 def _best(sound: Embedding, row: int, top: int) -> list[dict[str, Any]]:
-    best = sorted(zip(sound.scores[row].tolist(), sound.tags, strict=True), key=lambda pair: -pair[0])[:top]
+    best = sorted(zip(sound.scores[row].tolist(), sound.classes, strict=True), key=lambda pair: -pair[0])[:top]
     return [{"tag": name, "score": score} for score, name in best]
 
 

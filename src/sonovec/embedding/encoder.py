@@ -441,9 +441,9 @@ class Encoder:
         return self.model.text is not None
 
     @property
-    def tags(self) -> tuple[str, ...]:
+    def classes(self) -> tuple[str, ...]:
         """Names of the classes that the model scores; empty if it scores none."""
-        return self.model.tags
+        return self.model.classes
 
     @property
     def _text_network(self) -> Network:

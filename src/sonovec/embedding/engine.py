@@ -131,7 +131,7 @@ class _Core:
     """The state that the threads of an engine share; it outlives the engine until what was submitted is done."""
 
     def __init__(self, encoder: Encoder, jobs: int) -> None:
-        self.heard = Heard(encoder.passport, encoder.dim, encoder.tags)
+        self.heard = Heard(encoder.passport, encoder.dim, encoder.classes)
         self._model, self._spec, self._isolate = encoder.model, encoder.window, encoder.isolate
         self._network = network = encoder.network
         self._batch = network.rows if network else 0
@@ -300,7 +300,7 @@ class _Core:
     def _take(self, job: _Job[Any], windows: Windows) -> None:
         """Compute features, and let them wait for the network."""
         features = self._model.features(windows.samples, windows.coverage)
-        count, width = len(windows), self._model.dim + len(self._model.tags)
+        count, width = len(windows), self._model.dim + len(self._model.classes)
         places = (windows.starts, windows.ends, windows.coverage, windows.silent)
         if self._network is None:
             with job.lock:

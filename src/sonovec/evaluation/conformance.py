@@ -165,12 +165,12 @@ def _card(subject: Subject) -> Iterator[Result]:
         f"empty: {', '.join(empty)}" if empty else "complete",
         "every field says something",
     )
-    told = (card.rate, card.tags)
+    told = (card.rate, card.n_classes)
     yield ok_if(
         "card agrees with the encoder",
-        told == (encoder.rate, len(encoder.tags)),
+        told == (encoder.rate, len(encoder.classes)),
         told,
-        f"{encoder.rate} Hz, {len(encoder.tags)} tags",
+        f"{encoder.rate} Hz, {len(encoder.classes)} classes",
     )
 
 
@@ -399,18 +399,18 @@ def _precision(subject: Subject) -> Iterator[Result]:
     yield Result("same nearest sound in bf16", f"{same:.0%} of {len(a)}", "-", "ok")
 
 
-def _tags(subject: Subject) -> Iterator[Result]:
-    tags = subject.encoder.tags
-    if not tags:
-        yield Result("tags", "-", "-", "skipped: it scores no classes")
+def _scores(subject: Subject) -> Iterator[Result]:
+    classes = subject.encoder.classes
+    if not classes:
+        yield Result("scores", "-", "-", "skipped: it scores no classes")
         return
     scores = subject.embedding(4.0).scores
-    fine = scores.shape[1] == len(tags) and bool((scores >= 0).all() and (scores <= 1).all())
+    fine = scores.shape[1] == len(classes) and bool((scores >= 0).all() and (scores <= 1).all())
     yield ok_if(
-        "tags",
+        "scores",
         fine,
         f"{scores.shape[1]} scores, {scores.min():.3f} to {scores.max():.3f}",
-        f"{len(tags)} within 0 and 1",
+        f"{len(classes)} within 0 and 1",
     )
 
 
@@ -428,5 +428,5 @@ def _words(subject: Subject) -> Iterator[Result]:
 
 CHECKS: tuple[Callable[[Subject], Iterator[Result]], ...] = (
     _card, _shapes, _times, _determinism, _windows, _batches, _threads, _lengths, _long, _streaming, _silence, _extremes,
-    _sources, _precision, _tags, _words,
+    _sources, _precision, _scores, _words,
 )  # fmt: skip

@@ -75,12 +75,12 @@ class Binding:
         )
 
     def classes(self, space: Space) -> tuple[str, ...]:
-        """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        """Classes that the encoder scores; none where it is not on this machine: it is not fetched only for their names."""
         from sonovec.embedding.encoder import Encoder
 
         try:
             here = isinstance(self.model, Encoder) or self.weights is not None or _is_here(self.location, space)
-            return self._stored(space).tags if here else ()
+            return self._stored(space).classes if here else ()
         except SonovecError:
             return ()
 

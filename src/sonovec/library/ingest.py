@@ -117,7 +117,7 @@ class _Chosen:
     """A file that is being embedded, and its tags, which are being read."""
 
     candidate: Candidate
-    tags: Future[Mapping[str, Value]]
+    file_tags: Future[Mapping[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class _Embedding:
                 before = self._given.before(found.path, content, chosen.candidate.entry)
             given = self._given.fitting({**before, **(self._given.row(found.path) or {})})
             path = self._ingest.roots.stored(found.path)
-            track = make_track(path, content, pooled, chosen.tags.result(), given)
+            track = make_track(path, content, pooled, chosen.file_tags.result(), given)
             segments = make_segments(pooled)
             heard = heard_of(self._ingest.analysers, pooled.heard)
             track = replace(track, fields={**track.fields, **heard.fields})

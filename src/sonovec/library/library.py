@@ -672,4 +672,4 @@ def _columns_of(rows: Metadata | None, encoder: Encoder, analysers: Sequence[typ
     given = {} if rows is None else rows.columns
     own = [Column(name, kind, USER) for name, kind in given.items() if name not in TRACK_FIELDS]
     listener = Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")
-    return [*own, *(heard_columns(listener) if encoder.tags else []), *columns_of(analysers)]
+    return [*own, *(heard_columns(listener) if encoder.classes else []), *columns_of(analysers)]

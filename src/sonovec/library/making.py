@@ -38,14 +38,16 @@ def make_segments(pooled: Pooled) -> list[Segment]:
     return [Segment(index, part.start, part.end, part.coverage, part.vector) for index, part in enumerate(pooled.parts)]
 
 
-def make_track(path: str, content: str, pooled: Pooled, tags: Mapping[str, Value], given: Mapping[str, Value]) -> Track:
+def make_track(
+    path: str, content: str, pooled: Pooled, file_tags: Mapping[str, Value], given: Mapping[str, Value]
+) -> Track:
     """The track of a file.
 
     Parameters
     ----------
     path : str
         What the library keeps for the file's path.
-    tags : mapping
+    file_tags : mapping
         What `read_tags` found.
     given : mapping
         What the user gave; it comes before the file's own tags.
@@ -61,8 +63,8 @@ def make_track(path: str, content: str, pooled: Pooled, tags: Mapping[str, Value
     if pooled.tags:
         heard, scores = sound_tags.kept(pooled.tags[: sound_tags.MOST])
         own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
-    kept = {name: value for name, value in tags.items() if name != "notes"}
-    notes = [*pooled.notes, *([str(tags["notes"])] if tags.get("notes") else [])]
+    kept = {name: value for name, value in file_tags.items() if name != "notes"}
+    notes = [*pooled.notes, *([str(file_tags["notes"])] if file_tags.get("notes") else [])]
     for name, value in kept.items():
         if isinstance(value, str) and len(value) > MOST_OF_FILE:
             kept[name] = value[:MOST_OF_FILE]

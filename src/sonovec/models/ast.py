@@ -53,7 +53,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
                 "tokens", ("tokens", "mean"), "the class tokens, which the classifier sees, or all patches"
             )
         },
-        tags=len(_tags(pretrained)),
+        n_classes=len(_classes(pretrained)),
     )
 
 
@@ -71,7 +71,7 @@ def _normalisation(pretrained: hf.Pretrained) -> tuple[float, float]:
     return float(mean), 2 * float(deviation)
 
 
-def _tags(pretrained: hf.Pretrained) -> tuple[str, ...]:
+def _classes(pretrained: hf.Pretrained) -> tuple[str, ...]:
     if "ASTForAudioClassification" not in (pretrained.config.get("architectures") or ()):
         return ()
     names = pretrained.config.get("id2label", {})
@@ -89,7 +89,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     front_end = _front_end(pretrained)
-    frames, tags = _frames(pretrained), _tags(pretrained)
+    frames, classes = _frames(pretrained), _classes(pretrained)
     hop = frames * front_end.hop_length
     pooling = str(options["pooling"])
     digest = pretrained.weights_hash
@@ -106,12 +106,12 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}-{pooling}",
             input_shape=(frames, front_end.n_mels),
-            torch_module=lambda: _network(pretrained, pooling, bool(tags)),
+            torch_module=lambda: _network(pretrained, pooling, bool(classes)),
             bf16=card.bf16_cosine is not None,
             rows=1,
         ),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
-        tags=tags,
+        classes=classes,
     )
 
 

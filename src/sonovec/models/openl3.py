@@ -142,7 +142,7 @@ def _card(kind: Kind, dim: int) -> ModelCard:
         extras=("openl3",),
         bf16_cosine=0.9999,
         trained_on=kind.trained_on,
-        scores=kind.scores[dim],
+        published_scores=kind.scores[dim],
         reference="Cramer et al. 2019, https://doi.org/10.1109/ICASSP.2019.8682475; https://github.com/marl/openl3",
     )
 

@@ -10,7 +10,7 @@ The card is a file ``card.yaml``, or the folder that holds it::
     output: embedding             # the tensor that is the vector, inside the network too; "" for its first output
     dim: 1024                     # its length
     scores: probabilities         # a tensor of class scores, with
-    tags: labels.txt              # its names: a file with one a line, or a list
+    classes: labels.txt           # their names: a file with one a line, or a list; `tags` in former versions
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FIELDS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "output": (str, True),
     "dim": (int, True),
     "scores": (str, False),
-    "tags": ((str, list), False),
+    "classes": ((str, list), False),
     "bf16": (bool, False),
     "name": (str, False),
     "revision": ((str, int, float), False),
@@ -54,8 +54,8 @@ FIELDS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "trained_on": (str, False),
     "reference": (str, False),
 }
-#: What each axis of an input can be called.
-AXES = ("samples", "frames", "mels", 1)
+#: Fields that had other names in former versions, whose cards are read as they were meant.
+FORMER_NAMES = {"tags": "classes"}
 
 
 def find(name: str, weights: Path | None) -> ModelCard | None:
@@ -80,7 +80,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
         bf16_cosine=0.9999 if told.get("bf16") else None,
         trained_on=told.get("trained_on", "not said in the card"),
         reference=told.get("reference", "not said in the card"),
-        tags=len(_tags(file, told)),
+        n_classes=len(_classes(file, told)),
     )
 
 
@@ -102,6 +102,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(f"{display(file)}: is no YAML ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(told, dict):
         raise UsageError(f"{display(file)}: holds no fields; see the documentation of sonovec.models.own")
+    for former, name in FORMER_NAMES.items():
+        if former in told and name in told:
+            raise UsageError(f"{display(file)}: {former} is the former name of {name}; give {name} alone")
+    told = {FORMER_NAMES.get(name, name): value for name, value in told.items()}
     for name, value in told.items():
         if name not in FIELDS:
             raise UsageError(f"{display(file)}: unknown field {name!r}; there are: {', '.join(FIELDS)}")
@@ -123,17 +127,17 @@ def _log_mel(file: Path, told: Mapping[str, Any]) -> LogMel:
         raise UsageError(f"{display(file)}: front_end: {error}") from error
 
 
-def _tags(file: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
-    if ("tags" in told) != ("scores" in told):
-        raise UsageError(f"{display(file)}: scores and tags go together: a tensor, and the names of its classes")
-    tags = told.get("tags", ())
-    if isinstance(tags, str):
-        named = _beside(file, "tags", tags)
+def _classes(file: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if ("classes" in told) != ("scores" in told):
+        raise UsageError(f"{display(file)}: scores and classes go together: a tensor, and the names of its classes")
+    classes = told.get("classes", ())
+    if isinstance(classes, str):
+        named = _beside(file, "classes", classes)
         try:
-            tags = named.read_text(encoding="utf-8").splitlines()
+            classes = named.read_text(encoding="utf-8").splitlines()
         except OSError as error:
-            raise UsageError(f"{display(file)}: tags: {tags!r} cannot be read ({error.strerror})") from error
-    return tuple(str(tag).strip() for tag in tags if str(tag).strip())
+            raise UsageError(f"{display(file)}: classes: {classes!r} cannot be read ({error.strerror})") from error
+    return tuple(str(name).strip() for name in classes if str(name).strip())
 
 
 def _beside(file: Path, field: str, name: str) -> Path:
@@ -156,7 +160,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         raise WeightsError(f"{display(network)}: no such file; put it there, or change file: in {display(file)}")
     weights_hash = digest(network)
     window = WindowSpec(round(card.window_seconds * card.rate), round(card.hop_seconds * card.rate))
-    tags = _tags(file, told)
+    classes = _classes(file, told)
     features, shape = _features(file, told, window.length)
     outputs = tuple(name for name in (told["output"], told.get("scores")) if name)
     return Model(
@@ -177,14 +181,14 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             bf16=card.bf16_cosine is not None,
             rows=1,
         ),
-        finish=lambda rows, coverage: _finish(rows, card.dim + len(tags), file, outputs),
-        tags=tags,
+        finish=lambda rows, coverage: _finish(rows, card.dim + len(classes), file, outputs),
+        classes=classes,
     )
 
 
 def _files(file: Path, told: Mapping[str, Any], network: Path) -> tuple[Path, ...]:
-    tags = told.get("tags")
-    return (*([file.parent / tags] if isinstance(tags, str) else []), file, *all_files(network))
+    classes = told.get("classes")
+    return (*([file.parent / classes] if isinstance(classes, str) else []), file, *all_files(network))
 
 
 def _safe(name: str) -> str:
@@ -229,6 +233,6 @@ def _finish(rows: Rows, expected: int, file: Path, outputs: Sequence[str]) -> ND
     if vectors.shape[1] != expected:
         raise UsageError(
             f"{display(file)}: {' and '.join(outputs)} have {vectors.shape[1]} numbers and should have {expected}; "
-            "change dim: or tags:"
+            "change dim: or classes:"
         )
     return vectors

@@ -79,7 +79,7 @@ CARDS = (
         },
         bf16_cosine=0.9999,
         trained_on="a preliminary version of YouTube-8M (Google); not to be confused with AudioSet itself",
-        scores={"ESC-50 (EVAR linear probe) %": 68.2, "GTZAN (EVAR linear probe) %": 75.3},
+        published_scores={"ESC-50 (EVAR linear probe) %": 68.2, "GTZAN (EVAR linear probe) %": 75.3},
         reference="Hershey et al. 2017, https://arxiv.org/abs/1609.09430; "
         "https://github.com/tensorflow/models/tree/master/research/audioset/vggish; "
         "https://github.com/harritaylor/torchvggish",
