@@ -22,7 +22,7 @@ from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import UsageError, WeightsError
 from tests.models import tiny
-from tests.models.test_own import onnx_file, write
+from tests.models.test_custom import onnx_file, write
 
 RATE = 16000
 X = (np.random.default_rng(0).standard_normal(3 * RATE) / 10).astype(np.float32)

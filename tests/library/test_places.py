@@ -14,7 +14,7 @@ from sonovec.cli.main import run
 from sonovec.errors import LibraryError, PassportError
 from sonovec.library import binding, places
 from sonovec.library.spaces import space_of
-from tests.models.test_own import onnx_file, write
+from tests.models.test_custom import onnx_file, write
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from sonovec.models.weights import sha256_of
 from sonovec.runtime.torch_runtime import TorchNetwork
 from tests.golden import make_resemblyzer
 from tests.models import tiny
-from tests.models.test_own import CARD, onnx_file, write
+from tests.models.test_custom import CARD, onnx_file, write
 
 SOUND = (tiny.sound(2.2, 16000), 16000)
 

@@ -19,7 +19,7 @@ from sonovec.models import huggingface
 from sonovec.models.side_files import digest, is_below, side_files
 from sonovec.models.weights import sha256_of
 from tests.models import tiny
-from tests.models.test_own import SAMPLES, by_hand, onnx_file, windows, write
+from tests.models.test_custom import SAMPLES, by_hand, onnx_file, windows, write
 
 
 def split(folder: Path, location: str = "weights.data", *, in_one: bool = True) -> Path:

@@ -125,9 +125,9 @@ def _floats(samples: Any) -> NDArray[np.floating]:
     try:
         array = np.asarray(samples)
     except Exception as error:  # ragged lists, tensors on a GPU: each library has its own
-        told = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120]
         raise UsageError(
-            f"samples of type {type(samples).__name__} cannot be read as an array ({told}); give a NumPy array of floats"
+            f"samples of type {type(samples).__name__} cannot be read as an array ({reason}); give a NumPy array of floats"
         ) from error
     if array.dtype.kind != "f":
         known = SCALED.get(array.dtype.name, "such as (int16_samples / 32768, rate)")

@@ -71,7 +71,7 @@ class Subject:
     load: Load
     quick: bool
     folder: Path
-    _kept: dict[float, Embedding] = field(default_factory=dict)
+    _embeddings: dict[float, Embedding] = field(default_factory=dict)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -93,9 +93,9 @@ class Subject:
 
     def embedding(self, seconds: float) -> Embedding:
         """The embedding of a sound of that length; made once."""
-        if seconds not in self._kept:
-            self._kept[seconds] = self.encoder.embed(self.sound(seconds))
-        return self._kept[seconds]
+        if seconds not in self._embeddings:
+            self._embeddings[seconds] = self.encoder.embed(self.sound(seconds))
+        return self._embeddings[seconds]
 
     def file(self, seconds: float) -> Path:
         """A sound as a WAV file of floats, which loses nothing; long ones are written block by block."""
@@ -165,11 +165,11 @@ def _card(subject: Subject) -> Iterator[Result]:
         f"empty: {', '.join(empty)}" if empty else "complete",
         "every field says something",
     )
-    told = (card.rate, card.n_classes)
+    found = (card.rate, card.n_classes)
     yield ok_if(
         "card agrees with the encoder",
-        told == (encoder.rate, len(encoder.classes)),
-        told,
+        found == (encoder.rate, len(encoder.classes)),
+        found,
         f"{encoder.rate} Hz, {len(encoder.classes)} classes",
     )
 
@@ -301,11 +301,11 @@ def _long(subject: Subject) -> Iterator[Result]:
     if subject.quick:
         yield Result("memory of a long sound", "-", f"{MEMORY_GROWTH:g} MiB more than a short one", "skipped: quick")
         return
-    own = e.windows.nbytes / 2**20
+    vectors = e.windows.nbytes / 2**20
     yield ok_if(
         "memory of a long sound",
-        peak - short - own <= MEMORY_GROWTH,
-        f"{peak:.0f} MiB, {peak - short - own:+.0f} beside its vectors",
+        peak - short - vectors <= MEMORY_GROWTH,
+        f"{peak:.0f} MiB, {peak - short - vectors:+.0f} beside its vectors",
         f"{MEMORY_GROWTH:g} MiB more than a short one",
     )
 

@@ -54,11 +54,11 @@ def noise(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
     10.0
     """
     added = rng.standard_normal(len(samples), np.float32)
-    power, own = (
+    power, added_power = (
         float(np.mean(np.square(samples, dtype=np.float64))),
         float(np.mean(np.square(added, dtype=np.float64))),
     )
-    noisy: Floats = samples + added * np.float32(np.sqrt(power / max(own, 1e-12) * 10 ** (-level / 10)))
+    noisy: Floats = samples + added * np.float32(np.sqrt(power / max(added_power, 1e-12) * 10 ** (-level / 10)))
     return noisy
 
 

@@ -153,10 +153,10 @@ def _stored_for(space: Space, encoder: Encoder) -> Passport:
     One's own model is the same by its content, whatever it is called now; former versions knew it by its path, and did not
     say which of its tensors is the vector.
     """
-    stored, own = passport_of(space), encoder.passport
-    if encoder.card.place and stored.weights == own.weights:
-        former = Path(stored.model).is_absolute() and own.front_end.startswith(f"{stored.front_end}, to ")
-        return replace(stored, model=own.model, front_end=own.front_end if former else stored.front_end)
+    stored, ours = passport_of(space), encoder.passport
+    if encoder.card.place and stored.weights == ours.weights:
+        former = Path(stored.model).is_absolute() and ours.front_end.startswith(f"{stored.front_end}, to ")
+        return replace(stored, model=ours.model, front_end=ours.front_end if former else stored.front_end)
     return stored
 
 
@@ -181,18 +181,18 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
     PassportError
         Something else differs; the message says what.
     """
-    stored, own = _stored_for(space, encoder), encoder.passport
-    if not stored.is_comparable(own):
-        raise _refusal(place, space, stored.differences(own))
-    if stored != own:
+    stored, ours = _stored_for(space, encoder), encoder.passport
+    if not stored.is_comparable(ours):
+        raise _refusal(place, space, stored.differences(ours))
+    if stored != ours:
         LOGGER.warning(
             "%s: made in %s, and this search computes in %s: scores differ a little; to add sounds needs %s",
-            place, stored.precision, own.precision, stored.precision,
+            place, stored.precision, ours.precision, stored.precision,
         )  # fmt: skip
 
 
 def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> PassportError:
-    told = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
+    shown = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
     if [name for name, _, _ in differences] == ["precision"]:
         remedy = f"add sounds on a machine that computes in {differences[0][1]}"
     else:
@@ -203,4 +203,4 @@ def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> 
             f"{place}, space {space.name!r}",
             f"make another space: sonovec index PATH -l {place} --space NEW",
         )
-    return PassportError(f"{which}: made with another encoder ({told}); {remedy}, or {other}")
+    return PassportError(f"{which}: made with another encoder ({shown}); {remedy}, or {other}")

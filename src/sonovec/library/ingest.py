@@ -64,7 +64,7 @@ class Ingest:
     segment_seconds: float
     analysers: Sequence[type[Analyser]] = ()
     metadata: Metadata | None = None
-    own: Callable[[Path], bool] = lambda path: False
+    is_own: Callable[[Path], bool] = lambda path: False
     reread: bool = False
     progress: Callable[[Progress], None] | None = None
 
@@ -81,7 +81,7 @@ class Ingest:
         report = Report()
         run = self.ledger.begin_run(options)
         given = Given(self.store, self.roots, self.metadata, paths)
-        with Walk(paths, self.own, counted=self.progress is not None) as walk:
+        with Walk(paths, self.is_own, counted=self.progress is not None) as walk:
             _Embedding(self, walk, given, run, report).run()
         gone = vanished.find(self.ledger, paths, run, [path for path in walk.unreadable if is_there(path)])
         self._remove(gone, report, prune, confirm)

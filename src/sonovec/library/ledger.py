@@ -351,8 +351,8 @@ class Ledger:
         last: bytes | None = None
         while True:
             where = [*given, *([] if last is None else [("path > ?", last)])]
-            told = f"WHERE {' AND '.join(clause for clause, _ in where)}" if where else ""
-            query = f"{self._select()} {told} ORDER BY path LIMIT {PAGE}"
+            conditions = f"WHERE {' AND '.join(clause for clause, _ in where)}" if where else ""
+            query = f"{self._select()} {conditions} ORDER BY path LIMIT {PAGE}"
             page = self._file.read(query, *(value for _, value in where))
             yield from map(_entry, page)
             if len(page) < PAGE:

@@ -151,8 +151,10 @@ class Library:
             for name in ("segment_seconds", "options", "model", "dim")
             if getattr(self._seen, name) != getattr(config, name)
         ]
-        told = "; ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in differences)
-        raise PassportError(f"{self.location}: was made anew with other settings since it was opened ({told}); {again}")
+        shown = "; ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in differences)
+        raise PassportError(
+            f"{self.location}: was made anew with other settings since it was opened ({shown}); {again}"
+        )
 
     # -- what is in it
 
@@ -354,7 +356,7 @@ class Library:
                 segment_seconds=config.segment_seconds,
                 analysers=kinds,
                 metadata=rows,
-                own=place.is_own(self.location),
+                is_own=place.is_own(self.location),
                 reread=reread,
                 progress=progress,
             )
@@ -382,9 +384,9 @@ class Library:
             space = self._store.space(name)
             check_same(self.location, space, encoder)
             self._binding.check_segments(space)
-            own = place.is_own(self.location)
+            is_own = place.is_own(self.location)
             run = SpaceIngest(
-                self._store, self._local.ledger, encoder, space, own=own, reread=reread, progress=progress
+                self._store, self._local.ledger, encoder, space, is_own=is_own, reread=reread, progress=progress
             )
             return run.run(paths)
 
@@ -609,10 +611,12 @@ class Library:
         config = self._opened().config()
         if config is None or config.model not in FORMER_DEFAULTS:
             return None
-        told: list[object] = []
+        indexed: list[object] = []
         with suppress(LibraryError), self._local.ledger_to_read() as ledger:
-            told = [run.options.get("paths") for run in ledger.runs()] if ledger else []
-        paths = sorted({display(from_text(str(path))) for paths in told if isinstance(paths, list) for path in paths})
+            indexed = [run.options.get("paths") for run in ledger.runs()] if ledger else []
+        paths = sorted(
+            {display(from_text(str(path))) for paths in indexed if isinstance(paths, list) for path in paths}
+        )
         return (
             f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
             f"to {DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
@@ -670,6 +674,6 @@ def _columns_of(rows: Metadata | None, encoder: Encoder, analysers: Sequence[typ
     from sonovec.library.analyses import columns_of
 
     given = {} if rows is None else rows.columns
-    own = [Column(name, kind, USER) for name, kind in given.items() if name not in TRACK_FIELDS]
+    users = [Column(name, kind, USER) for name, kind in given.items() if name not in TRACK_FIELDS]
     listener = Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")
-    return [*own, *(heard_columns(listener) if encoder.classes else []), *columns_of(analysers)]
+    return [*users, *(heard_columns(listener) if encoder.classes else []), *columns_of(analysers)]

@@ -52,7 +52,7 @@ def make_track(
     given : mapping
         What the user gave; it comes before the file's own tags.
     """
-    own: dict[str, Value] = {
+    facts: dict[str, Value] = {
         "path": path,
         "duration": pooled.duration,
         "rate": pooled.rate,
@@ -62,15 +62,15 @@ def make_track(
     }
     if pooled.tags:
         heard, scores = sound_tags.kept(pooled.tags[: sound_tags.MOST])
-        own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
-    kept = {name: value for name, value in file_tags.items() if name != "notes"}
+        facts |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
+    tags = {name: value for name, value in file_tags.items() if name != "notes"}
     notes = [*pooled.notes, *([str(file_tags["notes"])] if file_tags.get("notes") else [])]
-    for name, value in kept.items():
+    for name, value in tags.items():
         if isinstance(value, str) and len(value) > MOST_OF_FILE:
-            kept[name] = value[:MOST_OF_FILE]
+            tags[name] = value[:MOST_OF_FILE]
             notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
-    own["notes"] = _shortened("; ".join(notes)) or None
-    return Track(content, pooled.vector, {**kept, **own, **given})
+    facts["notes"] = _shortened("; ".join(notes)) or None
+    return Track(content, pooled.vector, {**tags, **facts, **given})
 
 
 def _shortened(notes: str) -> str:

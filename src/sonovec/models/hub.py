@@ -80,8 +80,8 @@ def _fetch(name: str) -> dict[str, Any]:
     except UsageError:
         raise
     except Exception as error:  # offline, refused, broken off, no room: the client raises many kinds, by its version
-        if (kept := _in_the_clients_cache(repository, revision)) is not None:
-            return kept
+        if (found := _in_the_clients_cache(repository, revision)) is not None:
+            return found
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(
             f"{name} could not be fetched from the hub ({reason}); on a machine with a network: hf download {repository} "

@@ -229,7 +229,7 @@ def _read(file: Path, card: ModelCard) -> list[list[NDArray[Any]]]:
 
 
 #: What Keras keeps of a layer, in its order.
-KEPT = {2: ("weight", "bias"), 4: ("weight", "bias", "running_mean", "running_var")}
+PARTS = {2: ("weight", "bias"), 4: ("weight", "bias", "running_mean", "running_var")}
 
 
 def _state(layers: list[list[NDArray[Any]]], network: nn.Module) -> dict[str, Any]:
@@ -239,9 +239,9 @@ def _state(layers: list[list[NDArray[Any]]], network: nn.Module) -> dict[str, An
     names = [name for name, layer in network.layers.named_children() if list(layer.parameters())]
     names += [f"further_layer_{i}" for i in range(len(names), len(layers))]
     return {
-        f"layers.{name}.{kept}": torch.from_numpy(_turned(array))
+        f"layers.{name}.{part}": torch.from_numpy(_turned(array))
         for name, arrays in zip(names, layers, strict=False)
-        for kept, array in zip(KEPT.get(len(arrays), map(str, range(len(arrays)))), arrays, strict=True)
+        for part, array in zip(PARTS.get(len(arrays), map(str, range(len(arrays)))), arrays, strict=True)
     }
 
 

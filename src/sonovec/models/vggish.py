@@ -193,17 +193,17 @@ def _state_of_google(file: Path, network: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
-    kept = cached("graphs", f"{VERSION}-pca-{sha256_of(file)[:32]}.npz")
-    if not kept.exists():
+    """Eigenvectors (128, 128) and means (128,); stored as NumPy arrays, so that PyTorch is needed only once."""
+    stored = cached("graphs", f"{VERSION}-pca-{sha256_of(file)[:32]}.npz")
+    if not stored.exists():
         state = _arrays(file) if file.suffix == ".npz" else read_state(file, "vggish")
         try:
             eigenvectors, means = (np.asarray(state[name]) for name in ("pca_eigen_vectors", "pca_means"))
         except KeyError as error:
             raise WeightsError(f"{display(file)}: has no {error}; give weights= the published {PCA.name}") from None
-        with atomic(kept) as temporary:
+        with atomic(stored) as temporary:
             np.savez(temporary, eigenvectors=eigenvectors, means=means)
-    with np.load(kept) as arrays:
+    with np.load(stored) as arrays:
         return arrays["eigenvectors"].astype(np.float32), arrays["means"].astype(np.float32).reshape(-1)
 
 
