@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sonovec.embedding.passport import FLOATING, Passport
 from sonovec.errors import PassportError, SonovecError, UsageError
-from sonovec.library import places
+from sonovec.library import model_places
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.log import LOGGER
@@ -42,7 +42,7 @@ class Binding:
             encoder = self.model
         else:
             encoder = load(self.model or ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
-        places.remember(encoder)
+        model_places.remember(encoder)
         return encoder
 
     def of(self, space: Space) -> Encoder:
@@ -55,7 +55,7 @@ class Binding:
         """
         encoder = self._stored(space)
         check_comparable(self.location, space, encoder)
-        places.remember(encoder)
+        model_places.remember(encoder)
         return encoder
 
     def check_segments(self, space: Space) -> None:
@@ -134,7 +134,7 @@ def _named(place: object, space: Space, model: str | None) -> str:
     from sonovec.models import registry
 
     if model is None or registry.resolve(model) == space.model:
-        return places.source_of(place, space)
+        return model_places.source_of(place, space)
     if Path(model).expanduser().exists() and not registry.is_listed(model) and (found := registry.card(model).place):
         return found
     raise _refusal(place, space, [("model", space.model, model)])
@@ -143,7 +143,7 @@ def _named(place: object, space: Space, model: str | None) -> str:
 def _is_here(place: object, space: Space) -> bool:
     from sonovec.models import storage
 
-    name = places.source_of(place, space)
+    name = model_places.source_of(place, space)
     return name != space.model or storage.is_here(name)
 
 

@@ -19,10 +19,12 @@ from typing import Any
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.models import huggingface
 from sonovec.models.card import ModelCard, Option
 from sonovec.models.checkpoint import differing, load_state, need_torch, read_state
+from sonovec.models.hub import HUB_ID
+from sonovec.models.huggingface import REMOTE_CODE
 from sonovec.models.model import Model
+from sonovec.models.pretrained import read_json
 from sonovec.models.side_files import inside
 from sonovec.models.weights import sha256_of
 from sonovec.paths import absolute, display
@@ -61,7 +63,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
 def _as_saved(folder: Path, name: str, option: Option, saved: Mapping[str, Any]) -> Option:
     """An option whose default is what the encoder was saved with."""
     # Code that comes with a model is never run because a file says so.
-    if name not in saved or option is huggingface.REMOTE_CODE:
+    if name not in saved or option is REMOTE_CODE:
         return option
     if not option.allows(saved[name]):
         raise WeightsError(
@@ -112,7 +114,7 @@ def _trained(base: Model, state: Path) -> Model:
 
 def _read(folder: Path) -> dict[str, Any]:
     file = folder / CARD
-    entries = huggingface.read_json(file)
+    entries = read_json(file)
     odd = [name for name, kind in FIELDS.items() if not isinstance(entries.get(name), kind)]
     if odd or entries["format"] != FORMAT:
         what = f"lacks {odd[0]}" if odd else f"has format {entries['format']}, and this version reads {FORMAT}"
@@ -125,7 +127,7 @@ def _places(folder: Path, entries: Mapping[str, Any]) -> tuple[str, Path | None]
     from sonovec.models import registry
 
     model, weights = entries["model"], entries["weights"]
-    if not registry.is_listed(model) and not (weights and huggingface.HUB_ID.fullmatch(model)):
+    if not registry.is_listed(model) and not (weights and HUB_ID.fullmatch(model)):
         model = str(_inside(folder, model))
     return model, None if weights is None else _inside(folder, weights)
 
@@ -215,7 +217,7 @@ def _described(model: Model, made: Path) -> dict[str, Any]:
         _copy(file, made / FILES / (file.relative_to(root) if root else file.name))
     if place is not None:
         found, weights = FILES if place == root else f"{FILES}/{place.name}", None
-    elif huggingface.HUB_ID.fullmatch(card.name) or len(model.files) > 1:
+    elif HUB_ID.fullmatch(card.name) or len(model.files) > 1:
         found, weights = card.name, FILES
     else:
         found, weights = card.name, f"{FILES}/{model.files[0].name}" if model.files else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonovec.errors import UsageError
-from sonovec.models import hub, huggingface, registry, weights
+from sonovec.models import hub, registry, weights
 from sonovec.models.card import ModelCard
 from sonovec.paths import cache_dir
 
@@ -42,7 +42,7 @@ def stored(name: str) -> Stored:
     pin = hub.pin_of(name)
     if pin.exists():
         return Stored(name, (*hub.files_of(name), *_graphs([hub.digest_of(name)])))
-    if huggingface.HUB_ID.fullmatch(name):
+    if hub.HUB_ID.fullmatch(name):
         raise UsageError(f"model {name!r}: nothing of it is kept here; kept are: {', '.join(all_names()) or 'none'}")
     return _of_card(registry.card(name))
 
@@ -60,7 +60,7 @@ def is_here(name: str) -> bool:
     >>> is_here("default")
     True
     """
-    if huggingface.HUB_ID.fullmatch(name):
+    if hub.HUB_ID.fullmatch(name):
         return hub.pin_of(name).exists()
     return all((weights.folder() / file.name).exists() for file in registry.card(name).weights)
 
