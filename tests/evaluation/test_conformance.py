@@ -11,7 +11,7 @@ import pytest
 
 import sonovec
 from sonovec.cli.main import run
-from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.encoder import Encoder, EncoderSettings
 from sonovec.evaluation.conformance import breaches, check
 
 
@@ -20,7 +20,7 @@ def broken(**changes):
 
     def load(precision="auto"):
         encoder = sonovec.load("logmel")
-        return Encoder(replace(encoder.model, **changes), encoder.window, precision)
+        return Encoder(replace(encoder.model, **changes), EncoderSettings(precision=precision))
 
     return load
 
