@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
 
-TELEPHONE_RATE, TELEPHONE_BAND = 8000, (300.0, 3400.0)
+TELEPHONE_BAND = 300.0, 3400.0
 #: Rates that an mp3 can have at 32 kbit/s; other sounds are resampled to the last of them and back.
 MP3_RATES = (16000, 22050, 24000, 32000, 48000, 44100)
 

@@ -203,12 +203,8 @@ class Ledger:
         query = "SELECT COUNT(*) FROM files WHERE content_hash IS NOT NULL AND (path = ? OR path > ? AND path < ?)"
         return int(self._file.read(query, _key(path), *_range(path))[0][0])
 
-    def paths_of(self, content_hash: str) -> list[Path]:
-        """Give the paths for which the library holds this content: a file and its copies, sorted."""
-        return [entry.path for entry in self.holders(content_hash)]
-
     def holders(self, content_hash: str) -> Iterator[Entry]:
-        """Iterate over the rows of those paths: a content may have very many."""
+        """Iterate over the rows of the paths with this content, a file and its copies, sorted: there may be very many."""
         return self._pages([("content_hash = ?", content_hash)])
 
     def record_analyses(self, analyses: Mapping[str, Iterable[Analysis]], *, anew: Iterable[str] = ()) -> None:
