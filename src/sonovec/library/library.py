@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sonovec.embedding.source import Sound
     from sonovec.library.metadata import Metadata
     from sonovec.library.report import Progress, Prune, Report
-    from sonovec.library.stored_vectors import Vectors
+    from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
 
 MOST_EFFORT = 100
@@ -235,7 +235,7 @@ class Library:
 
         return stretches.labels(self._existing_store())
 
-    def vectors(self, space: str = MAIN, level: str = "track") -> Vectors:
+    def vectors(self, space: str = MAIN, level: str = "track") -> StoredVectors:
         """All stored vectors of a space, read batch by batch.
 
         Parameters
@@ -246,7 +246,7 @@ class Library:
 
         Returns
         -------
-        Vectors
+        StoredVectors
             An iterable of Arrow record batches with the columns `id` (of segments `track`, `index`, `start` and `end` in
             seconds) and `vector`, a list of `dim` float32. Its `numpy` gives all of it as arrays.
 
@@ -255,11 +255,11 @@ class Library:
         UsageError
             If there is no such space or level.
         """
-        from sonovec.library.stored_vectors import Vectors
+        from sonovec.library.stored_vectors import StoredVectors
 
         store = self._existing_store()
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
-        return Vectors(partial(store.vectors, space, level), store.space(space).dim)
+        return StoredVectors(partial(store.vectors, space, level), store.space(space).dim)
 
     # -- filling it
 
