@@ -222,6 +222,21 @@ class Encoder:
         """The model's card."""
         return self.model.card
 
+    def with_hop(self, hop: float) -> Encoder:
+        """The same encoder with windows that begin each `hop` seconds; the network is open once for both.
+
+        Examples
+        --------
+        >>> encoder = load("logmel")
+        >>> encoder.with_hop(0.25).window.hop, encoder.window.hop
+        (4000, 16000)
+        """
+        other = Encoder(self.model, replace(self.settings, hop=hop), self._source)
+        if self.model.graph is not None:
+            assert self.network is not None  # opens it
+            other._networks = dict(self._networks)
+        return other
+
     @property
     def dim(self) -> int:
         """Length of a vector."""

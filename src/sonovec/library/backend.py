@@ -65,6 +65,9 @@ class Table(Protocol):
     def batches(self, where: Filter | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same as Arrow batches; a vector is a list of `dim` float32."""
 
+    def sample(self, limit: int, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
+        """At most `limit` rows from all over the table, always the same ones of the same table."""
+
     def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
         """The ids of rows that match, of at most `limit` of them."""
 

@@ -188,6 +188,14 @@ class LanceTable:
             )
             yield from scanner.to_batches()
 
+    def sample(self, limit: int, columns: Sequence[str]) -> list[pa.RecordBatch]:
+        """Rows that are equally far from each other."""
+        with errors(self._library):
+            dataset = self.dataset
+            count = int(dataset.count_rows())
+            places = np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int)).tolist()
+            return list(dataset.take(places, columns=list(columns)).to_batches()) if places else []
+
     def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
         """The ids of rows that match."""
         return [id for batch in self.batches(where, ["id"], limit) for id in batch.column("id").to_pylist()]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
     from sonovec.library.metadata import Metadata
+    from sonovec.library.places import PlaceSearch
     from sonovec.library.report import Progress, Prune, Report
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
@@ -514,6 +515,69 @@ class Library:
             raise UsageError(f"effort={effort}: give a number above 0 and at most {MOST_EFFORT}, such as effort=2")
         asked = self._queries(space).query(query, start, end)
         return self._here(search(store, asked, limit, where, level, space, Effort(exact, effort)))
+
+    def find_places(
+        self,
+        query: Sound | NDArray[np.floating],
+        limit: int | None = None,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        filter: str | None = None,
+        space: str = MAIN,
+        min_score: float | None = None,
+        limit_per_track: int | None = None,
+        order: str = "score",
+        effort: float = 1.0,
+    ) -> PlaceSearch:
+        """Find every stretch, of all tracks, that sounds like `query`.
+
+        The 200 stored segments that are most like the query are looked at. Where they are longer than the encoder's
+        windows, their files are read again there, and only there, and compared window by window; so a short sound in a
+        long recording is found with its own seconds. Stretches that touch are one place.
+
+        Parameters
+        ----------
+        query, start, end, filter, space
+            See `search`. Each window of the query that is not silent is looked for.
+        limit : int, optional
+            At most this many places; without it all.
+        min_score : float, optional
+            Cosine similarity that a place has at least. Without it, it is taken from the library: 8 deviations above what
+            its segments score against the query at the median.
+        limit_per_track : int, optional
+        order : {"score", "time"}
+            The best first, or by path and time.
+        effort : float
+            2 looks at twice as many segments.
+
+        Returns
+        -------
+        PlaceSearch
+
+        Raises
+        ------
+        LibraryError, AudioError, UsageError
+            See `search`; also if the space holds whole tracks alone.
+        """
+        from sonovec.library.places import find_places
+
+        where = self._parse(filter)
+        queries = self._queries(space)
+        found = find_places(
+            queries,
+            queries.windows(query, start, end),
+            self._local.shown(),
+            where=where,
+            min_score=min_score,
+            limit=limit,
+            limit_per_track=limit_per_track,
+            order=order,
+            effort=effort,
+        )
+        if not found.hits and not self.tracks(filter, limit=1):
+            return replace(found, reason=self.why_no_hits(filter))
+        return found
 
     def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
         """Find what sounds as the words say, best first.

@@ -165,13 +165,19 @@ class MilvusTable:
             row["vector"] = np.asarray(row["vector"], np.float32)
         return row
 
-    def batches(self, where: Filter | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, where: Filter | None, columns: Sequence[str], limit: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """The same as Arrow batches."""
         import pyarrow as pa
 
-        for rows in _batches(self.rows(where, columns)):
+        for rows in _batches(self.rows(where, columns, limit)):
             made = {name: _to_arrow([row[name] for row in rows]) for name in columns}
             yield pa.RecordBatch.from_pydict(made)
+
+    def sample(self, limit: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The first rows: they come in the order of their ids, which are hashes of what the tracks hold."""
+        return self.batches(None, columns, limit)
 
     def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
         """The ids of rows that match."""

@@ -21,7 +21,7 @@ from sonovec.library.filters import In
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry
-from sonovec.library.records import MAIN, Segment, Space
+from sonovec.library.records import MAIN, Segment, Space, Track
 from sonovec.library.roots import Roots, alias_in, default_alias
 from sonovec.library.search import Query, sound_in
 from sonovec.library.store import Store
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 def expanded(path: str | os.PathLike[str]) -> Path:
     """The path from the root, with ``~`` as the user's home."""
     return absolute(Path(path).expanduser())
+
+
+#: So much of a window must be sound for it to be looked for, if other windows have that.
+LEAST_COVERAGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,20 @@ class Queries:
             if stored is not None:
                 return stored
         return Query.of_embedding(self.encoder().embed(query, start, end), self.space.segment_seconds)
+
+    def windows(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
+        """The same with the encoder's own windows as parts, but for those that are silent, or mostly padding.
+
+        Of a track whose file is gone, the parts are its segments.
+        """
+        sound = from_text(os.fspath(query)) if isinstance(query, str | os.PathLike) else query
+        if isinstance(sound, np.ndarray) or (isinstance(sound, Path) and not expanded(sound).exists()):
+            return self.query(query, start, end)
+        embedding = self.encoder().embed(expanded(sound) if isinstance(sound, Path) else sound, start, end)
+        heard = ~embedding.silent
+        full = heard & (embedding.coverage >= LEAST_COVERAGE)
+        wanted = full if full.any() else heard
+        return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted])
 
     def of_vector(self, vector: NDArray[np.floating]) -> Query:
         """A query of a bare vector."""
@@ -128,6 +146,22 @@ class Queries:
                 return ledger.lookup(path)
             stat = path.stat()
             return ledger.known(path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns)
+
+    def file_of(self, track: Track) -> Path:
+        """The file of a track whose path is that on this machine.
+
+        Raises
+        ------
+        AudioError
+            If the file is gone, or is no longer what was indexed.
+        """
+        path = from_text(track.path)
+        if alias_in(track.path) is not None or not path.exists():
+            raise AudioError(f"{display(path)}: no such file on this machine")
+        entry = self._entry_of(path, exists=True)
+        if entry is None or entry.content_hash != track.id:
+            raise AudioError(f"{display(path)}: the file has changed since it was indexed; run sonovec index again")
+        return path
 
     def _content_by_name(self, path: Path) -> str | None:
         """Id of the track of a path, where nobody tells the folders of roots: most are called as their folders are."""
