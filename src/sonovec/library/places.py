@@ -6,31 +6,39 @@ what their vector is the mean of; so the most likely stretches are read again, a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.audio.stream import open_mono
+from sonovec.embedding.embedding import Failure
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
-from sonovec.library.records import Track
+from sonovec.library.records import Parts, Track
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
+    from sonovec.embedding.encoder import Encoder
     from sonovec.library.queries import Queries
 
 Floats = NDArray[np.float64]
 
-#: Stored segments that are read again; a larger effort reads more of them.
-MOST_READ = 200
+#: So many of the likeliest segments are looked at; a larger effort looks at more.
+LOOKED_AT = 300
+#: If there are places in the last part of them, there may be more behind.
+LAST = 10
 #: Windows begin each quarter of a window where a stretch is read again, so that one of them holds a short sound whole.
 OVERLAP = 4
 #: A place scores so many deviations more than the library does at its median; see docs/places.md for what it finds.
@@ -69,6 +77,11 @@ class Place:
     query_start: float | None
     query_end: float | None
 
+    def is_in(self, stretches: Floats) -> bool:
+        """Whether its middle is within one of some stretches, (n, 2)."""
+        middle = (self.start + self.end) / 2
+        return bool(((stretches[:, 0] <= middle) & (middle < stretches[:, 1])).any())
+
     def to_json(self) -> dict[str, Any]:
         """All of it as one flat object of JSON values."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -83,6 +96,9 @@ class PlaceSearch:
     hits : list of Place
     min_score : float
         What each of them scores at least; of a query with several windows, the lowest of what theirs ask for.
+    complete : bool
+        False where places were found among the least likely of the segments that were looked at: a larger effort may find
+        more.
     unread : mapping of str to str
         Paths of tracks that could not be read again, with the reason: their places are whole segments.
     reason : str or None
@@ -91,7 +107,8 @@ class PlaceSearch:
 
     hits: list[Place]
     min_score: float
-    unread: Mapping[str, str]
+    complete: bool = True
+    unread: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
 
 
@@ -113,11 +130,12 @@ class Sought:
 
 @dataclass(frozen=True, eq=False)
 class _Scored:
-    """Stretches of one track, (n, 2) in seconds: what each scores, and which part is nearest."""
+    """Stretches of one track, (n, 2) in seconds: what each scores, which part is nearest, and whether it is a place."""
 
     times: Floats
     scores: Floats
     parts: NDArray[np.intp]
+    good: NDArray[np.bool_]
 
 
 ORDERS: Mapping[str, Callable[[Place], tuple[object, ...]]] = {
@@ -145,23 +163,35 @@ def find_places(
     if space.level == "track":
         raise UsageError(f"the space {space.name!r} holds whole tracks alone; its places cannot be found")
     if not len(query.parts):
-        return PlaceSearch([], 1.0, {}, "the query is silent")
+        return PlaceSearch([], 1.0, reason="the query is silent")
     if min_score is None:
         least = usual_least(store.sample(SAMPLE, space.name), query.parts)
     else:
         least = np.full(len(query.parts), float(min_score))
     sought = Sought(query.parts, query.times, least)
-    found = _likely(store, sought, where, space.name, Effort(times=effort))
+    most = round(LOOKED_AT * effort)
+    likely = _likely(store, sought, most, where, space.name, Effort(times=effort))
     tracks = {
         id: replace(track, fields={**track.fields, "path": shown(id, track.path)})
-        for id, track in store.get(found).items()
+        for id, track in store.get({id for id, _ in likely}).items()
     }
-    scored, unread = _read_again(queries, {id: found[id] for id in tracks}, tracks, sought)
-    best = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
-    hits = sorted(islice(_few_of_each(best, limit_per_track), limit), key=ORDERS[order])
+    coarse = _stored(store, space.name, [segment for segment in likely if segment[0] in tracks])
+    scored: dict[str, list[_Scored]] = {}
+    unread: dict[str, str] = {}
+    for id, parts in _fine(queries, coarse, tracks, unread):
+        scored.setdefault(id, []).append(_score(parts, sought))
+    found = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
+    last = _stored(store, space.name, likely[-most // LAST :]) if len(likely) == most else {}
     lowest = round(float(least.min()), DECIMALS)
-    reason = None if hits else f"nothing that was looked at scores {lowest:.3f} or more; min_score sets another score"
-    return PlaceSearch(hits, lowest, unread, reason)
+    return PlaceSearch(
+        hits=sorted(islice(_few_of_each(found, limit_per_track), limit), key=ORDERS[order]),
+        min_score=lowest,
+        complete=not any(place.is_in(last[place.id].times) for place in found if place.id in last),
+        unread=unread,
+        reason=None
+        if found
+        else f"nothing that was looked at scores {lowest:.3f} or more; min_score sets another score",
+    )
 
 
 def _few_of_each(places: Iterable[Place], limit: int | None) -> Iterator[Place]:
@@ -198,63 +228,118 @@ def usual_least(vectors: NDArray[np.float32], parts: NDArray[np.float32]) -> Flo
     return np.asarray(np.tanh(median + DEVIATIONS * deviation))
 
 
-def _likely(store: Store, sought: Sought, where: Filter | None, space: str, effort: Effort) -> dict[str, _Scored]:
-    """The stored segments that are most like any of the parts, by track."""
-    most = round(MOST_READ * effort.times)
-    found = store.search_segments(sought.parts, most, filter=where, space=space, effort=effort)
+def _likely(
+    store: Store, sought: Sought, limit: int, where: Filter | None, space: str, effort: Effort
+) -> list[tuple[str, int]]:
+    """The stored segments that are most like any of the parts, the likeliest first: their tracks and indices."""
     best: dict[tuple[str, int], float] = {}
+    found = store.search_segments(sought.parts, limit, filter=where, space=space, effort=effort)
     for least, hits in zip(sought.least.tolist(), found, strict=True):
         for id, index, score in hits:
-            best[id, index] = max(best.get((id, index), -2.0), score - least)
-    chosen = sorted(best, key=lambda segment: (-best[segment], segment))[:most]
-    stored = store.parts({id for id, _ in chosen}, space)
+            best[id, index] = max(best.get((id, index), -math.inf), score - least)
+    return sorted(best, key=lambda segment: (-best[segment], segment))[:limit]
+
+
+def _stored(store: Store, space: str, segments: Iterable[tuple[str, int]]) -> dict[str, Parts]:
+    """Some stored segments, by track and in order."""
     indices: dict[str, list[int]] = {}
-    for id, index in sorted(chosen):
-        if id in stored and index < len(stored[id].times):  # another process may have changed it meanwhile
-            indices.setdefault(id, []).append(index)
-    return {id: _score(stored[id].times[some], stored[id].vectors[some], sought) for id, some in indices.items()}
+    for id, index in sorted(segments):
+        indices.setdefault(id, []).append(index)
+    # Another process may have changed a track meanwhile.
+    stored = store.parts(indices, space).items()
+    return {id: parts.some([n for n in indices[id] if n < len(parts.times)]) for id, parts in stored}
 
 
-def _score(times: Floats, vectors: NDArray[np.float32], sought: Sought) -> _Scored:
-    scores = (unit32(vectors) @ unit32(sought.parts).T).astype(np.float64)
-    parts = (scores - sought.least).argmax(axis=1)
-    return _Scored(times, scores[np.arange(len(scores)), parts], parts)
-
-
-def _read_again(
-    queries: Queries, coarse: Mapping[str, _Scored], tracks: Mapping[str, Track], sought: Sought
-) -> tuple[dict[str, _Scored], dict[str, str]]:
-    """The same stretches by the encoder's own windows, where those are shorter; and what could not be read, and why."""
-    found, unread = dict(coarse), dict[str, str]()
-    if not coarse:
-        return found, unread
-    encoder = queries.encoder()
+def _fine(
+    queries: Queries, coarse: Mapping[str, Parts], tracks: Mapping[str, Track], unread: dict[str, str]
+) -> Iterator[tuple[str, Parts]]:
+    """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why."""
+    encoder = queries.encoder() if coarse else None
+    if encoder is None or encoder.window.length / encoder.rate >= queries.space.segment_seconds:
+        yield from coarse.items()
+        return
     window = encoder.window.length / encoder.rate
-    if window >= queries.space.segment_seconds:
-        return found, unread
+    stretches: list[tuple[str, float, float]] = []
+    files: dict[str, Path] = {}
+    for id, parts in coarse.items():
+        try:
+            files[id] = queries.file_of(tracks[id])
+        except AudioError as error:
+            unread[tracks[id].path] = str(error)
+            yield id, parts
+            continue
+        # As much around a stretch that no sound is cut.
+        wide = ((max(0.0, start - window), end + window) for start, end in parts.times.tolist())
+        stretches += [(id, start, end) for start, end in _merged(wide)]
     listener = encoder.with_hop(window / OVERLAP)
     try:
-        begun = {}
-        for id, scored in coarse.items():
-            try:
-                file = queries.file_of(tracks[id])
-            except AudioError as error:
-                unread[tracks[id].path] = str(error)
-                continue
-            # As much around a stretch that no sound is cut.
-            wide = _merged((max(0.0, start - window), end + window) for start, end in scored.times.tolist())
-            begun[id] = [(start, end, listener.submit(file, start, end)) for start, end in wide]
-        for id, futures in begun.items():
-            try:
-                heard = [_cells(future.result(), start, end, window) for start, end, future in futures]
-            except SonovecError as error:
-                unread[tracks[id].path] = str(error)
-                continue
-            times, vectors = (np.concatenate(each) for each in zip(*heard, strict=True))
-            found[id] = _score(times, vectors, sought)
+        sounds = _sounds(files, stretches, encoder)
+        for (id, start, end), heard in zip(stretches, listener.embed_many(sounds), strict=True):
+            if isinstance(heard, Failure):
+                unread[tracks[id].path] = heard.reason
+                yield id, coarse[id].some((coarse[id].times[:, 0] >= start) & (coarse[id].times[:, 1] <= end))
+            else:
+                yield id, _windows(heard, start, end, window)
     finally:
         listener.close()
-    return found, unread
+
+
+def _sounds(
+    files: Mapping[str, Path], stretches: Iterable[tuple[str, float, float]], encoder: Encoder
+) -> Iterator[Any]:
+    """The samples of stretches with their rate, that of the encoder, or the error of their file.
+
+    Each file is read once, for most formats have no exact seek.
+    """
+    for id, group in groupby(stretches, key=itemgetter(0)):
+        wanted = [(start, end) for _, start, end in group]
+        given = 0
+        try:
+            for samples in cut(files[id], wanted, encoder.rate, encoder.isolate):
+                given += 1
+                yield samples, encoder.rate
+        except SonovecError as error:
+            yield from [error] * (len(wanted) - given)
+
+
+def cut(
+    path: Path, stretches: Sequence[tuple[float, float]], rate: int, isolate: bool = False
+) -> Iterator[NDArray[np.float32]]:
+    """The samples of stretches of a file, in order and apart, in seconds; in one reading.
+
+    Parameters
+    ----------
+    path : Path
+    stretches : sequence of (start, end)
+    rate : int
+        Samples a second of what is given.
+    isolate : bool
+        See `sonovec.audio.stream.open_mono`.
+
+    Yields
+    ------
+    array, shape (n,), float32
+        One for each stretch; shorter, or empty, where the file ends before.
+    """
+    first = stretches[0][0]
+    left = [(round((start - first) * rate), round((end - first) * rate)) for start, end in stretches]
+    with open_mono(path, rate, first, stretches[-1][1], isolate=isolate) as stream:
+        position, held = 0, list[NDArray[np.float32]]()
+        for block in stream:
+            position += len(block)
+            held.append(block)
+            while left and position >= left[0][1]:
+                start, end = left.pop(0)
+                joined = np.concatenate(held)
+                begun = position - len(joined)
+                yield joined[start - begun : end - begun]
+                held = [joined[end - begun :]]
+            if left and position <= left[0][0]:
+                held = []
+        joined = np.concatenate([np.empty(0, np.float32), *held])
+        begun = position - len(joined)
+        for start, end in left:
+            yield joined[max(start - begun, 0) : max(end - begun, 0)]
 
 
 def _merged(stretches: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:
@@ -277,8 +362,8 @@ def _merged(stretches: Iterable[tuple[float, float]]) -> Iterator[tuple[float, f
         yield last
 
 
-def _cells(embedding: Embedding, start: float, end: float, window: float) -> tuple[Floats, NDArray[np.float32]]:
-    """Times and vectors of the windows of a stretch, but for those that are silent or cut where the stretch ends.
+def _windows(embedding: Embedding, start: float, end: float, window: float) -> Parts:
+    """The windows of a stretch, but for those that are silent or cut where the stretch ends.
 
     The time of a window is what is nearer to its middle than to the middle of any other, so that a sound that is shorter than
     a window has edges of its own; the first begins where the file does, and the last ends with the file.
@@ -293,17 +378,26 @@ def _cells(embedding: Embedding, start: float, end: float, window: float) -> tup
         cells[-1, 1] = embedding.times[-1, 1]
         whole |= (embedding.coverage >= LEAST_COVERAGE) | (len(cells) == 1)
     wanted = whole & ~embedding.silent
-    return cells[wanted], embedding.windows[wanted]
+    return Parts(start + cells[wanted], embedding.windows[wanted])
 
 
-def _places(track: Track, scored: _Scored, sought: Sought) -> Iterator[Place]:
+def _score(parts: Parts, sought: Sought) -> _Scored:
+    scores = (unit32(parts.vectors) @ unit32(sought.parts).T).astype(np.float64)
+    nearest = (scores - sought.least).argmax(axis=1)
+    best = scores[np.arange(len(scores)), nearest]
+    return _Scored(parts.times, best, nearest, best >= sought.least[nearest])
+
+
+def _places(track: Track, looks: Sequence[_Scored], sought: Sought) -> Iterator[Place]:
     """Stretches of a track that score enough, those that touch as one."""
-    good = np.flatnonzero(scored.scores >= sought.least[scored.parts])
-    good = good[np.argsort(scored.times[good, 0], kind="stable")]
-    starts, ends = scored.times[good].T
-    for run in np.split(np.arange(len(good)), np.flatnonzero(starts[1:] > ends[:-1] + TOUCH) + 1):
+    times, scores, parts = (
+        np.concatenate([getattr(look, name)[look.good] for look in looks]) for name in ("times", "scores", "parts")
+    )
+    order = np.argsort(times[:, 0], kind="stable")
+    starts, ends = times[order, 0], np.maximum.accumulate(times[order, 1])
+    for run in np.split(np.arange(len(order)), np.flatnonzero(starts[1:] > ends[:-1] + TOUCH) + 1):
         if len(run):
-            best = good[run[scored.scores[good[run]].argmax()]]
-            score = round(float(scored.scores[best]), DECIMALS)
-            query = sought.seconds(int(scored.parts[best]))
+            best = order[run[scores[order[run]].argmax()]]
+            query = sought.seconds(int(parts[best]))
+            score = round(float(scores[best]), DECIMALS)
             yield Place(track.id, track.path, float(starts[run[0]]), float(ends[run[-1]]), score, *query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,6 +89,10 @@ class Parts:
 
     times: NDArray[np.float64]
     vectors: NDArray[np.float32]
+
+    def some(self, which: Sequence[int] | NDArray[np.bool_]) -> Parts:
+        """Some of them, by their places or as a mask."""
+        return Parts(self.times[which], self.vectors[which])
 
 
 @dataclass(frozen=True, eq=False)
