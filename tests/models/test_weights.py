@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from sonovec import jobs
 from sonovec.errors import WeightsError
 from sonovec.models import weights
 from sonovec.models.card import WeightFile
@@ -82,9 +83,10 @@ def described(server, **changes):
 
 def test_a_file_is_fetched_once_and_then_found(server, cache):
     seen = []
-    path = weights.resolve(described(server), progress=lambda have, total: seen.append((have, total)))
+    with jobs.running(seen.append):
+        path = weights.resolve(described(server))
     assert path == cache / "net.pth" and path.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert seen[-1] == jobs.Progress("fetching", len(CONTENT), len(CONTENT), "bytes", note="net.pth")
     assert weights.resolve(described(server)) == path
     assert len(server.requests) == 1
     assert [file.name for file in cache.iterdir()] == ["net.pth"]

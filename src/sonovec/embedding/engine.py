@@ -19,12 +19,12 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -37,7 +37,8 @@ from sonovec.embedding.blas import ONE_BLAS_THREAD
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.gather import Facts, Heard, Sink, Vectors, Whole
 from sonovec.embedding.source import Source, check_many, check_range, open_source, source_of
-from sonovec.errors import AudioError, SonovecError, UsageError
+from sonovec.errors import AudioError, Cancelled, SonovecError, UsageError
+from sonovec.jobs import TICK, Job, Progress, Watched, job_of, running
 from sonovec.log import as_failure
 from sonovec.runtime.network import settle_jobs
 
@@ -55,9 +56,15 @@ QUICK_WAIT, WAIT = 0.05, 1.0
 #: Seconds that the end of the program waits for an iterator of the caller's that gives nothing.
 PATIENCE = 1.0
 
+#: What is told of sounds that are embedded.
+STAGE, UNIT = "embedding", "sounds"
+
 T = TypeVar("T")
+Waited = TypeVar("Waited")
 #: What makes the sink of a source.
 SinkOf = Callable[[Source], Sink[T]]
+#: Called with the number of results that were handed over, and the seconds of sound that were heard.
+Watch = Callable[[int, float], object]
 
 FORKED = (
     "this process was forked while sounds were embedded; call embed or embed_many again in the child, or start it with "
@@ -97,6 +104,7 @@ class _Job(Generic[T]):
     steps: Generator[None] | None = None  # of decoding; made when it begins
     groups: deque[_Group] = field(default_factory=deque)
     facts: Facts | None = None  # once it is decoded
+    seconds: float = 0.0  # of sound that were decoded
     error: BaseException | None = None
     #: The error is no source's own: it ends the loop over many.
     fatal: bool = False
@@ -106,7 +114,7 @@ class _Job(Generic[T]):
     def fail(self, error: BaseException, *, fatal: bool = False) -> None:
         """Note why there will be no result; the first reason stands."""
         if self.error is None:
-            ordinary = isinstance(error, Exception) and not fatal
+            ordinary = isinstance(error, Exception) and not isinstance(error, Cancelled) and not fatal
             self.fatal = not ordinary
             self.error = as_failure(self.source.name, error) if ordinary else error  # type: ignore[arg-type]
 
@@ -275,6 +283,7 @@ class _Core:
             stream.tap = job.sink.begin(stream.info)
             for windows in frame(stream, self._spec):
                 self._take(job, windows)
+                job.seconds = stream.source_frames / stream.info.rate
                 empty = False
                 yield
             job.sink.end()
@@ -454,6 +463,7 @@ class _Feed(Generic[T]):
         self.order: SimpleQueue[_Job[T] | BaseException | None] = SimpleQueue()  # jobs, and what ended it
         self._room: SimpleQueue[bool] = SimpleQueue()
         self._jobs: dict[_Job[T], None] = {}  # that are not handed over
+        self._handed, self._seconds = 0, 0.0  # of what is
         self._thread: threading.Thread | None = None
         self.forked = False
         self._ended = False
@@ -489,8 +499,15 @@ class _Feed(Generic[T]):
 
     def hand_over(self, job: _Job[T]) -> None:
         """Note that the caller has the result of a job, so that another may begin."""
+        self._handed += 1
+        self._seconds += job.seconds
         self._jobs.pop(job, None)
         self._room.put(True)
+
+    @property
+    def position(self) -> tuple[int, float]:
+        """How many results were handed over, and how many seconds of sound were heard, those of files on their way too."""
+        return self._handed, self._seconds + sum(job.seconds for job in list(self._jobs))
 
     def end(self) -> list[_Job[T]]:
         """Draw no more, and give up what was not handed over; it waits for nothing, for garbage may be what calls it."""
@@ -514,11 +531,15 @@ class Results(Iterator[T | Failure], Generic[T]):
     """The results of many sounds, in the order of the input; made by `Engine.embed_many`.
 
     Nothing is read before the first is asked for. What was begun ends with `close`, or when the results are dropped.
+    Before each result, and again and again while it is waited for, `watch` is called; what it raises ends the loop. A
+    `job` begins with the first result and ends with the last.
     """
 
-    def __init__(self, engine: Engine, feed: _Feed[T]) -> None:
+    def __init__(self, engine: Engine, feed: _Feed[T], watch: Watch | None, job: Job | None) -> None:
         self._engine = engine  # which goes on as long as its results are asked for
         self._feed = feed
+        self._watch = watch
+        self._job = job
         self._begun = self._closed = False
 
     def __next__(self) -> T | Failure:
@@ -526,27 +547,53 @@ class Results(Iterator[T | Failure], Generic[T]):
             raise UsageError(FORKED)
         if self._closed:
             raise StopIteration
+        if self._job and not self._begun:
+            self._job.begin()
         try:
             if not self._begun:
                 self._begun = True
                 self._feed.start()
-            job = self._feed.order.get()
+            if self._watch:
+                self._watch(*self._feed.position)
+            job = self._waited(lambda seconds: self._feed.order.get(timeout=seconds))
             if job is None:
                 raise StopIteration
             if isinstance(job, BaseException):
                 raise job
-            error = job.future.exception()  # waits for it
+            error = self._waited(job.future.exception)
             if error is not None and job.fatal:
                 raise error
-        except BaseException:
-            self.close()
+        except BaseException as reason:
+            self._end(None if isinstance(reason, StopIteration) else reason)
             raise
         self._feed.hand_over(job)
         return job.future.result() if error is None else Failure(job.source.path, error)  # type: ignore[arg-type]
 
+    def _waited(self, get: Callable[[float | None], Waited]) -> Waited:
+        """What `get` gives, which takes seconds after which it gives up; watched meanwhile."""
+        while self._watch:
+            try:
+                return get(TICK)
+            except (Empty, TimeoutError):
+                self._watch(*self._feed.position)
+        return get(None)
+
     def close(self) -> None:
         """End what was begun, and wait until no file is read any more."""
+        self._end(GeneratorExit())
+
+    def _end(self, reason: BaseException | None) -> None:
+        try:
+            self._end_feed()
+        finally:
+            self._end_job(reason)
+
+    def _end_job(self, reason: BaseException | None) -> None:
+        if self._job and self._begun and not self._closed:
+            self._job.end(reason)
         self._closed = True
+
+    def _end_feed(self) -> None:
         if self._begun and not self._feed.forked:
             left = self._feed.end()
             self._feed.join()
@@ -557,6 +604,7 @@ class Results(Iterator[T | Failure], Generic[T]):
     def __del__(self) -> None:
         if self._begun and not self._feed.forked:
             self._feed.end()
+            self._end_job(GeneratorExit())
 
     def __enter__(self) -> Self:
         return self
@@ -606,24 +654,40 @@ class Engine:
         """
         return self._begin(source_of(sound, start, end)).future
 
-    def embed(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Embedding:
+    def embed(
+        self, sound: Sound, start: float = 0.0, end: float | None = None, *, progress: Watched = None
+    ) -> Embedding:
         """Embed one sound; see `Encoder.embed`."""
-        job = self._begin(source_of(sound, start, end))
-        try:
-            return job.future.result()
-        except BaseException:
-            self._core.give_up([job])  # an interrupt comes at any moment
-            raise
+        source = source_of(sound, start, end)
+        with running(progress) as run:
+            job = self._begin(source)
+            try:
+                found = run.wait_for(job.future, lambda: run.report(Progress(STAGE, 0, 1, UNIT, job.seconds)))
+            except BaseException:
+                self._core.give_up([job])  # an interrupt comes at any moment
+                raise
+            run.report(Progress(STAGE, 1, 1, UNIT, job.seconds))
+            return found
 
-    def embed_many(self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None) -> Results[Embedding]:
+    def embed_many(
+        self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None, *, progress: Watched = None
+    ) -> Results[Embedding]:
         """Embed many sounds; see `Encoder.embed_many`."""
         check_many(sounds)
         check_range(start, end)
-        return self.run_many((source_of(sound, start, end) for sound in sounds), self._whole)
+        sources = (source_of(sound, start, end) for sound in sounds)
+        if progress is None:
+            return self.run_many(sources, self._whole)
+        job, total = job_of(progress), len(sounds) if isinstance(sounds, Sized) else None
+        return self.run_many(
+            sources, self._whole, lambda done, seconds: job.report(Progress(STAGE, done, total, UNIT, seconds)), job
+        )
 
-    def run_many(self, sources: Iterable[Source], sink_of: SinkOf[T]) -> Results[T]:
-        """What sinks make of many sources, in their order; see `sonovec.embedding.gather`."""
-        return Results(self, _Feed(self._core, sources, sink_of))
+    def run_many(
+        self, sources: Iterable[Source], sink_of: SinkOf[T], watch: Watch | None = None, job: Job | None = None
+    ) -> Results[T]:
+        """What sinks make of many sources, in their order; see `sonovec.embedding.gather`, and `Results` for the rest."""
+        return Results(self, _Feed(self._core, sources, sink_of), watch, job)
 
     @property
     def heard(self) -> Heard:
