@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from sonovec.analysis.analyser import Analyser
@@ -210,7 +209,8 @@ class _Embedding:
     def _choose(self, readers: Readers) -> Iterator[Path]:
         def begin(candidate: Candidate) -> Future[str]:
             known = candidate.content
-            read = partial(content_hash, check=self._ingest.job.check) if known is None else lambda path: known
+            check = self._ingest.job.check
+            read = (lambda path: content_hash(path, check)) if known is None else (lambda path: known)
             return readers.submit(read, candidate.found.path)
 
         for batch in self._walk.batches(LOOK_UP, LOOK_UP_SECONDS):
