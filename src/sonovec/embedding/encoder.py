@@ -20,10 +20,11 @@ from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.windows import Tail, WindowSpec
 from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.engine import Engine, Results, Watch
+from sonovec.embedding.engine import Engine
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
+from sonovec.embedding.results import Results, Watch
 from sonovec.embedding.source import Sound, Source, check_many, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.jobs import Watched, running
