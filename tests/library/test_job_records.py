@@ -64,10 +64,23 @@ def state(library, root):
     return tracks, by_id, len(parts), held
 
 
-STOPS = {
-    "cancel": (Cancelled, "cancelled", lambda job: job.cancel()),
-    "error": (ZeroDivisionError, "failed", None),
-}
+STOPS = {"cancel": (Cancelled, "cancelled"), "error": (ZeroDivisionError, "failed")}
+
+
+def stopping(number, error, reached):
+    """A job that is stopped by its report of that number, whose stage is noted."""
+    told = []
+
+    def tell(progress):
+        told.append(progress)
+        if len(told) == number:
+            reached.add(progress.stage)
+            if error is not Cancelled:
+                raise error
+            job.cancel()
+
+    job = sonovec.Job(tell)
+    return job
 
 
 @pytest.mark.parametrize(
@@ -79,7 +92,7 @@ STOPS = {
     ],
 )
 def test_a_run_that_is_stopped_at_any_report_is_taken_up(tmp_path, sounds, library, how, step):
-    error, expected, stop = STOPS[how]
+    error, expected = STOPS[how]
     change(sounds)
     library.close()
     wanted = {"prune": True, "analysers": ["fingerprint"]}
@@ -104,17 +117,7 @@ def test_a_run_that_is_stopped_at_any_report_is_taken_up(tmp_path, sounds, libra
     while True:
         number += step
         home, copy = copied(str(number))
-        left = [number]
-
-        def tell(progress, left=left):
-            left[0] -= 1
-            if left[0] == 0:
-                reached.add(progress.stage)
-                if stop is None:
-                    raise error
-                stop(job)
-
-        job = sonovec.Job(tell)
+        job = stopping(number, error, reached)
         with copy:
             try:
                 copy.add(home / "sounds", progress=job, **wanted)
