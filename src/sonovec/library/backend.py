@@ -65,6 +65,9 @@ class Table(Protocol):
     def batches(self, where: Filter | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same as Arrow batches; a vector is a list of `dim` float32."""
 
+    def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
+        """The ids of rows that match, of at most `limit` of them."""
+
     def search(
         self,
         vectors: NDArray[np.float32],

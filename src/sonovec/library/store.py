@@ -23,7 +23,7 @@ from sonovec.library.columns import KIND_NAMES, TRACK_COLUMNS, USER, Column, Kin
 from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
-from sonovec.library.records import MAIN, LibraryConfig, Segment, Space, Track, Value, plain
+from sonovec.library.records import MAIN, LibraryConfig, Parts, Segment, Space, Track, Value, plain
 from sonovec.library.tables import TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
 from sonovec.vectors import TINY
 
@@ -373,7 +373,7 @@ class Store:
 
     def ids(self, filter: Filter | None = None, limit: int | None = None) -> list[str]:
         """Ids of all tracks, or of those that match; at most `limit` of them."""
-        return [row["id"] for row in self._tracks_table.rows(filter, ["id"], limit)]
+        return self._tracks_table.ids(filter, limit)
 
     def segments(self, ids: Iterable[str], space: str = MAIN) -> dict[str, list[Segment]]:
         """Segments of tracks, by track and in the order of their `index`; none in a space of whole tracks."""
@@ -387,6 +387,18 @@ class Store:
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
+
+    def parts(self, ids: Iterable[str], space: str = MAIN) -> dict[str, Parts]:
+        """The same segments as arrays, by track: of an hour in seconds there are thousands."""
+        wanted = self.space(space)
+        if wanted.level == "track":
+            return {}
+        table = self._backend.table(segments_of(wanted))
+        columns = ["track", "index", "start", "end", "vector"]
+        found = [
+            batch for some in _batches(ids) for batch in table.batches(In("track", tuple(some)), columns) if len(batch)
+        ]
+        return _parts_by_track(found, wanted.dim) if found else {}
 
     def count(self) -> tuple[int, int]:
         """How many tracks, and segments of the main space, there are."""
@@ -597,6 +609,21 @@ def _beyond(counts: Mapping[str, int]) -> Filter:
     """Segments that tracks had before and have no more, given how many each has now."""
     groups = groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__)
     return any_of([And((In("track", tuple(ids)), Compare("index", ">=", count))) for count, ids in groups])
+
+
+def _parts_by_track(batches: Sequence[pa.RecordBatch], dim: int) -> dict[str, Parts]:
+    import numpy as np
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(batches)
+    tracks = table["track"].combine_chunks().dictionary_encode()
+    codes = tracks.indices.to_numpy()
+    order = np.lexsort([table["index"].to_numpy(), codes])
+    ends = np.cumsum(np.bincount(codes))
+    times = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    vectors = np.concatenate([batch.column("vector").flatten().to_numpy() for batch in batches]).reshape(-1, dim)
+    of_each = zip(tracks.dictionary.to_pylist(), np.split(order, ends[:-1]), strict=True)
+    return {track: Parts(times[rows], vectors[rows]) for track, rows in of_each}
 
 
 def _queries(vectors: NDArray[np.float32], space: Space) -> NDArray[np.float64]:
