@@ -18,6 +18,7 @@ from matplotlib.image import imread
 import sonovec
 from sonovec import demo
 from sonovec.audio.scan import scan
+from sonovec.cli import log
 from sonovec.cli.compare import compare as command
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import MissingExtraError, UsageError
@@ -314,7 +315,8 @@ def sonovec_compare(capsys):
 
     def run(*arguments):
         capsys.readouterr()
-        code = command.main([str(argument) for argument in arguments], standalone_mode=False)
+        with log.shown():
+            code = command.main([str(argument) for argument in arguments], standalone_mode=False)
         return code, *capsys.readouterr()
 
     return run

@@ -133,7 +133,9 @@ def _watched(download: Callable[..., str], name: str) -> str:
 
     fetching = ThreadPoolExecutor(1, "sonovec_fetch")
     try:
-        return job.wait_for(fetching.submit(download, tqdm_class=Counter), tell)
+        folder = job.wait_for(fetching.submit(download, tqdm_class=Counter), tell)
+        tell()
+        return folder
     finally:
         ended.set()
         fetching.shutdown(wait=False)
