@@ -55,7 +55,7 @@ def quantize(graph: Graph, rows: Sequence[Row], tell: Callable[[int], object] = 
     if find_spec("nncf") is None:
         raise MissingExtraError("int8 needs NNCF once, to quantise: pip install 'sonovec[int8]'")
     with tempfile.TemporaryDirectory(prefix="sonovec-") as folder:
-        np.save(Path(folder, ROWS), np.stack(list(rows)))
+        np.savez(Path(folder, ROWS), *rows)  # of several lengths
         _run(converted(graph), Path(folder), lambda done: tell(min(done, len(rows))))
         precision = f"{INT8}-{_hash(rows)}"
         made = core().read_model(Path(folder, RESULT))

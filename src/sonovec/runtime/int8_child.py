@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 #: Files in the folder that both processes know: the rows to calibrate by, a byte for each row that was used, the result.
-ROWS, SEEN, RESULT = "rows.npy", "seen", "graph.xml"
+ROWS, SEEN, RESULT = "rows.npz", "seen", "graph.xml"
 
 
 def main(graph: str, folder: str) -> None:
@@ -22,7 +22,8 @@ def main(graph: str, folder: str) -> None:
     from sonovec.runtime.openvino_core import core, openvino
 
     model = core().read_model(graph)
-    rows = np.load(Path(folder, ROWS))
+    with np.load(Path(folder, ROWS)) as arrays:
+        rows = [arrays[f"arr_{number}"] for number in range(len(arrays))]
     with Path(folder, SEEN).open("wb", buffering=0) as seen:
 
         def take(row: Any) -> Any:
@@ -31,7 +32,7 @@ def main(graph: str, folder: str) -> None:
 
         made = nncf.quantize(
             model,
-            nncf.Dataset(list(rows), take),
+            nncf.Dataset(rows, take),
             subset_size=len(rows),
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope(names=front_end(model)),
