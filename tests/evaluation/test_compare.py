@@ -28,6 +28,8 @@ from sonovec.evaluation.compare import Comparison, Row, compare
 from sonovec.evaluation.metrics import Score
 from sonovec.models import registry
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory) -> Path:
