@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli import places as of_places
 from sonovec.cli.options import add_options, isolate_option, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
 from sonovec.paths import printable
@@ -15,15 +17,16 @@ if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
 
 
-#: Tags of a hit that are shown.
-TAGS = 3
+#: Tags of a hit that are shown, and hits where no number is given.
+TAGS, FIRST = 3, 10
 
 
 @click.command(short_help="What sounds like this?")
 @click.argument("query", type=click.Path(), required=False)
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
-@click.option("-n", "--limit", default=10, show_default=True, help="How many hits.")
+@click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
+@add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
 @click.option("--start", type=float, default=0.0, help="Search for a part of QUERY: from this second,")
 @click.option("--end", type=float, help="to this one.")
@@ -50,7 +53,13 @@ def search(
     text: str | None,
     library: str,
     token: str | None,
-    limit: int,
+    limit: int | None,
+    places: bool,
+    min_score: float | None,
+    limit_per_track: int | None,
+    by_time: bool,
+    effort: float,
+    targets: tuple[Path, ...],
     where: str | None,
     start: float,
     end: float | None,
@@ -69,6 +78,14 @@ def search(
     from sonovec.library.search import TextSearch
     from sonovec.paths import to_text
 
+    of_places.check(
+        places,
+        targets,
+        min_score=min_score is not None,
+        limit_per_track=limit_per_track,
+        by_time=by_time,
+        effort=effort != 1,
+    )
     if (query is None) == (text is None):
         raise UsageError(
             "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
@@ -79,7 +96,27 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
+    if places and (text is not None or level != "track" or exact):
+        raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
+        if places:
+            of_places.find(
+                opened,
+                str(query),
+                targets,
+                as_json,
+                limit=limit,
+                limit_per_track=limit_per_track,
+                start=start,
+                end=end,
+                filter=where,
+                space=space,
+                min_score=min_score,
+                order="time" if by_time else "score",
+                effort=effort,
+            )
+            return
+        limit = FIRST if limit is None else limit
         if query is not None:
             hits = opened.search(
                 query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact

@@ -14,6 +14,7 @@ from sonovec.analysis.analyser import Analyser, Spoken
 from sonovec.analysis.listening import Listening
 from sonovec.audio.stream import open_mono
 from sonovec.errors import AudioError
+from sonovec.jobs import Job, Progress
 from sonovec.library.columns import Column, Owner
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
@@ -81,10 +82,19 @@ class CatchUp:
     """Lets analysers hear tracks of the library that they have not heard, in this version; nothing is embedded."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, kinds: Sequence[type[Analyser]], report: Report, *, isolate: bool, jobs: int
+        self,
+        store: Store,
+        ledger: Ledger,
+        kinds: Sequence[type[Analyser]],
+        report: Report,
+        *,
+        isolate: bool,
+        jobs: int,
+        job: Job,
     ) -> None:
         self._store, self._ledger, self._kinds, self._report = store, ledger, kinds, report
-        self._isolate, self._jobs = isolate, jobs
+        self._isolate, self._jobs, self._job = isolate, jobs, job
+        self._seconds: dict[str, float] = {}  # of sound that was heard, by content
 
     def run(self, paths: Sequence[Path]) -> None:
         """Hear what is held under `paths`."""
@@ -92,7 +102,10 @@ class CatchUp:
         with ThreadPoolExecutor(self._jobs) as pool:
             while batch := list(islice(lacking, TOGETHER)):
                 heard = {}
-                for (entry, _), what in zip(batch, pool.map(self._hear, batch), strict=True):
+                self._tell()
+                waiting = [pool.submit(self._hear, each) for each in batch]
+                for (entry, _), future in zip(batch, waiting, strict=True):
+                    what = self._job.wait_for(future, self._tell)
                     notes = what.notes if isinstance(what, Heard) else [what]
                     self._report.notes += [(to_text(entry.path), note) for note in notes]
                     if isinstance(what, Heard):
@@ -102,6 +115,10 @@ class CatchUp:
                 self._store.update({content: what.fields for content, what in heard.items()})
                 record(self._store, self._ledger, heard)
                 self._report.heard += len(heard)
+
+    def _tell(self) -> None:
+        heard = sum(list(self._seconds.values()))
+        self._job.report(Progress("listening to tracks that were there", self._report.heard, None, "tracks", heard))
 
     def _lacking(self, paths: Sequence[Path]) -> Iterator[tuple[Entry, list[type[Analyser]]]]:
         """Files that are there, each content once, and the analysers that it lacks."""
@@ -126,9 +143,10 @@ class CatchUp:
             with open_mono(entry.path, None, isolate=self._isolate) as stream:
                 stream.tap = hearing.begin(stream.info)
                 for _ in stream:
-                    pass
+                    self._job.check()
+                    self._seconds[str(entry.content_hash)] = stream.source_frames / stream.info.rate
             heard = heard_of(kinds, hearing.finish())
-            if content_hash(entry.path) != entry.content_hash:
+            if content_hash(entry.path, self._job.check) != entry.content_hash:
                 raise AudioError(f"{display(entry.path)}: changed while it was being read; index again")
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             return str(as_failure(display(entry.path), error))

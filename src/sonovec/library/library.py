@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError, PassportError, UsageError
+from sonovec.jobs import Job, Watched, running
 from sonovec.library import place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.job_records import JobRecord
     from sonovec.library.metadata import Metadata
     from sonovec.library.places import PlaceSearch
-    from sonovec.library.report import Progress, Prune, Report
+    from sonovec.library.report import Prune, Report
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
 
@@ -217,7 +219,7 @@ class Library:
         """
         self._require_config()
         self._refuse_place()
-        with self._local.locked("cannot be changed"):
+        with running(None) as job, self._writing("drop-space", job, "cannot be changed"):
             self._store.upgrade()
             self._store.drop_space(name)
         self._space_encoders.pop(name, None)
@@ -272,7 +274,7 @@ class Library:
         prune: Prune = False,
         confirm: Callable[[Path, int], bool] | None = None,
         reread: bool = False,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Watched = None,
         space: str = MAIN,
         analysers: Iterable[str] = (),
     ) -> Report:
@@ -295,8 +297,9 @@ class Library:
             Asked, with the place and the number of its files, whether to remove what is withheld from ``prune=True``.
         reread : bool
             Read every file anew, also those whose size and times are as they were.
-        progress : callable, optional
-            Called with a `Progress` from time to time.
+        progress : True, callable or Job, optional
+            Watch the run, or cancel it: True draws a bar, a callable is given each `sonovec.Progress`. What is committed
+            by the time of a cancel stays, and the same call takes the run up again. See `sonovec.Job`.
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
             else is written. One that does not exist is made, with the model that this object was given.
@@ -318,7 +321,25 @@ class Library:
             If another process is indexing into this library.
         UsageError
             If an argument or the metadata file is wrong; nothing was written.
+        Cancelled
+            If `progress` is a job that was cancelled.
         """
+        with running(progress) as job:
+            given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+            kinds = [analysers] if isinstance(analysers, str) else list(analysers)
+            return self._add(given, metadata, prune, confirm, reread, space, kinds, job)
+
+    def _add(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        metadata: str | os.PathLike[str] | None,
+        prune: Prune,
+        confirm: Callable[[Path, int], bool] | None,
+        reread: bool,
+        space: str,
+        analysers: Sequence[str],
+        job: Job,
+    ) -> Report:
         from sonovec.analysis import registry
         from sonovec.library import rooting
         from sonovec.library.ingest import Ingest
@@ -326,25 +347,24 @@ class Library:
 
         if prune not in (True, False, "all"):
             raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
-        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        roots = [expanded(path) for path in given]
+        roots = [expanded(path) for path in paths]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         rows = None if metadata is None else read_metadata(metadata, self._users_columns())
         if rows is not None:
             rows.resolve(roots)
         self._refuse_place()
-        kinds = registry.find([analysers] if isinstance(analysers, str) else analysers)
+        kinds = registry.find(analysers)
         if space != MAIN:
             if metadata is not None or prune or kinds:
                 raise UsageError(
                     f"space={space!r}: metadata, prune and analysers are of tracks; give them without a space"
                 )
-            return self._add_to_space(roots, space, reread, progress)
+            return self._add_to_space(roots, space, reread, job)
         encoder = self.encoder
         if (made := self._opened().config()) is not None:
             check_same(self.location, made.main, encoder)
-        with self._local.locked("cannot index"):
+        with self._writing("index", job, "cannot index"):
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
@@ -359,14 +379,12 @@ class Library:
                 metadata=rows,
                 is_own=place.is_own(self.location),
                 reread=reread,
-                progress=progress,
+                job=job,
             )
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, confirm=confirm, options=options)
 
-    def _add_to_space(
-        self, paths: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
-    ) -> Report:
+    def _add_to_space(self, paths: Sequence[Path], name: str, reread: bool, job: Job) -> Report:
         from sonovec.library.spaces import SpaceIngest, space_of
 
         config = self._require_config()
@@ -377,7 +395,7 @@ class Library:
                 f"-l {self.location} --space {name} -m MODEL"
             )
         encoder = self._binding.new() if is_new else self.encoder_of(name)
-        with self._local.locked("cannot index"):
+        with self._writing("space", job, "cannot index"):
             self._store.upgrade()
             if name not in self._store.spaces():
                 seconds = self._binding.segment_seconds or config.segment_seconds
@@ -386,10 +404,28 @@ class Library:
             check_same(self.location, space, encoder)
             self._binding.check_segments(space)
             is_own = place.is_own(self.location)
-            run = SpaceIngest(
-                self._store, self._local.ledger, encoder, space, is_own=is_own, reread=reread, progress=progress
-            )
+            run = SpaceIngest(self._store, self._local.ledger, encoder, space, is_own=is_own, reread=reread, job=job)
             return run.run(paths)
+
+    @contextmanager
+    def _writing(self, kind: str, job: Job, cannot: str) -> Iterator[None]:
+        """Hold the lock of who writes, with the job in the ledger; `cannot` is what another process then cannot do."""
+        from sonovec.library.job_records import recorded
+
+        with self._local.locked(cannot), recorded(self._local.ledger, kind, job):
+            yield
+
+    def jobs(self) -> list[JobRecord]:
+        """What ran, or runs, on this library from this machine, the latest first; see `JobRecord`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        self._require_config()
+        with self._local.ledger_to_read() as ledger:
+            return [] if ledger is None else ledger.jobs()
 
     def _users_columns(self) -> dict[str, Kind]:
         if self._store.config() is None:
@@ -429,7 +465,9 @@ class Library:
         """
         from sonovec.library import rooting
 
-        return self._change_root(lambda: rooting.move(self._store, self._local.ledger, root, expanded(folder)))
+        return self._change_root(
+            "move-root", lambda: rooting.move(self._store, self._local.ledger, root, expanded(folder))
+        )
 
     def rename_root(self, root: str, alias: str) -> Root:
         """Give a root of this machine another alias; other machines that have it then need `move_root`.
@@ -441,16 +479,16 @@ class Library:
         """
         from sonovec.library import rooting
 
-        return self._change_root(lambda: rooting.rename(self._store, self._local.ledger, root, alias))
+        return self._change_root("rename-root", lambda: rooting.rename(self._store, self._local.ledger, root, alias))
 
-    def _change_root(self, change: Callable[[], str]) -> Root:
+    def _change_root(self, kind: str, change: Callable[[], str]) -> Root:
         from sonovec.library.follow import Follower
         from sonovec.library.given import Given
         from sonovec.library.report import Report
 
         store = self._existing_store()
         self._refuse_place()
-        with self._local.locked("cannot change its roots"):
+        with running(None) as job, self._writing(kind, job, "cannot change its roots"):
             store.upgrade()
             alias = change()
             roots, run = self._local.roots(), self._local.ledger.begin_run({"root": alias})
@@ -511,10 +549,8 @@ class Library:
         """
         store = self._existing_store()
         where = self._parse(filter)
-        if not 0 < effort <= MOST_EFFORT:
-            raise UsageError(f"effort={effort}: give a number above 0 and at most {MOST_EFFORT}, such as effort=2")
         asked = self._queries(space).query(query, start, end)
-        return self._here(search(store, asked, limit, where, level, space, Effort(exact, effort)))
+        return self._here(search(store, asked, limit, where, level, space, Effort(exact, _checked_effort(effort))))
 
     def find_places(
         self,
@@ -529,10 +565,11 @@ class Library:
         limit_per_track: int | None = None,
         order: str = "score",
         effort: float = 1.0,
+        progress: Watched = None,
     ) -> PlaceSearch:
         """Find every stretch, of all tracks, that sounds like `query`.
 
-        The 200 stored segments that are most like the query are looked at. Where they are longer than the encoder's
+        The 300 stored segments that are most like the query are looked at. Where they are longer than the encoder's
         windows, their files are read again there, and only there, and compared window by window; so a short sound in a
         long recording is found with its own seconds. Stretches that touch are one place.
 
@@ -550,10 +587,13 @@ class Library:
             The best first, or by path and time.
         effort : float
             2 looks at twice as many segments.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
 
         Returns
         -------
         PlaceSearch
+            Its `complete` says whether more effort may find more.
 
         Raises
         ------
@@ -564,17 +604,19 @@ class Library:
 
         where = self._parse(filter)
         queries = self._queries(space)
-        found = find_places(
-            queries,
-            queries.windows(query, start, end),
-            self._local.shown(),
-            where=where,
-            min_score=min_score,
-            limit=limit,
-            limit_per_track=limit_per_track,
-            order=order,
-            effort=effort,
-        )
+        with running(progress) as job:
+            found = find_places(
+                queries,
+                queries.windows(query, start, end),
+                self._local.shown(),
+                where=where,
+                min_score=min_score,
+                limit=limit,
+                limit_per_track=limit_per_track,
+                order=order,
+                effort=_checked_effort(effort),
+                progress=job.part("looking again"),
+            )
         if not found.hits and not self.tracks(filter, limit=1):
             return replace(found, reason=self.why_no_hits(filter))
         return found
@@ -731,6 +773,12 @@ class Library:
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)
+
+
+def _checked_effort(effort: float) -> float:
+    if not 0 < effort <= MOST_EFFORT:
+        raise UsageError(f"effort={effort}: give a number above 0 and at most {MOST_EFFORT}, such as effort=2")
+    return effort
 
 
 def _columns_of(rows: Metadata | None, encoder: Encoder, analysers: Sequence[type[Analyser]]) -> list[Column]:

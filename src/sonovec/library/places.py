@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sonovec.audio.stream import open_mono
 from sonovec.embedding.embedding import Failure
 from sonovec.errors import AudioError, SonovecError, UsageError
+from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
 from sonovec.library.records import Parts, Track
@@ -155,6 +156,7 @@ def find_places(
     limit_per_track: int | None = None,
     order: str = "score",
     effort: float = 1.0,
+    progress: Tell | None = None,
 ) -> PlaceSearch:
     """Find the places of a query; see `sonovec.Library.find_places`. `shown` gives a track's path on this machine."""
     if order not in ORDERS:
@@ -178,7 +180,7 @@ def find_places(
     coarse = _stored(store, space.name, [segment for segment in likely if segment[0] in tracks])
     scored: dict[str, list[_Scored]] = {}
     unread: dict[str, str] = {}
-    for id, parts in _fine(queries, coarse, tracks, unread):
+    for id, parts in _fine(queries, coarse, tracks, unread, progress):
         scored.setdefault(id, []).append(_score(parts, sought))
     found = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
     last = _stored(store, space.name, likely[-most // LAST :]) if len(likely) == most else {}
@@ -251,7 +253,11 @@ def _stored(store: Store, space: str, segments: Iterable[tuple[str, int]]) -> di
 
 
 def _fine(
-    queries: Queries, coarse: Mapping[str, Parts], tracks: Mapping[str, Track], unread: dict[str, str]
+    queries: Queries,
+    coarse: Mapping[str, Parts],
+    tracks: Mapping[str, Track],
+    unread: dict[str, str],
+    progress: Tell | None,
 ) -> Iterator[tuple[str, Parts]]:
     """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why."""
     encoder = queries.encoder() if coarse else None
@@ -274,7 +280,7 @@ def _fine(
     listener = encoder.with_hop(window / OVERLAP)
     try:
         sounds = _sounds(files, stretches, encoder)
-        for (id, start, end), heard in zip(stretches, listener.embed_many(sounds), strict=True):
+        for (id, start, end), heard in zip(stretches, listener.embed_many(sounds, progress=progress), strict=True):
             if isinstance(heard, Failure):
                 unread[tracks[id].path] = heard.reason
                 yield id, coarse[id].some((coarse[id].times[:, 0] >= start) & (coarse[id].times[:, 1] <= end))
