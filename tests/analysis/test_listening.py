@@ -11,7 +11,7 @@ import pytest
 import sonovec
 from sonovec.analysis.analyser import Analyser, Field, Findings, Spoken
 from sonovec.analysis.listening import Listening
-from sonovec.audio.memory import open_samples
+from sonovec.audio.samples import open_samples
 
 X = (np.random.default_rng(0).standard_normal((44100 * 3, 2)) / 10).astype(np.float32)
 

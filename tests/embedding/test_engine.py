@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_info
 import sonovec
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
-from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.encoder import Encoder, EncoderSettings
 from sonovec.embedding.engine import AHEAD, Engine
 from sonovec.errors import AudioError, UsageError
 from sonovec.graph import Graph
@@ -52,7 +52,7 @@ def small_encoder(features=lambda samples, coverage: samples):
         graph=Graph("test-small-network-3", (400,), small_network),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
     )
-    return Encoder(model, model.window, "f32")
+    return Encoder(model, EncoderSettings(precision="f32"))
 
 
 @pytest.fixture(scope="module")

@@ -124,6 +124,7 @@ class OwnModel(HubertModel):
 """
 
 
+@pytest.mark.slow
 def test_code_that_comes_with_a_model_runs_only_on_demand(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     folder, marker = tmp_path / "own", tmp_path / "marker"
@@ -186,7 +187,7 @@ def test_ast_equals_the_reference(classified, folders):
         scores = model(**inputs).logits.sigmoid()[0].numpy() if classified else np.empty(0)
     found = encoder.embed((samples, 16000))
     np.testing.assert_allclose(found.vector, expected, atol=1e-4)
-    assert len(found.tags) == (12 if classified else 0)
+    assert len(found.classes) == (12 if classified else 0)
     np.testing.assert_allclose(found.scores[0], scores, atol=1e-4)
 
 
@@ -241,6 +242,7 @@ def test_bf16_keeps_its_promise_or_is_not_to_be_had(folders):
     assert cosine > 0.9999
 
 
+@pytest.mark.slow
 def test_nothing_but_the_conversion_needs_torch(folders):
     folder = folders("hubert", lambda into: tiny.waveform("hubert", into))
     sonovec.load(str(folder)).embed((tiny.sound(1, 16000), 16000))

@@ -97,8 +97,8 @@ class _Ear:
             return Heard(self.kind.version, None, str(error))
         except BaseException as error:  # noqa: BLE001 - of the analyser's own code
             LOGGER.error("analyser %s failed", self.kind.name, exc_info=error)
-            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            return Heard(self.kind.version, None, f"{self.kind.name}: {told}")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            return Heard(self.kind.version, None, f"{self.kind.name}: {reason}")
 
 
 class Listening(Listener):

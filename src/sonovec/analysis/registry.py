@@ -12,7 +12,7 @@ from sonovec.errors import UsageError
 
 GROUP = "sonovec.analysers"
 #: Our own, by name: where the class is. A module is only imported when its analyser is asked for.
-OWN = {
+BUILT_IN = {
     "fingerprint": ("sonovec.analysis.fingerprint", "Fingerprint"),
     "loudness": ("sonovec.analysis.loudness", "Loudness"),
 }
@@ -20,7 +20,7 @@ OWN = {
 
 def names() -> list[str]:
     """Names of all analysers."""
-    return sorted({*OWN, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 
 
 def find(wanted: Iterable[str]) -> list[type[Analyser]]:
@@ -43,10 +43,10 @@ def find(wanted: Iterable[str]) -> list[type[Analyser]]:
 
 
 def _find(name: str) -> type[Analyser]:
-    if name in OWN:
-        module, kind = OWN[name]
-        own: type[Analyser] = getattr(import_module(module), kind)
-        return own
+    if name in BUILT_IN:
+        module, kind = BUILT_IN[name]
+        built_in: type[Analyser] = getattr(import_module(module), kind)
+        return built_in
     point = next(iter(entry_points(group=GROUP, name=name)), None)
     if point is None:
         near = difflib.get_close_matches(name, names(), n=1)

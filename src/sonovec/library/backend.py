@@ -1,4 +1,4 @@
-"""What differs between stores: the two protocols that `sonovec.library.lance` and `sonovec.library.milvus` implement."""
+"""What differs between stores: the two protocols that `lance_backend` and `milvus_backend` implement."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Ingest:
     segment_seconds: float
     analysers: Sequence[type[Analyser]] = ()
     metadata: Metadata | None = None
-    own: Callable[[Path], bool] = lambda path: False
+    is_own: Callable[[Path], bool] = lambda path: False
     reread: bool = False
     job: Job = field(default_factory=Job)
 
@@ -89,7 +89,7 @@ class Ingest:
         _LOG.info("%s: indexing %s", self.store.location, ", ".join(map(display, paths)))
         run = self.ledger.begin_run(options)
         given = Given(self.store, self.roots, self.metadata, paths)
-        with Walk(paths, self.own, counted=self.job.counts, check=self.job.check) as walk:
+        with Walk(paths, self.is_own, counted=self.job.counts, check=self.job.check) as walk:
             _Embedding(self, walk, given, run, report).run()
         stages = _Stages(self.job, report)
         stages.tell("looking for files that are gone")
@@ -148,7 +148,7 @@ class _Chosen:
     """A file that is being embedded, and its tags, which are being read."""
 
     candidate: Candidate
-    tags: Future[Mapping[str, Value]]
+    file_tags: Future[Mapping[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class _Embedding:
                 before = self._given.before(found.path, content, chosen.candidate.entry)
             given = self._given.fitting({**before, **(self._given.row(found.path) or {})})
             path = self._ingest.roots.stored(found.path)
-            track = make_track(path, content, pooled, chosen.tags.result(), given)
+            track = make_track(path, content, pooled, chosen.file_tags.result(), given)
             segments = make_segments(pooled)
             heard = heard_of(self._ingest.analysers, pooled.heard)
             track = replace(track, fields={**track.fields, **heard.fields})

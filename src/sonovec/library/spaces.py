@@ -44,12 +44,12 @@ class SpaceIngest:
         encoder: Encoder,
         space: Space,
         *,
-        own: Callable[[Path], bool] = lambda path: False,
+        is_own: Callable[[Path], bool] = lambda path: False,
         reread: bool = False,
         job: Job,
     ) -> None:
         self._store, self._ledger, self._encoder, self._space = store, ledger, encoder, space
-        self._own, self._reread, self._job = own, reread, job
+        self._is_own, self._reread, self._job = is_own, reread, job
         self._report = Report()
         self._counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
         self._contents: dict[Path, str] = {}
@@ -59,7 +59,7 @@ class SpaceIngest:
     def run(self, paths: Sequence[Path]) -> Report:
         """Embed what the space lacks of the tracks under `paths`."""
         began = self._committed = time.monotonic()
-        with Walk(paths, self._own, counted=self._job.counts, check=self._job.check) as walk:
+        with Walk(paths, self._is_own, counted=self._job.counts, check=self._job.check) as walk:
 
             def tell(handed_over: int, audio_seconds: float, stage: str = "indexing", note: str = "") -> None:
                 finished = sum(self._counts.values())

@@ -1,7 +1,7 @@
 """The one interface to a vector store, with all that is the same for all of them.
 
-What is checked before a write, the order of writes that makes a killed one repeatable, batching, and the merging of
-results. What differs is behind the protocols of `sonovec.library.backend`.
+What is checked before a write (values by `sonovec.library.values`), the order of writes that makes a killed one repeatable,
+batching, and the merging of results. What differs is behind the protocols of `sonovec.library.backend`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from sonovec.errors import LibraryError, UsageError
 from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table
-from sonovec.library.columns import KIND_NAMES, TRACK_COLUMNS, USER, Column, Kind, check_new
-from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, any_of
+from sonovec.library.columns import TRACK_COLUMNS, USER, Column, Kind, check_new
+from sonovec.library.filters import And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
 from sonovec.library.records import MAIN, LibraryConfig, Parts, Segment, Space, Track, Value, plain
 from sonovec.library.tables import TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
+from sonovec.library.values import checked
 from sonovec.vectors import TINY
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Store:
         columns, space = self.columns(), self.space()
         rows, vectors = {}, {}
         for track, segments in items:
-            fields = _checked(track.fields, columns)
+            fields = checked(track.fields, columns)
             if reason := self._backend.refusal(fields):
                 raise UsageError(f"{fields.get('path') or track.id}: {reason}")
             rows[track.id] = {"id": track.id, **fields}
@@ -304,12 +305,12 @@ class Store:
         """
         self._check_current()
         columns = self.columns()
-        checked = {id: _checked(fields, columns) for id, fields in changes.items()}
+        given = {id: checked(fields, columns) for id, fields in changes.items()}
         refused: dict[str, str] = {}
-        for batch in _batches(checked):
+        for batch in _batches(given):
             changed: dict[tuple[str, ...], list[Row]] = {}
             for row in self._tracks_table.rows(In("id", tuple(batch)), ["id", *columns]):
-                new = {name: value for name, value in checked[row["id"]].items() if row[name] != value}
+                new = {name: value for name, value in given[row["id"]].items() if row[name] != value}
                 if reason := self._backend.refusal({**{name: row[name] for name in columns}, **new}):
                     refused[row["id"]] = reason
                 elif new:
@@ -567,42 +568,6 @@ def row_count(name: str, value: object) -> int:
     if count < 0:
         raise UsageError(f"{name}={count} is negative; give 0 or more")
     return min(count, MOST_ROWS)
-
-
-def _checked(fields: Mapping[str, Value], columns: Mapping[str, Kind]) -> dict[str, Value]:
-    """The fields as every store keeps them alike."""
-    return {name: _checked_value(name, value, columns) for name, value in fields.items()}
-
-
-def _checked_value(name: str, value: Value, columns: Mapping[str, Kind]) -> Value:
-    if name not in columns:
-        raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
-    kind = columns[name]
-    value = cast(Value, plain(value))
-    if value is None:
-        return None
-    if kind in (list[str], list[float]):
-        if not isinstance(value, list | tuple):
-            raise UsageError(f"field {name!r}: {value!r} is no {KIND_NAMES[kind]}; give a list")
-        inner = str if kind == list[str] else float
-        return [_checked_scalar(name, plain(item), inner) for item in value]
-    return cast(Value, _checked_scalar(name, value, kind))
-
-
-def _checked_scalar(name: str, value: Any, kind: Kind) -> Any:
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise UsageError(f"field {name!r}: {value!r} is not of type {kind.__name__}")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise UsageError(f"field {name!r}: {value} is not finite; give None where a value is missing")
-        return value + 0.0  # stores that order floats bit by bit tell a negative zero from zero
-    if type(value) is int and abs(value) > MAX_INT:
-        raise UsageError(f"field {name!r}: {value} is beyond 64 bits; store it as text")
-    if isinstance(value, str) and not value.isascii() and re.search("[\ud800-\udfff]", value):
-        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.to_text for paths")
-    return value
 
 
 def _beyond(counts: Mapping[str, int]) -> Filter:
