@@ -11,7 +11,7 @@ import pytest
 
 import sonovec
 from sonovec.audio.tags.read import read_tags
-from sonovec.embedding import engine
+from sonovec.embedding import results
 from sonovec.library import ingest, readers, selection
 from sonovec.library import ledger as ledger_module
 from sonovec.library.identity import content_hash
@@ -85,7 +85,7 @@ def test_few_files_are_held_at_a_time(tmp_path, library, monkeypatch):
         write(tmp_path / "sounds" / f"{index:03}.wav", index)
     monkeypatch.setattr(ingest, "LOOK_UP", 8)
     monkeypatch.setattr(readers, "AHEAD", 4)
-    monkeypatch.setattr(engine, "AHEAD", 4)
+    monkeypatch.setattr(results, "AHEAD", 4)
     most, walks = [0], []
     begun, settle = Walk.__enter__, Pending.settle
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +20,11 @@ from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.windows import Tail, WindowSpec
 from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.engine import Engine, Results, Watch
+from sonovec.embedding.engine import Engine
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
+from sonovec.embedding.results import Results, Watch
 from sonovec.embedding.source import Sound, Source, check_many, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.jobs import Watched, running
@@ -143,9 +145,8 @@ def load(
     """
     files = None if weights is None else os.fspath(weights)
     settings = EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
-    if progress is None:  # a part of what goes on around it
-        return _load(os.fspath(name), settings)
-    with running(progress):
+    # Without, a load is a part of what goes on around it.
+    with nullcontext() if progress is None else running(progress):
         return _load(os.fspath(name), settings)
 
 

@@ -23,8 +23,8 @@ from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
-from sonovec.embedding.engine import Results
 from sonovec.embedding.pooled import Listener, Pooled
+from sonovec.embedding.results import Results
 from sonovec.embedding.source import Source
 from sonovec.errors import AudioError
 from sonovec.jobs import Job, Progress
