@@ -284,14 +284,13 @@ quantize(sonovec.load("default"), paths[:4], progress=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "imports"),
     [
         (LIBRARY, "import numpy, pyarrow, openvino, soundfile, av"),
         # What they need changes the filters of warnings when it is imported: that is theirs.
-        pytest.param(
-            REST, "import numpy, openvino, sklearn.linear_model, scipy, soundfile, av", marks=pytest.mark.slow
-        ),
+        (REST, "import numpy, openvino, sklearn.linear_model, scipy, soundfile, av"),
     ],
     ids=["library", "rest"],
 )
