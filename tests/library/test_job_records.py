@@ -138,8 +138,8 @@ def test_a_run_that_is_stopped_at_any_report_is_taken_up(tmp_path, sounds, libra
 def test_a_cancel_ends_the_reading_of_a_large_file_within_a_second(tmp_path, library):
     """While it is hashed and while it is decoded, and also in a space."""
     large = tmp_path / "more" / "large.wav"
-    write(large, 7, 2400)
-    for seconds in (0.02, 0.4):
+    write(large, 7, 4800)
+    for seconds in (0.02, 0.3):
         job, began = sonovec.Job(), time.monotonic()
         threading.Timer(seconds, job.cancel).start()
         with pytest.raises(Cancelled, match=r"cancelled while indexing: 0 of [01] files were done"):
@@ -149,8 +149,8 @@ def test_a_cancel_ends_the_reading_of_a_large_file_within_a_second(tmp_path, lib
     told = []
     library.add(large.parent, progress=told.append)
     inside = [each.audio_seconds for each in told if each.stage == "indexing" and each.done == 0]
-    assert len({*inside}) > 3 and inside == sorted(inside)
-    assert told[-1].audio_seconds == pytest.approx(2400, abs=1)
+    assert len({*inside}) > 2 and inside == sorted(inside)
+    assert told[-1].audio_seconds == pytest.approx(4800, abs=1)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -48,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         stop = server.breaks.pop(0) if server.breaks else len(content)
-        self.wfile.write(content[start : max(start, stop)])
+        with suppress(ConnectionError):  # who cancels goes away
+            self.wfile.write(content[start : max(start, stop)])
         if stop < len(content):
             self.wfile.flush()
             self.connection.close()

@@ -37,7 +37,9 @@ class Process:
         if self.host != socket.gethostname():
             return False
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.started) > 1)
+            process = psutil.Process(self.pid)
+            another = abs(process.create_time() - self.started) > 1
+            return bool(another or process.status() == psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return True
         except psutil.Error:
