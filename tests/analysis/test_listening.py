@@ -76,6 +76,7 @@ def hear(*kinds):
     with open_samples(X, 44100, 16000) as stream:
         stream.tap = listening.begin(stream.info)
         mono = np.concatenate(list(stream))
+    listening.end()
     return mono, listening.finish()
 
 

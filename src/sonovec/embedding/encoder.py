@@ -22,7 +22,7 @@ from sonovec.embedding.engine import Engine, Results
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
-from sonovec.embedding.source import Sound, Source, check_many, source_of
+from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.models import registry, saved
 from sonovec.models.defaults import ALIAS
@@ -372,7 +372,12 @@ class Encoder:
         return self.engine.embed_many(sounds, start, end)
 
     def pool_many(
-        self, sounds: Iterable[Sound], seconds: float, listener_of: ListenerOf = lambda source: None
+        self,
+        sounds: Iterable[Sound],
+        seconds: float,
+        listener_of: ListenerOf = lambda source: None,
+        start: float = 0.0,
+        end: float | None = None,
     ) -> Results[Pooled]:
         """As `embed_many`, but what is kept of each sound is its clip vector and parts of about `seconds`.
 
@@ -382,7 +387,9 @@ class Encoder:
         seconds : float
             Of a part, as for `Embedding.parts`.
         listener_of : callable, optional
-            Gives, for a source, what hears its decoded blocks as well.
+            Gives, for a source, what hears its decoded blocks and its vectors as well.
+        start, end : float
+            Seconds of each sound.
 
         Returns
         -------
@@ -396,12 +403,13 @@ class Encoder:
         ((192,), [(0.0, 5.0), (5.0, 10.0)])
         """
         check_many(sounds)
+        check_range(start, end)
         engine = self.engine
 
         def pooling(source: Source) -> Pooling:
             return Pooling(source, engine.heard, seconds, listener_of(source))
 
-        return engine.run_many(map(source_of, sounds), pooling)
+        return engine.run_many((source_of(sound, start, end) for sound in sounds), pooling)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.

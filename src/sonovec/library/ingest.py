@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sonovec.analysis.analyser import Analyser
-from sonovec.analysis.listening import Listening
 from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Failure
@@ -29,6 +28,7 @@ from sonovec.library import vanished
 from sonovec.library.analyses import CatchUp, Heard, heard_of
 from sonovec.library.follow import Follower
 from sonovec.library.given import Given
+from sonovec.library.hearing import hear_segments, listener
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.making import make_segments, make_track, refuse_changed
@@ -77,7 +77,7 @@ class Ingest:
         options: Mapping[str, object],
     ) -> Report:
         """Index `paths` and report; an interrupt commits what is finished before it goes on its way."""
-        began = time.monotonic()
+        began, now = time.monotonic(), time.time()
         report = Report()
         run = self.ledger.begin_run(options)
         given = Given(self.store, self.roots, self.metadata, paths)
@@ -87,8 +87,8 @@ class Ingest:
         self._remove(gone, report, prune, confirm)
         Follower(self.store, self.ledger, self.roots, given, run, report).settle()
         if self.analysers:
-            isolate, jobs = self.encoder.isolate, self.encoder.jobs
-            CatchUp(self.store, self.ledger, self.analysers, report, isolate=isolate, jobs=jobs).run(paths)
+            encoder, seconds = self.encoder, self.segment_seconds
+            CatchUp(self.store, self.ledger, encoder, seconds, self.analysers, report, now, self.progress).run(paths)
         self.store.optimize()
         report.counts = self.ledger.end_run(run)
         report.metadata_unused = self.metadata.unused() if self.metadata else []
@@ -163,7 +163,7 @@ class _Embedding:
         kinds, seconds = self._ingest.analysers, self._ingest.segment_seconds
         if not kinds:
             return self._ingest.encoder.pool_many(self._choose(readers), seconds)
-        return self._ingest.encoder.pool_many(self._choose(readers), seconds, lambda source: Listening(kinds))
+        return self._ingest.encoder.pool_many(self._choose(readers), seconds, listener(kinds))
 
     def _tell(self) -> None:
         if self._ingest.progress:
@@ -231,13 +231,20 @@ class _Embedding:
             path = self._ingest.roots.stored(found.path)
             track = make_track(path, content, pooled, chosen.tags.result(), given)
             segments = make_segments(pooled)
-            heard = heard_of(self._ingest.analysers, pooled.heard)
-            track = replace(track, fields={**track.fields, **heard.fields})
             if (reason := self._ingest.store.refusal(track.fields)) is not None:
                 raise AudioError(f"{display(found.path)}: {reason}")
+            heard = self._heard(pooled, track)
+            track = replace(track, fields={**track.fields, **heard.fields})
             refuse_changed(found, content)  # last: all that was read before is of this content
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             return Failure(found.path, as_failure(display(found.path), error))
         outcome = self._selection.outcome(chosen.candidate, "indexed", "; ".join(pooled.notes) or None, content)
         outcome = replace(outcome, duration=pooled.duration, n_segments=len(segments))
         return _Made(track, segments, outcome, [*pooled.notes, *heard.notes], heard)
+
+    def _heard(self, pooled: Pooled, track: Track) -> Heard:
+        ingest = self._ingest
+        if not ingest.analysers:
+            return Heard()
+        found = {**pooled.heard, **hear_segments(pooled.parts, ingest.encoder.passport, ingest.analysers)}
+        return heard_of(ingest.analysers, found, ingest.store, track.fields)

@@ -27,7 +27,7 @@ from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
-from sonovec.library.search import Hit, TextSearch, search, search_tags, some
+from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
@@ -271,7 +271,7 @@ class Library:
         reread: bool = False,
         progress: Callable[[Progress], None] | None = None,
         space: str = MAIN,
-        analysers: Iterable[str] = (),
+        analysers: Iterable[str | type[Analyser]] = (),
     ) -> Report:
         """Index files and folders. What is there already is left alone; what changed is replaced.
 
@@ -297,10 +297,10 @@ class Library:
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
             else is written. One that does not exist is made, with the model that this object was given.
-        analysers : iterable of str
-            What else listens, such as ``["loudness"]``: each fills columns of its own, see `sonovec.analysis`. A file is
-            decoded once for all of them and the encoder; tracks that are there already are heard by those that have not
-            heard them, and not embedded again.
+        analysers : iterable of str or of subclasses of Analyser
+            What else listens, such as ``["loudness"]``: each fills columns, spaces, passages and labels of its own, see
+            `sonovec.analysis`. A file is decoded once for all of them and the encoder; tracks that are there already are
+            heard by those that have not heard them or have failed, and not embedded again.
 
         Returns
         -------
@@ -317,7 +317,7 @@ class Library:
             If an argument or the metadata file is wrong; nothing was written.
         """
         from sonovec.analysis import registry
-        from sonovec.library import rooting
+        from sonovec.library import analyser_spaces, rooting
         from sonovec.library.ingest import Ingest
         from sonovec.library.metadata import read_metadata
 
@@ -331,7 +331,7 @@ class Library:
         if rows is not None:
             rows.resolve(roots)
         self._refuse_place()
-        kinds = registry.find([analysers] if isinstance(analysers, str) else analysers)
+        kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
         if space != MAIN:
             if metadata is not None or prune or kinds:
                 raise UsageError(
@@ -345,7 +345,9 @@ class Library:
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
+            analyser_spaces.check(self._store, kinds)
             self._store.declare(columns)
+            analyser_spaces.prepare(self._store, self._local.ledger, kinds, encoder.passport)
             ingest = Ingest(
                 self._store,
                 self._local.ledger,
@@ -600,7 +602,13 @@ class Library:
         if space == MAIN:
             return self.encoder
         if space not in self._space_encoders:
-            self._space_encoders[space] = self._binding.of(self._existing_store().space(space))
+            found = self._existing_store().space(space)
+            if (analyser := found.analyser) is not None:
+                raise UsageError(
+                    f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
+                    f"sonovec index PATH -l {self.location} --analyser {analyser}"
+                )
+            self._space_encoders[space] = self._binding.of(found)
         return self._space_encoders[space]
 
     @property
@@ -652,9 +660,18 @@ class Library:
 
     def _queries(self, space: str) -> Queries:
         found = self._existing_store().space(space)
-        return Queries(
-            self._store, found, self._local.roots(), self._local.ledger_to_read, lambda: self.encoder_of(space)
-        )
+        return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
+
+    def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
+        """A sound as what fills a space hears it."""
+        if space.analyser is None:
+            return Query.of_embedding(self.encoder_of(space.name).embed(sound, start, end), space.segment_seconds)
+        from sonovec.embedding.source import source_of
+        from sonovec.library import analyser_spaces
+
+        seconds, isolate = self._store.space().segment_seconds, self._binding.options.get("isolate") is True
+        source = source_of(sound, start, end)
+        return analyser_spaces.query(self.location, space, source, lambda: self.encoder, seconds, isolate=isolate)
 
     def _here(self, hits: list[Hit]) -> list[Hit]:
         """Hits with the paths that they have on this machine."""

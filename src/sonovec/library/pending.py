@@ -94,6 +94,6 @@ class Pending:
         heard, self._heard = self._heard, {}
         if heard:
             # Last: a run that is killed before has the analysers hear these tracks again.
-            record(self._store, self._ledger, heard, anew=new)
+            record(self._store, self._ledger, heard)
         self._committed = time.monotonic()
         return new

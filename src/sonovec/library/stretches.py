@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from sonovec.errors import UsageError
 from sonovec.library.backend import BATCH, Row
-from sonovec.library.filters import Compare, Filter, In, all_of
+from sonovec.library.filters import And, Compare, Filter, In, StartsWith, all_of
 from sonovec.library.records import Label, Passage
 from sonovec.library.store import Store, row_count
 from sonovec.library.tables import LABELS, PASSAGES, TableSpec
 
 Stretch = TypeVar("Stretch", Passage, Label)
+Item = TypeVar("Item")
 
 
 class Stretches(Generic[Stretch]):
@@ -49,6 +50,13 @@ class Stretches(Generic[Stretch]):
         for batch in _batches(rows.values()):
             table.upsert(batch)
         return len(rows)
+
+    def replace(self, tracks: Iterable[str], analyser: str, stretches: Iterable[Stretch]) -> None:
+        """Write what an analyser gave for tracks, in place of what it gave in this version or in others."""
+        table = self._store.table_to_write(self._spec)
+        for ids in _batches(tracks):
+            table.delete(And((In("track", tuple(ids)), StartsWith("source", f"{analyser} "))))
+        self.put(stretches)
 
     def get(
         self, track: str | None = None, *, source: str | None = None, limit: int | None = None, **equal: str
@@ -126,7 +134,7 @@ def labels(store: Store) -> Stretches[Label]:
     return Stretches(store, LABELS, Label, "name")
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[Sequence[Row]]:
-    iterator = iter(rows)
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
     while batch := list(islice(iterator, BATCH)):
         yield batch
