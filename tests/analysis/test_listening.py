@@ -108,6 +108,7 @@ def test_each_hears_at_its_own_rate():
         (gives({"value": 1.0}), "gives: gave a dict; finish must return Findings"),
         (gives(None), "gives: gave a NoneType"),
         (gives(Findings({"value": ["a", 1]}), list[str]), "gives: gave ['a', 1] for value, which takes list"),
+        (gives(Findings({"value": "half \ud800"}), str), r"gives: gave half \ud800 for value, which takes str"),
         (gives(Findings({}, [Spoken(2, 1, "x")])), "gives: gave the passage Spoken(start=2, end=1"),
     ],
 )

@@ -102,11 +102,16 @@ class _Ear:
                 self.kind.version, None, f"{self.kind.name}: took more than {self.kind.limit:g} seconds to end"
             )
         except SonovecError as error:
-            return Heard(self.kind.version, None, str(error))
+            return Heard(self.kind.version, None, _one_line(str(error)))
         except BaseException as error:  # noqa: BLE001 - of the analyser's own code
             LOGGER.error("analyser %s failed", self.kind.name, exc_info=error)
-            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            told = _one_line(f"{type(error).__name__}: {error}")[:200]
             return Heard(self.kind.version, None, f"{self.kind.name}: {told}")
+
+
+def _one_line(text: str) -> str:
+    """A text without line breaks, that can be stored."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
 class Listening(Listener):
