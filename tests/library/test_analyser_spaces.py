@@ -17,7 +17,9 @@ from sonovec.cli.main import run
 from sonovec.embedding.embedding import Part
 from sonovec.errors import AnalyserError, PassportError, UsageError
 from sonovec.library import consistency
+from sonovec.library.lance import LanceBackend
 from sonovec.library.lance_table import LanceTable
+from sonovec.library.ledger import Ledger
 
 RATE = 16000
 
@@ -284,22 +286,32 @@ def test_a_later_run_tells_how_far_it_is(made, tmp_path, known):
 # -- kills
 
 
+WRITES = {
+    LanceTable: ("delete", "upsert", "update"),
+    LanceBackend: ("add_space", "drop_space"),
+    Ledger: ("mark", "record_many", "settle", "record_analyses", "forget_analyses"),
+}
+
+
 def killed_at(step, monkeypatch):
-    """Let each write to a table go through until so many were made; then a kill, before the write or after it."""
+    """Let so many writes to the store and to the ledger go through; behind the last comes a kill."""
     writes = []
 
     def killing(original):
-        def write(self, *arguments):
+        def write(self, *arguments, **more):
+            if len(writes) == step:  # what is tried while the kill is on its way
+                raise KeyboardInterrupt
+            result = original(self, *arguments, **more)
+            writes.append(original.__name__)
             if len(writes) == step:
                 raise KeyboardInterrupt
-            writes.append(original(self, *arguments))
-            if len(writes) == step:
-                raise KeyboardInterrupt
+            return result
 
         return write
 
-    for name in ("delete", "upsert", "update"):
-        monkeypatch.setattr(LanceTable, name, killing(getattr(LanceTable, name)))
+    for owner, names in WRITES.items():
+        for name in names:
+            monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
 
 
 @pytest.mark.slow
@@ -332,7 +344,7 @@ def test_a_run_that_is_killed_at_any_write_is_taken_up(made, tmp_path, known, mo
             assert len(library.labels.get()) == (16 if anew else 4), step
         if finished:
             break
-    assert finished and step > 10
+    assert finished and step > 12
 
 
 # -- analysers of vectors

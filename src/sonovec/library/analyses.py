@@ -16,6 +16,7 @@ from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.source import Source
 from sonovec.errors import AudioError
 from sonovec.library.analyser_spaces import item_of
+from sonovec.library.binding import passport_of
 from sonovec.library.columns import Column, Owner
 from sonovec.library.hearing import hear_segments, hear_source
 from sonovec.library.identity import content_hash
@@ -124,72 +125,69 @@ class _Task:
     duration: float
 
 
+@dataclass(frozen=True)
 class CatchUp:
     """Lets analysers hear tracks of the library that they have not heard, in this version, or in which they failed before.
 
     A run `began` at a time, in seconds since 1970: where they failed since, they are not asked again. Nothing is embedded,
-    but for analysers that hear the vectors of windows.
+    and the encoder not asked for, but for analysers that hear the vectors of windows.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        encoder: Encoder,
-        segment_seconds: float,
-        kinds: Sequence[type[Analyser]],
-        report: Report,
-        began: float,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> None:
-        self._store, self._ledger, self._kinds, self._report = store, ledger, kinds, report
-        self._encoder, self._seconds, self._began, self._progress = encoder, segment_seconds, began, progress
+    store: Store
+    ledger: Ledger
+    encoder: Callable[[], Encoder]
+    kinds: Sequence[type[Analyser]]
+    report: Report
+    began: float
+    isolate: bool
+    jobs: int
+    progress: Callable[[Progress], None] | None = None
 
-    def run(self, paths: Sequence[Path]) -> None:
-        """Hear what is held under `paths`."""
-        wanted = sum(1 for _ in self._lacking(paths)) if self._progress else 0
+    def run(self, paths: Sequence[Path | None]) -> None:
+        """Hear what is held under `paths`; None stands for all that there is."""
+        wanted = sum(1 for _ in self._lacking(paths)) if self.progress else 0
         lacking, done, seconds = self._lacking(paths), 0, 0.0
-        with ThreadPoolExecutor(self._encoder.jobs) as pool:
+        with ThreadPoolExecutor(self.jobs) as pool:
             while batch := list(islice(lacking, TOGETHER)):
                 found: dict[_Task, Results] = {}
                 began = time.monotonic()
                 for task, results in zip(batch, pool.map(self._hear, batch), strict=True):
                     if isinstance(results, str):
-                        self._report.notes.append((to_text(task.path), results))
+                        self.report.notes.append((to_text(task.path), results))
                     else:
                         found[task] = results
                     if time.monotonic() - began > COMMIT_SECONDS:
                         self._commit(found)
                         found, began = {}, time.monotonic()
                     done, seconds = done + 1, seconds + task.duration
-                    if self._progress:
-                        self._progress(Progress(done, max(done, wanted), seconds))
+                    if self.progress:
+                        self.progress(Progress(done, max(done, wanted), seconds))
                 self._commit(found)
 
     def _commit(self, found: Mapping[_Task, Results]) -> None:
-        tracks = self._store.get(task.content for task in found)
+        tracks = self.store.get(task.content for task in found)
         heard: dict[str, Heard] = {}
         for task, results in found.items():
             if task.content in tracks:
                 own = {each.name for kind in task.kinds for each in kind.fields}
                 fields = tracks[task.content].fields
                 before = {name: value for name, value in fields.items() if name not in own}
-                what = heard[task.content] = heard_of(task.kinds, results, self._store, before)
-                self._report.notes += [(to_text(task.path), note) for note in what.notes]
-        self._store.update({content: what.fields for content, what in heard.items()})
-        record(self._store, self._ledger, heard)
-        self._report.heard += len(heard)
+                what = heard[task.content] = heard_of(task.kinds, results, self.store, before)
+                self.report.notes += [(to_text(task.path), note) for note in what.notes]
+        self.store.update({content: what.fields for content, what in heard.items()})
+        record(self.store, self.ledger, heard)
+        self.report.heard += len(heard)
 
-    def _lacking(self, paths: Sequence[Path]) -> Iterator[_Task]:
+    def _lacking(self, paths: Sequence[Path | None]) -> Iterator[_Task]:
         """What is to be heard, each content once, and by whom: of a file that is gone, by those that need no sound."""
         done: set[str] = set()
         for path in paths:
-            for entry in self._ledger.entries(under=path):
+            for entry in self.ledger.entries(under=path):
                 content = entry.content_hash
                 if content is None or content in done:
                     continue
-                have = self._ledger.analyses(content)
-                lacks = [kind for kind in self._kinds if self._is_lacking(kind, have.get(kind.name))]
+                have = self.ledger.analyses(content)
+                lacks = [kind for kind in self.kinds if self._is_lacking(kind, have.get(kind.name))]
                 if lacks and not entry.path.is_file():
                     lacks = of_segments(lacks)
                 if lacks:
@@ -199,7 +197,7 @@ class CatchUp:
     def _is_lacking(self, kind: type[Analyser], have: Analysis | None) -> bool:
         if have is None or have.version != kind.version:
             return True
-        return have.reason is not None and have.time < self._began
+        return have.reason is not None and have.time < self.began
 
     def _hear(self, task: _Task) -> Results | str:
         """What analysers heard in a track, or why it cannot be heard."""
@@ -212,8 +210,8 @@ class CatchUp:
         kinds = [kind for kind in task.kinds if kind not in of_segments(task.kinds)]
         if not kinds:
             return {}
-        isolate = self._encoder.isolate
-        found = hear_source(Source(task.path), kinds, lambda: self._encoder, self._seconds, isolate=isolate)
+        seconds = self.store.space().segment_seconds
+        found = hear_source(Source(task.path), kinds, self.encoder, seconds, isolate=self.isolate)
         if content_hash(task.path) != task.content:
             raise AudioError(f"{display(task.path)}: changed while it was being read; index again")
         return found
@@ -222,7 +220,7 @@ class CatchUp:
         kinds = of_segments(task.kinds)
         if not kinds:
             return {}
-        segments = self._store.segments([task.content]).get(task.content)
+        segments = self.store.segments([task.content]).get(task.content)
         if not segments:
             raise AudioError(f"{display(task.path)}: its vectors are not in the library; index again")
-        return hear_segments(segments, self._encoder.passport, kinds)
+        return hear_segments(segments, passport_of(self.store.space()), kinds)

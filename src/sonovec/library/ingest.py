@@ -87,8 +87,17 @@ class Ingest:
         self._remove(gone, report, prune, confirm)
         Follower(self.store, self.ledger, self.roots, given, run, report).settle()
         if self.analysers:
-            encoder, seconds = self.encoder, self.segment_seconds
-            CatchUp(self.store, self.ledger, encoder, seconds, self.analysers, report, now, self.progress).run(paths)
+            CatchUp(
+                self.store,
+                self.ledger,
+                lambda: self.encoder,
+                self.analysers,
+                report,
+                began=now,
+                isolate=self.encoder.isolate,
+                jobs=self.encoder.jobs,
+                progress=self.progress,
+            ).run(paths)
         self.store.optimize()
         report.counts = self.ledger.end_run(run)
         report.metadata_unused = self.metadata.unused() if self.metadata else []

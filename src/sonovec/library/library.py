@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -317,7 +318,7 @@ class Library:
             If an argument or the metadata file is wrong; nothing was written.
         """
         from sonovec.analysis import registry
-        from sonovec.library import analyser_spaces, rooting
+        from sonovec.library import rooting
         from sonovec.library.ingest import Ingest
         from sonovec.library.metadata import read_metadata
 
@@ -345,9 +346,7 @@ class Library:
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
-            analyser_spaces.check(self._store, kinds)
-            self._store.declare(columns)
-            analyser_spaces.prepare(self._store, self._local.ledger, kinds, encoder.passport)
+            self._make_room(columns, kinds)
             ingest = Ingest(
                 self._store,
                 self._local.ledger,
@@ -362,6 +361,75 @@ class Library:
             )
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, confirm=confirm, options=options)
+
+    def analyse(
+        self,
+        analysers: Iterable[str | type[Analyser]],
+        *,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Let analysers hear the tracks that this machine has indexed and that they have not heard; nothing else is done.
+
+        No folder is looked through. Analysers of segments hear the stored vectors, so that neither the files nor the
+        encoder have to be there; the others hear the files that are.
+
+        Parameters
+        ----------
+        analysers : iterable of str or of subclasses of Analyser
+            See `add`.
+        progress : callable, optional
+            Called with a `Progress` from time to time.
+
+        Returns
+        -------
+        Report
+            `heard` says how many tracks were heard, and `notes` what failed.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.analysis import registry
+        from sonovec.library.analyses import CatchUp, columns_of
+        from sonovec.library.report import Report
+        from sonovec.runtime.network import settle_jobs
+
+        kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
+        self._require_config()
+        self._refuse_place()
+        began, report = time.time(), Report()
+        with self._local.locked("cannot index"):
+            self._store.upgrade()
+            self._make_room(columns_of(kinds), kinds)
+            CatchUp(
+                self._store,
+                self._local.ledger,
+                lambda: self.encoder,
+                kinds,
+                report,
+                began=began,
+                isolate=self._isolates,
+                jobs=settle_jobs(self._binding.options.get("jobs")),  # type: ignore[arg-type]  # `load` checks it as well
+                progress=progress,
+            ).run([None])
+            self._store.optimize()
+        report.seconds = time.time() - began
+        return report
+
+    def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
+        """Have the columns that a run fills, and the spaces of analysers."""
+        from sonovec.library import analyser_spaces
+
+        analyser_spaces.check(self._store, kinds)
+        self._store.declare(columns)
+        analyser_spaces.prepare(self._store, self._local.ledger, kinds, passport_of(self._store.space()))
+
+    @property
+    def _isolates(self) -> bool:
+        return self._binding.options.get("isolate") is True
 
     def _add_to_space(
         self, paths: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
@@ -669,9 +737,10 @@ class Library:
         from sonovec.embedding.source import source_of
         from sonovec.library import analyser_spaces
 
-        seconds, isolate = self._store.space().segment_seconds, self._binding.options.get("isolate") is True
-        source = source_of(sound, start, end)
-        return analyser_spaces.query(self.location, space, source, lambda: self.encoder, seconds, isolate=isolate)
+        source, seconds = source_of(sound, start, end), self._store.space().segment_seconds
+        return analyser_spaces.query(
+            self.location, space, source, lambda: self.encoder, seconds, isolate=self._isolates
+        )
 
     def _here(self, hits: list[Hit]) -> list[Hit]:
         """Hits with the paths that they have on this machine."""
