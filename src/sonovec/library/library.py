@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -24,6 +24,7 @@ from sonovec.library.filters import Filter, parse
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
+from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 MOST_EFFORT = 100
 
 
-class Library:
+class Library(Opening):
     """A named collection of tracks in a vector store, with its ledger.
 
     Parameters
@@ -71,7 +72,9 @@ class Library:
     -----
     An object may be held for long: what other processes write is seen. If the library is deleted, or made anew with other
     settings, every method says so (`LibraryError`, `PassportError`), since vectors of two kinds cannot be compared; one
-    that is made anew with the same settings is opened again. A library that cannot be written can be searched.
+    that is made anew with the same settings is opened again. A library that cannot be written can be searched. Threads may
+    share an object: all that they embed goes through one engine, and they may search while one of them, or another
+    process, indexes.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class Library:
         segment_seconds: float | None = None,
         **options: object,
     ) -> None:
+        super().__init__()
         if segment_seconds is not None and not segment_seconds > 0:
             raise UsageError(f"segment_seconds={segment_seconds} is no length; give seconds, such as 10")
         self.location: Location = (
@@ -645,7 +649,7 @@ class Library:
 
     # -- what it is made of
 
-    @cached_property
+    @once
     def encoder(self) -> Encoder:
         """The encoder of this library.
 
@@ -669,15 +673,16 @@ class Library:
         """
         if space == MAIN:
             return self.encoder
-        if space not in self._space_encoders:
-            found = self._existing_store().space(space)
-            if (analyser := found.analyser) is not None:
-                raise UsageError(
-                    f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
-                    f"sonovec index PATH -l {self.location} --analyser {analyser}"
-                )
-            self._space_encoders[space] = self._binding.of(found)
-        return self._space_encoders[space]
+        with self.opening:
+            if space not in self._space_encoders:
+                found = self._existing_store().space(space)
+                if (analyser := found.analyser) is not None:
+                    raise UsageError(
+                        f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
+                        f"sonovec index PATH -l {self.location} --analyser {analyser}"
+                    )
+                self._space_encoders[space] = self._binding.of(found)
+            return self._space_encoders[space]
 
     @property
     def advice(self) -> str | None:
@@ -722,7 +727,7 @@ class Library:
     def _parse(self, filter: str | None) -> Filter | None:
         return None if filter is None else self._local.roots().translated(parse(filter, self._store.columns()))
 
-    @cached_property
+    @once
     def _store(self) -> Store:
         return open_store(self.location, token=self._token)
 
