@@ -14,8 +14,9 @@ import sonovec
 from sonovec.analysis import registry
 from sonovec.analysis.analyser import Analyser, Field, Findings, Noted, SpaceSpec, Spoken, VectorAnalyser
 from sonovec.cli.main import run
+from sonovec.embedding import encoder
 from sonovec.embedding.embedding import Part
-from sonovec.errors import AnalyserError, PassportError, UsageError
+from sonovec.errors import AnalyserError, LibraryError, PassportError, UsageError
 from sonovec.library import consistency
 from sonovec.library.lance import LanceBackend
 from sonovec.library.lance_table import LanceTable
@@ -411,6 +412,28 @@ def test_segments_are_heard_without_the_sound(sounds, tmp_path, monkeypatch):
         assert report.heard == 4 and not report.notes
         assert {track.fields["vectors_heard"] for track in library.tracks()} == {4}
         assert {track.fields["window_vectors_heard"] for track in library.tracks()} == {None}
+
+
+def test_analyse_hears_what_is_indexed_and_nothing_else(sounds, tmp_path, known, monkeypatch):
+    with sonovec.Library(tmp_path / "library", model="logmel", segment_seconds=1) as library:
+        library.add(sounds)
+    shutil.copy(sounds / "0.wav", sounds / "new.wav")
+    (sounds / "1.wav").unlink()
+
+    def away(*arguments, **options):
+        raise AssertionError("the encoder is loaded")
+
+    monkeypatch.setattr(encoder, "load", away)
+    with sonovec.Library(tmp_path / "library") as library:
+        told = []
+        report = library.analyse([Restless, "bands"], progress=told.append)
+        assert (report.heard, report.notes, told[-1].done, told[-1].found) == (4, [], 4, 4)
+        assert sum(track.fields["vectors_heard"] for track in library.tracks()) == 16
+        assert library.tracks_in_spaces() == {"main": 4, "bands": 3, "coarse": 3}
+        assert library.analyse("bands").heard == 0 and len(list(library.ledger.entries())) == 4
+        assert not [*consistency.examine(library._store, library.ledger).faults()]
+    with sonovec.Library(tmp_path / "none") as library, pytest.raises(LibraryError, match="no library here"):
+        library.analyse("bands")
 
 
 def test_an_analyser_of_vectors_that_fails_or_hangs_costs_its_own(sounds, tmp_path):
