@@ -6,6 +6,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -153,3 +155,17 @@ def read_only() -> Iterator[Callable[[Path], Path]]:
     for path, mode in reversed(closed):
         with suppress(FileNotFoundError):
             path.chmod(mode)
+
+
+@pytest.fixture
+def new_threads() -> Callable[[float], list[threading.Thread]]:
+    """Threads that began in the test and live, at most so many seconds from now: those of tests before may end meanwhile."""
+    former = set(threading.enumerate())
+
+    def living(patience: float = 0.0) -> list[threading.Thread]:
+        deadline = time.monotonic() + patience
+        while (new := [each for each in threading.enumerate() if each not in former]) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return new
+
+    return living

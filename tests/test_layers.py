@@ -1,10 +1,12 @@
-"""What the package promises of itself: it is quick to import, since nothing heavy comes with it."""
+"""What the package promises of itself: no modules import each other in a circle, and nothing heavy comes with an import."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
+import grimp
 import pytest
 
 import sonovec
@@ -15,6 +17,13 @@ NEEDLESS = [
     "sonovec.embedding.encoder", "sonovec.library.ingest", "sonovec.library.metadata", "sonovec.models.registry",
 ]  # fmt: skip
 HEAVY = ["numpy", "pyarrow", "lance", "openvino", "torch", "soundfile", "soxr", "av", "rich", "httpx", "pymilvus"]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not even later, within a function; what only type checkers see does not count."""
+    graph = grimp.build_graph("sonovec", exclude_type_checking_imports=True, cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imported).prepare()  # raises an error that names the circle
 
 
 @pytest.mark.parametrize(

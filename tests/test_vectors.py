@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sonovec.vectors import TINY, cosines, nearest_others, similarity, unit
+from sonovec.vectors import TINY, cosines, nearest_others, similarity, unit, unit32
 
 ROWS = arrays.arrays(
     np.float64, st.tuples(st.integers(2, 8), st.integers(1, 6)), elements=st.floats(-1e3, 1e3, width=32)
@@ -26,6 +26,15 @@ def test_length_is_1_whatever_it_was(rows, power):
 def test_what_a_library_takes_for_zero(kind):
     rows = np.array([[TINY / 2, 0], [2 * TINY, 0], [0, 0], [3e38, 3e38]], kind)
     np.testing.assert_allclose(unit(rows), [[0, 0], [1, 0], [0, 0], [0.5**0.5] * 2])
+
+
+@given(ROWS, st.floats(-20, 30))
+def test_float32_keeps_the_direction_whatever_the_length_was(rows, power):
+    rows = (rows * 10.0**power).astype(np.float32)
+    found = unit32(rows)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, unit(rows), atol=3e-7)
+    np.testing.assert_array_equal(unit32(rows.astype(np.float64)), unit(rows.astype(np.float64)).astype(np.float32))
 
 
 @given(ROWS)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sonovec.features.logmel import mel_bank
+from sonovec.features.mel import mel_bank
 from sonovec.models.builtin import FRONT_END
 
 #: How often each is done.

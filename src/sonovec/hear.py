@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sonovec
-from sonovec.audio.memory import open_waveform
+from sonovec.audio.samples import open_waveform
 from sonovec.audio.waveform import Waveform
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.errors import MissingExtraError, UsageError

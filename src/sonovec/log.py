@@ -34,9 +34,9 @@ def as_failure(name: str, error: Exception) -> SonovecError:
         return OutOfMemoryError(f"{name}: not enough memory for it; close other programs, or give a part of it")
     LOGGER.error("%s: unexpected %s", name, type(error).__name__, exc_info=error)
     text = " ".join(str(error).split())[:LONGEST]
-    told = display(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    shown = display(f"{type(error).__name__}: {text}" if text else type(error).__name__)
     found = UnexpectedError(
-        f"{name}: unexpected {told}; this is a bug of sonovec, please report it with the traceback in the log"
+        f"{name}: unexpected {shown}; this is a bug of sonovec, please report it with the traceback in the log"
     )
     found.add_note("".join(traceback.format_exception(error)).rstrip())
     return found

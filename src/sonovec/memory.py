@@ -37,14 +37,14 @@ def enough_memory(key: str, task: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise _told(key, task) from error
+        raise _out_of_memory(key, task) from error
     except RuntimeError as error:
         if not any(wording in str(error).lower() for wording in WORDINGS):
             raise
-        raise _told(key, task) from error
+        raise _out_of_memory(key, task) from error
 
 
-def _told(key: str, task: str) -> OutOfMemoryError:
+def _out_of_memory(key: str, task: str) -> OutOfMemoryError:
     free = free_memory() / 2**30
     return OutOfMemoryError(
         f"{key}: not enough memory to {task} it ({free:.1f} GiB are free on this machine); close other programs, or take a "

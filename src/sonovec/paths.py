@@ -89,8 +89,8 @@ def _temporary() -> Path:
         folder.mkdir(mode=0o700)
     with suppress(OSError):
         found = folder.lstat()
-        own = os.name == "nt" or (found.st_uid == user and not found.st_mode & 0o077)
-        if stat.S_ISDIR(found.st_mode) and own and why_not_writable(folder) is None:
+        is_private = os.name == "nt" or (found.st_uid == user and not found.st_mode & 0o077)
+        if stat.S_ISDIR(found.st_mode) and is_private and why_not_writable(folder) is None:
             return folder
     return Path(tempfile.mkdtemp(prefix="sonovec-"))
 

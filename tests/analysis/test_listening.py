@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 import sonovec
 from sonovec.analysis.analyser import Analyser, Field, Findings, Spoken
 from sonovec.analysis.listening import Listening
-from sonovec.audio.memory import open_samples
+from sonovec.audio.samples import open_samples
 
 X = (np.random.default_rng(0).standard_normal((44100 * 3, 2)) / 10).astype(np.float32)
 
@@ -122,8 +121,7 @@ def test_what_goes_wrong_with_one_costs_its_own_columns(kind, reason):
     assert heard["counter"].findings.columns == {"samples": 48_000} and heard["counter"].reason is None
 
 
-def test_a_track_that_comes_to_no_end_leaves_no_thread():
-    before = threading.active_count()
+def test_a_track_that_comes_to_no_end_leaves_no_thread(new_threads):
     for _ in range(5):
         listening = Listening([Counter, Raw])
         with open_samples(X, 44100, 16000) as stream:
@@ -132,10 +130,7 @@ def test_a_track_that_comes_to_no_end_leaves_no_thread():
             stream.tap = None
         del listening
     gc.collect()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() <= before  # threads of the tests above may have ended meanwhile
+    assert not new_threads(10)
 
 
 def test_the_encoder_gives_the_same_whoever_listens():

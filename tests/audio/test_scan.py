@@ -140,7 +140,7 @@ def test_libraries_are_one_row_and_what_is_ones_own_is_none(tmp_path: Path) -> N
         "half/x.wav",
     )
     make(tmp_path, "milvus.db/LOCK", "milvus.db/collections/x.wav", "music/library.json", "music/a.wav", "mine/b.wav")
-    found = list(scan([tmp_path], own=lambda path: path.name == "mine"))
+    found = list(scan([tmp_path], is_own=lambda path: path.name == "mine"))
     assert [item.path.name for item in found if isinstance(item, Found)] == ["a.wav"]
     assert [(item.path.name, item.reason) for item in found if isinstance(item, Skipped)] == [
         ("half", "a library of sonovec"),

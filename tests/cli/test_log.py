@@ -132,7 +132,7 @@ def test_a_long_log_is_put_aside(home):
 def test_warnings_are_lines_without_control_characters(home, capsys):
     with log.shown():
         logging.getLogger("sonovec").warning("the home folder is \x1b[31mred\nand more")
-        logging.getLogger("sonovec.library.lance").warning("of a module")
+        logging.getLogger("sonovec.library.lance_backend").warning("of a module")
         logging.getLogger("sonovec").info("not shown")
     assert capsys.readouterr().err.splitlines() == [r"the home folder is \x1b[31mred\nand more", "of a module"]
     assert not home.exists()

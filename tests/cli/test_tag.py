@@ -65,7 +65,7 @@ def test_a_broken_file_is_named_and_the_others_go_on(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "logmel"], "'logmel' scores no tags; leave --model out"),
+        (["--model", "logmel"], "'logmel' scores no classes; leave --model out"),
         (["--threshold", "2"], "--threshold 2.0 is no score"),
         (["--top", "0"], "--top 0 tells nothing"),
         (["--windows"], "--windows is told in JSON; add --json"),

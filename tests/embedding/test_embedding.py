@@ -25,4 +25,4 @@ def test_silent_windows_count_only_where_nothing_sounds(silent: list[bool], best
 
 
 def test_no_classes_no_tags():
-    assert sound([[0, 1]], np.zeros((1, 0)), tags=()).top_tags() == []
+    assert sound([[0, 1]], np.zeros((1, 0)), classes=()).top_tags() == []

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_info
 import sonovec
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
-from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.encoder import Encoder, EncoderSettings
 from sonovec.embedding.engine import AHEAD, Engine
 from sonovec.errors import AudioError, UsageError
 from sonovec.graph import Graph
@@ -52,7 +52,7 @@ def small_encoder(features=lambda samples, coverage: samples):
         graph=Graph("test-small-network-3", (400,), small_network),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
     )
-    return Encoder(model, model.window, "f32")
+    return Encoder(model, EncoderSettings(precision="f32"))
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +168,9 @@ def test_an_input_that_waits_for_its_answers_does_not_hang(encoder):
 
 
 @pytest.mark.parametrize("end", ["close", "close in another thread", "drop", "drop in a cycle"])
-def test_an_early_end_ends_the_threads(encoder, end):
+def test_an_early_end_ends_the_threads(encoder, request, end):
     encoder.prepare(), encoder.embed(sounds([400])[0])
-    before = threading.active_count()
+    new_threads = request.getfixturevalue("new_threads")  # from here on: those of the encoder stay
     results = encoder.embed_many(sounds([400] * 300))
     next(results)
     if end == "close":
@@ -185,10 +185,7 @@ def test_an_early_end_ends_the_threads(encoder, end):
         del cycle
     del results
     gc.collect()
-    deadline = time.monotonic() + ("drop" in end) * 10  # garbage may be collected anywhere, and waits for nothing
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    assert not new_threads(("drop" in end) * 10)  # garbage may be collected anywhere, and waits for nothing
 
 
 def test_streaming_equals_whole(encoder, tmp_path):
@@ -253,12 +250,12 @@ def test_one_sound_runs_in_the_small_shape_and_many_in_the_large_one():
     assert_same_vectors(one.embed(sound).windows, of_many.windows)
 
 
-def test_threads_are_as_many_as_jobs_whatever_the_callers(encoder):
+def test_threads_are_as_many_as_jobs_whatever_the_callers(encoder, new_threads):
     with Engine(encoder, jobs=2) as engine:
         engine.embed(sounds([400])[0])
-        before = threading.active_count()
+        first = new_threads()
         futures = [engine.submit(sound) for sound in sounds([4000] * 50)]
-        assert threading.active_count() <= before  # those of former tests may end meanwhile
+        assert first and new_threads() == first
         for future in futures:
             future.result()
 
@@ -307,8 +304,7 @@ def test_a_range_that_is_none_is_refused_at_once(encoder):
 
 
 @pytest.mark.parametrize("cancel", [False, True])
-def test_close_while_work_is_under_way(encoder, cancel):
-    before = threading.active_count()
+def test_close_while_work_is_under_way(encoder, new_threads, cancel):
     engine = Engine(encoder, jobs=2)
     futures = [engine.submit(sound) for sound in sounds([16000 * 5]) * 60]
     many = engine.embed_many(sounds([16000]) * 500)
@@ -322,10 +318,7 @@ def test_close_while_work_is_under_way(encoder, cancel):
     with pytest.raises(UsageError, match=r"this engine is closed; make another: sonovec.Engine\(encoder\)"):
         engine.submit("a.wav")
     engine.close()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    assert not new_threads(10)
     assert len(encoder.embed(sounds([400])[0]).windows) == 1, "the encoder's own goes on"
 
 
@@ -348,27 +341,23 @@ def test_a_cancelled_future_is_never_begun(encoder):
         assert [future.cancelled() for future in others] == cancelled
 
 
-def test_an_encoder_that_is_dropped_finishes_what_was_submitted_and_its_threads_end():
+def test_an_encoder_that_is_dropped_finishes_what_was_submitted_and_its_threads_end(new_threads):
     encoder = small_encoder()
-    before = threading.active_count()
     future = encoder.submit(sounds([400_000])[0])
     kept = weakref.ref(encoder)
     del encoder
     gc.collect()
     assert kept() is None, "no thread holds it"
     assert len(future.result().windows) == 1000
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    assert not new_threads(10)
 
 
-def test_close_of_an_encoder_ends_its_threads_and_it_goes_on():
-    encoder, before = small_encoder(), threading.active_count()
+def test_close_of_an_encoder_ends_its_threads_and_it_goes_on(new_threads):
+    encoder = small_encoder()
     first = encoder.embed(sounds([4000])[0]).windows
-    assert threading.active_count() > before
+    assert new_threads()
     encoder.close()
-    assert threading.active_count() == before
+    assert not new_threads()
     np.testing.assert_array_equal(encoder.embed(sounds([4000])[0]).windows, first)
     encoder.close()
     encoder.close()

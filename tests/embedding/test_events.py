@@ -13,10 +13,10 @@ from sonovec.embedding.events import Event, events
 from sonovec.errors import UsageError
 from tests.embedding.test_passport import PASSPORT
 
-TAGS = ("Dog", "Rain", "Speech")
+CLASSES = ("Dog", "Rain", "Speech")
 
 
-def sound(times, scores, tags=TAGS):
+def sound(times, scores, classes=CLASSES):
     n = len(times)
     empty = np.zeros((n, 2), np.float32)
     return Embedding(
@@ -31,8 +31,8 @@ def sound(times, scores, tags=TAGS):
         duration=0.0,
         notes=(),
         passport=PASSPORT,
-        scores=np.asarray(scores, np.float32).reshape(n, len(tags)),
-        tags=tags,
+        scores=np.asarray(scores, np.float32).reshape(n, len(classes)),
+        classes=classes,
     )
 
 
@@ -54,14 +54,14 @@ def scored(draw):
 def test_events_hold_the_windows_that_score_and_nothing_else(given_):
     times, scores, threshold = given_
     given = sound(times, scores)
-    found = events(given.times, given.scores, given.tags, threshold)
+    found = events(given.times, given.scores, given.classes, threshold)
     assert found == given.events(threshold)
     for row, column in np.argwhere(scores >= threshold):
-        holding = [e for e in found if e.tag == TAGS[column] and e.start <= times[row, 0] and times[row, 1] <= e.end]
+        holding = [e for e in found if e.tag == CLASSES[column] and e.start <= times[row, 0] and times[row, 1] <= e.end]
         assert len(holding) == 1
         assert holding[0].score >= scores[row, column]
     for event in found:
-        column = TAGS.index(event.tag)
+        column = CLASSES.index(event.tag)
         inside = (times[:, 0] >= event.start) & (times[:, 1] <= event.end)
         assert scores[inside, column].max() == event.score >= threshold
         # Nothing but windows that score covers it from its start to its end.
@@ -69,7 +69,7 @@ def test_events_hold_the_windows_that_score_and_nothing_else(given_):
         assert covering[0][0] == event.start
         assert max(end for _, end in covering) == event.end
         assert all(b[0] <= a[1] for a, b in itertools.pairwise(covering))
-    for tag in TAGS:
+    for tag in CLASSES:
         ends = [(e.start, e.end) for e in found if e.tag == tag]
         assert all(a[1] < b[0] for a, b in itertools.pairwise(ends))
     assert [e.start for e in found] == sorted(e.start for e in found)
@@ -99,7 +99,7 @@ def test_events_of_a_real_encoder_end_where_the_sound_does(hop):
     """Of seconds 1 to 5.3: what every window reaches is one event without gaps, and with them one for each window."""
     hiss = np.random.default_rng(1).standard_normal(6 * 16000).astype(np.float32) / 8
     heard = load("default", hop=hop).embed((hiss, 16000), 1.0, 5.3)
-    found = [(event.start, event.end) for event in heard.events(0.0) if event.tag == heard.tags[0]]
+    found = [(event.start, event.end) for event in heard.events(0.0) if event.tag == heard.classes[0]]
     gaps = heard.times[1:, 0] > heard.times[:-1, 1]
     assert gaps.all() if hop == 3.0 else not gaps.any()
     assert found == ([tuple(row) for row in heard.times.tolist()] if hop == 3.0 else [(1.0, pytest.approx(5.3))])

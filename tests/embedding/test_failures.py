@@ -22,7 +22,7 @@ from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
 from sonovec.cli.main import run as cli
 from sonovec.embedding.embedding import Failure
-from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.encoder import Encoder, EncoderSettings
 from sonovec.errors import OutOfMemoryError, UnexpectedError, UsageError
 from sonovec.graph import Graph
 from sonovec.models.model import Model
@@ -172,7 +172,7 @@ def encoder(features=lambda samples, coverage: samples, finish=lambda rows, cove
         graph=Graph("test-failures-linear-3", (400,), linear),
         finish=finish,
     )
-    return Encoder(model, model.window, "f32")
+    return Encoder(model, EncoderSettings(precision="f32"))
 
 
 def sounds(count=40, bad=(3, 17, 18)):

@@ -18,11 +18,10 @@ import pytest
 import soundfile
 
 import sonovec
-from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import UsageError, WeightsError
 from tests.models import tiny
-from tests.models.test_own import onnx_file, write
+from tests.models.test_custom import onnx_file, write
 
 RATE = 16000
 X = (np.random.default_rng(0).standard_normal(3 * RATE) / 10).astype(np.float32)
@@ -314,7 +313,7 @@ def test_a_pickle_holds_the_settings_and_gives_the_same_encoder(kinds, kind, tmp
     monkeypatch.chdir(tmp_path)
     again = pickle.loads(stored)
     assert again.passport == encoder.passport
-    assert (again._precision, again._device) == (encoder._precision, encoder._device)
+    assert again.settings == encoder.settings
     np.testing.assert_array_equal(again.embed((X, RATE)).windows, encoder.embed((X, RATE)).windows)
     if encoder.knows_words:
         np.testing.assert_array_equal(again.embed_text(["rain"]), encoder.embed_text(["rain"]))
@@ -338,7 +337,7 @@ def test_other_weights_under_the_same_name_are_refused(tmp_path):
 def test_an_encoder_that_load_did_not_make_cannot_be_pickled():
     model = sonovec.load("logmel").model
     with pytest.raises(UsageError, match=r"'logmel' cannot be pickled; only those that sonovec.load made"):
-        pickle.dumps(Encoder(model, WindowSpec(400, 400)))
+        pickle.dumps(Encoder(model))
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])

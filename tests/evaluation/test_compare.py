@@ -49,14 +49,14 @@ def loudness_alone() -> Encoder:
     """A poor encoder: the mean level, twice, and nothing else."""
     model = registry.build("logmel", {})
     level = replace(model, finish=lambda rows, coverage: np.repeat(np.mean(rows, axis=1, keepdims=True), 192, axis=1))
-    return Encoder(level, level.window)
+    return Encoder(level)
 
 
 def deaf_to_what_is_long() -> Encoder:
     """An encoder that gives no numbers for a sound of which more than four windows come at once."""
     model = registry.build("logmel", {})
     picky = replace(model, finish=lambda rows, coverage: np.float32(rows) * (np.nan if len(rows) > 4 else 1))
-    return Encoder(picky, picky.window)
+    return Encoder(picky)
 
 
 @pytest.fixture(scope="module")

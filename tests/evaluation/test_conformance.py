@@ -11,7 +11,7 @@ import pytest
 
 import sonovec
 from sonovec.cli.main import run
-from sonovec.embedding.encoder import Encoder
+from sonovec.embedding.encoder import Encoder, EncoderSettings
 from sonovec.evaluation.conformance import breaches, check
 
 
@@ -20,7 +20,7 @@ def broken(**changes):
 
     def load(precision="auto"):
         encoder = sonovec.load("logmel")
-        return Encoder(replace(encoder.model, **changes), encoder.window, precision)
+        return Encoder(replace(encoder.model, **changes), EncoderSettings(precision=precision))
 
     return load
 
@@ -68,9 +68,9 @@ def another_each_time(samples, coverage):
     ("changes", "found"),
     [
         ({"card": replace(CARD, licence="")}, {"card is complete"}),
-        ({"card": replace(CARD, tags=3)}, {"card agrees with the encoder"}),
+        ({"card": replace(CARD, n_classes=3)}, {"card agrees with the encoder"}),
         ({"features": not_a_number_for_silence}, {"silence"}),
-        ({"tags": ("loud",), "dim": 191}, {"card agrees with the encoder", "tags"}),
+        ({"classes": ("loud",), "dim": 191}, {"card agrees with the encoder", "scores"}),
     ],
 )
 def test_each_fault_is_found_and_no_other(changes, found):

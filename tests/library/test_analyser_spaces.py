@@ -18,7 +18,7 @@ from sonovec.embedding import encoder
 from sonovec.embedding.embedding import Part
 from sonovec.errors import AnalyserError, LibraryError, PassportError, UsageError
 from sonovec.library import consistency
-from sonovec.library.lance import LanceBackend
+from sonovec.library.lance_backend import LanceBackend
 from sonovec.library.lance_table import LanceTable
 from sonovec.library.ledger import Ledger
 

@@ -189,7 +189,7 @@ def test_a_folder_of_other_things_does_not_become_a_library(sounds):
 
 def test_a_library_that_was_killed_while_it_was_made_is_finished(sounds, library, monkeypatch):
     """After each of the writes that make it."""
-    from sonovec.library import lance
+    from sonovec.library import lance_backend
 
     steps = []
 
@@ -209,7 +209,7 @@ def test_a_library_that_was_killed_while_it_was_made_is_finished(sounds, library
     for step in range(1, 6):
         steps.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(lance, "create_table", stop_at(step)(lance.create_table))
+            patch.setattr(lance_backend, "create_table", stop_at(step)(lance_backend.create_table))
             with pytest.raises(KeyboardInterrupt):
                 library.add(sounds)
         library.close()

@@ -240,10 +240,10 @@ def forget_config(store):
     if store.location.kind == "lance":
         Path(store.location.address, lance_folder.CONFIG).unlink()
     else:
-        from sonovec.library import milvus
+        from sonovec.library import milvus_backend
         from sonovec.library.filters import In
 
-        store.table(milvus._SETTINGS).delete(In("id", ("config",)))
+        store.table(milvus_backend._SETTINGS).delete(In("id", ("config",)))
 
 
 # -- who holds a lock

@@ -14,7 +14,7 @@ import soundfile
 import sonovec
 from sonovec.cli import main
 from sonovec.errors import LibraryError
-from sonovec.library import consistency, lance, lance_folder, lance_table, repair
+from sonovec.library import consistency, lance_backend, lance_folder, lance_table, repair
 from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
 
@@ -284,7 +284,7 @@ def test_a_lost_config_is_an_error_and_comes_back_from_the_copy(made, library, t
 
 def test_a_config_without_a_copy_can_only_be_put_back(made, library, capsys, monkeypatch):
     """A library that was made before there were copies."""
-    for module in (lance, lance_folder, repair):
+    for module in (lance_backend, lance_folder, repair):
         monkeypatch.setattr(module, "COPY", b"elsewhere")
     path = library / lance_folder.CONFIG
     good = path.read_bytes()

@@ -188,7 +188,7 @@ def test_the_mean_of_all_segments_is_the_clip_vector(spec, samples, segment_seco
     rate = 10
     groups = list(frame([np.ones(samples, np.float32)], spec))
     coverage = np.concatenate([group.coverage for group in groups])
-    times = np.concatenate([group.times(rate) for group in groups])
+    times = np.concatenate([np.stack([group.starts, group.ends], axis=1) for group in groups]) / rate
     vectors = np.random.default_rng(seed).standard_normal((len(times), 3)).astype(np.float32)
     bounds = segment_bounds(len(times), windows_per_segment(segment_seconds, spec.hop / rate))
     segments = [

@@ -84,6 +84,19 @@ def test_a_track_comes_back_as_it_was(store):
         np.testing.assert_allclose(was.vector, now.vector, rtol=1e-6)
 
 
+def test_parts_are_the_segments_as_arrays(store):
+    items = [item(1, 5), item(2, 1), item(3, 12)]
+    store.put_many(items)
+    store.put(*item(1, 4))
+    assert store.parts([]) == store.parts(["absent"]) == {}
+    ids = [track.id for track, _ in items]
+    segments, parts = store.segments([*ids, "absent"]), store.parts([*ids, "absent"])
+    assert set(parts) == set(ids) and [len(parts[id].times) for id in ids] == [4, 1, 12]
+    for id, found in parts.items():
+        np.testing.assert_array_equal(found.times, [(part.start, part.end) for part in segments[id]])
+        np.testing.assert_array_equal(found.vectors, np.stack([part.vector for part in segments[id]]))
+
+
 def test_writing_again_replaces_and_leaves_nothing_behind(store):
     store.put_many([item(1, 5), item(2, 1)])
     store.put_many([item(1, 5), item(2, 1)])

@@ -143,6 +143,15 @@ def test_a_truncated_file_is_refused(tmp_path, folder):
 @pytest.mark.parametrize("dim", byola.SIZES)
 def test_the_card_is_complete(dim):
     card = registry.card(f"byola-{dim}")
-    for field in ("trained_on", "reference", "front_end", "summary", "weights", "extras", "scores", "options"):
+    for field in (
+        "trained_on",
+        "reference",
+        "front_end",
+        "summary",
+        "weights",
+        "extras",
+        "published_scores",
+        "options",
+    ):
         assert getattr(card, field), field
     assert "evaluation" in card.licence and "not open source" in card.licence

@@ -156,7 +156,7 @@ def test_a_sound_that_the_reference_cannot_take_is_padded(load, sounds, length):
 
 def test_tags_are_scores_of_all_classes(load, sounds):
     e = load("mn04").embed((sounds["silence"], RATE))
-    assert e.tags == efficientat.TAGS and len(e.tags) == 527 == load("mn04").card.tags
+    assert e.classes == efficientat.CLASSES and len(e.classes) == 527 == load("mn04").card.n_classes
     assert e.scores.shape == (1, 527) and ((e.scores > 0) & (e.scores < 1)).all() and e.silent.all()
 
 
@@ -203,7 +203,7 @@ def test_the_card_has_the_hash_and_size_of_the_published_file(shared_data, publi
 def test_published_weights_name_real_sounds(shared_data, published, kind, tag):
     clips = sorted((shared_data / "esc10" / kind).glob("*.ogg"))[:6]
     found = list(published.embed_many(clips))
-    named = [tag in [e.tags[i] for i in np.argsort(-e.scores[0])[:3]] for e in found]
+    named = [tag in [e.classes[i] for i in np.argsort(-e.scores[0])[:3]] for e in found]
     assert len(named) == 6 and sum(named) >= 5, dict(zip(clips, named, strict=True))
     assert all(e.times.tolist() == [[0, pytest.approx(5, abs=0.1)]] for e in found), "a short sound is one window"
 
@@ -230,6 +230,6 @@ def test_a_truncated_file_is_refused(tmp_path, folder, size):
 )
 def test_the_card_is_complete(size, dim, hidden):
     card = registry.card(f"efficientat-{size}")
-    assert (card.dim, SIZES[size].hidden, card.rate, card.tags) == (dim, hidden, 32000, 527)
-    for name in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "scores"):
+    assert (card.dim, SIZES[size].hidden, card.rate, card.n_classes) == (dim, hidden, 32000, 527)
+    for name in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "published_scores"):
         assert getattr(card, name), name

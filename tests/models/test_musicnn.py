@@ -103,7 +103,7 @@ def test_a_short_sound_is_repeated():
 
 def test_tags_are_the_authors(weights):
     encoder = sonovec.load("musicnn-mtt", weights=weights[1])
-    assert encoder.tags[:2] == ("guitar", "classical") and len(set(musicnn.MTT)) == len(set(musicnn.MSD)) == 50
+    assert encoder.classes[:2] == ("guitar", "classical") and len(set(musicnn.MTT)) == len(set(musicnn.MSD)) == 50
 
 
 @pytest.mark.slow
@@ -142,6 +142,16 @@ def test_a_wheel_that_is_damaged_or_another_is_refused(tmp_path, golden):
 @pytest.mark.parametrize("name", musicnn.KINDS)
 def test_the_card_is_complete(name):
     card = registry.card(name)
-    for field in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "scores", "tags"):
+    for field in (
+        "licence",
+        "trained_on",
+        "reference",
+        "front_end",
+        "summary",
+        "weights",
+        "extras",
+        "published_scores",
+        "n_classes",
+    ):
         assert getattr(card, field), field
     assert card.weights[0].url.endswith("/" + card.weights[0].name) and len(card.weights[0].sha256) == 64

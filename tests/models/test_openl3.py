@@ -155,7 +155,6 @@ def test_times_do_not_drift_over_ten_minutes(folder, hop):
     marks[:: spec.hop] = 1
     *_, last = frame(np.split(marks, 600), replace(spec, length=64))
     assert (last.samples[:, 0] == 1).all(), "a window begins where its time says"
-    assert np.array_equal(last.times(RATE)[:, 0], last.starts / RATE)
     # A hop is a whole number of samples: the grid itself is off by half a sample for each window at most.
     assert abs(last.starts[-1] / RATE - last.starts[-1] / spec.hop * hop) <= last.starts[-1] / spec.hop * 0.5 / RATE
 
@@ -247,6 +246,15 @@ def test_neither_torch_nor_h5py_is_imported_once_the_network_is_converted(folder
 
 @pytest.mark.parametrize("card", openl3.CARDS, ids=lambda card: card.name)
 def test_the_card_is_complete(card):
-    for field in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "scores"):
+    for field in (
+        "licence",
+        "trained_on",
+        "reference",
+        "front_end",
+        "summary",
+        "weights",
+        "extras",
+        "published_scores",
+    ):
         assert getattr(card, field), field
     assert card.weights[0].url == f"https://github.com/marl/openl3/raw/models/{card.weights[0].name}"

@@ -9,12 +9,12 @@ import pytest
 
 import sonovec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.models import own, resemblyzer, saved
+from sonovec.models import custom, resemblyzer, saved
 from sonovec.models.weights import sha256_of
 from sonovec.runtime.torch_runtime import TorchNetwork
 from tests.golden import make_resemblyzer
 from tests.models import tiny
-from tests.models.test_own import CARD, onnx_file, write
+from tests.models.test_custom import CARD, onnx_file, write
 
 SOUND = (tiny.sound(2.2, 16000), 16000)
 
@@ -223,7 +223,7 @@ def test_a_file_that_vanishes_while_it_is_loaded_is_named(tmp_path, monkeypatch)
         network.unlink()
         return sha256_of(network)
 
-    monkeypatch.setattr(own, "digest", vanishing)
+    monkeypatch.setattr(custom, "digest", vanishing)
     with pytest.raises(WeightsError, match=r"network\.onnx vanished while it was loaded"):
         sonovec.load(folder)
 

@@ -19,7 +19,7 @@ from sonovec.models import huggingface
 from sonovec.models.side_files import digest, is_below, side_files
 from sonovec.models.weights import sha256_of
 from tests.models import tiny
-from tests.models.test_own import SAMPLES, by_hand, onnx_file, windows, write
+from tests.models.test_custom import SAMPLES, by_hand, onnx_file, windows, write
 
 
 def split(folder: Path, location: str = "weights.data", *, in_one: bool = True) -> Path:
@@ -176,7 +176,7 @@ def test_the_two_files_of_openvino_are_one_network(tmp_path):
 # What cards name
 
 
-@pytest.mark.parametrize("field", ["file", "tags"])
+@pytest.mark.parametrize("field", ["file", "classes"])
 @pytest.mark.parametrize("how", ["parent", "through a folder", "absolute", "link", "windows"])
 def test_a_path_of_a_card_that_leaves_its_folder_is_refused(tmp_path, field, how):
     folder = tmp_path / "card"
@@ -190,7 +190,7 @@ def test_a_path_of_a_card_that_leaves_its_folder_is_refused(tmp_path, field, how
         "link": "link",
         "windows": "C:\\outside",
     }
-    card = {"file": onnx_file(folder), "scores": "scores", "tags": ["a"], field: names[how]}
+    card = {"file": onnx_file(folder), "scores": "scores", "classes": ["a"], field: names[how]}
     with pytest.raises(
         UsageError, match=rf"card\.yaml: {field}: .* lies outside of the card's folder; put the file beside"
     ) as caught:
@@ -203,10 +203,10 @@ def test_paths_below_a_card_are_read_also_where_the_folder_is_a_link(tmp_path):
     (folder / "sub").mkdir(parents=True)
     onnx_file(folder / "sub")
     (folder / "sub" / "names.txt").write_text("\n".join("abcdefgh"))
-    write(folder, file="sub/network.onnx", scores="scores", tags="sub/names.txt")
+    write(folder, file="sub/network.onnx", scores="scores", classes="sub/names.txt")
     (tmp_path / "link").symlink_to(folder)
     found = sonovec.load(str(tmp_path / "link")).embed((SAMPLES, 16000))
-    assert found.tags == tuple("abcdefgh")
+    assert found.classes == tuple("abcdefgh")
 
 
 @given(st.lists(st.sampled_from(["..", ".", "a", "b.onnx", "", "C:"]), min_size=1, max_size=5).map("/".join))

@@ -186,7 +186,7 @@ def test_ast_equals_the_reference(classified, folders):
         scores = model(**inputs).logits.sigmoid()[0].numpy() if classified else np.empty(0)
     found = encoder.embed((samples, 16000))
     np.testing.assert_allclose(found.vector, expected, atol=1e-4)
-    assert len(found.tags) == (12 if classified else 0)
+    assert len(found.classes) == (12 if classified else 0)
     np.testing.assert_allclose(found.scores[0], scores, atol=1e-4)
 
 

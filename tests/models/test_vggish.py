@@ -163,5 +163,5 @@ def test_a_truncated_file_is_refused(tmp_path, vggish_weights):
 def test_the_card_is_complete():
     card = registry.card("vggish")
     assert card.dim == 128 and card.rate == 16000
-    for name in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "scores"):
+    for name in ("licence", "trained_on", "reference", "front_end", "summary", "weights", "extras", "published_scores"):
         assert getattr(card, name), name

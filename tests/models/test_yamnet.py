@@ -72,8 +72,8 @@ def test_every_load_gives_the_same_bits(weights, shared_data):
 
 def test_names_are_those_of_its_class_map(shared_data):
     rows = (shared_data / "weights" / "yamnet_class_map.csv").read_text().splitlines()[1:]
-    assert len(rows) == len(yamnet.TAGS) == 521
-    assert all(name in row for name, row in zip(yamnet.TAGS, rows, strict=True))
+    assert len(rows) == len(yamnet.CLASSES) == 521
+    assert all(name in row for name, row in zip(yamnet.CLASSES, rows, strict=True))
 
 
 def test_a_file_cut_short_is_told_in_a_line(weights, tmp_path):

@@ -86,22 +86,24 @@ def _vectors(analyser: type[Analyser], given: Mapping[str, Any]) -> dict[str, ND
 
 def _part(analyser: type[Analyser], spec: SpaceSpec, part: Any) -> Part:
     if not (isinstance(part, Part) and _is_stretch(part) and 0 < part.coverage <= 1):
-        told = f"{analyser.name}: gave the part {_short(part)} for the space {spec.name}"
-        raise AnalyserError(f"{told}; give Part(start, end, coverage, vector)")
+        given = f"{_short(part)} for the space {spec.name}"
+        raise AnalyserError(f"{analyser.name}: gave the part {given}; give Part(start, end, coverage, vector)")
     return Part(float(part.start), float(part.end), float(part.coverage), _vector(analyser, spec, part.vector))
 
 
 def _vector(analyser: type[Analyser], spec: SpaceSpec, value: Any) -> NDArray[np.float32]:
-    told = f"{analyser.name}: gave a vector of {{}} for the space {spec.name}, which takes {{}}"
+    reason = f"{analyser.name}: gave a vector of {{}} for the space {spec.name}, which takes {{}}"
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        raise AnalyserError(told.format(f"type {getattr(value, 'dtype', type(value).__name__)}", "an array of floats"))
+        raise AnalyserError(
+            reason.format(f"type {getattr(value, 'dtype', type(value).__name__)}", "an array of floats")
+        )
     if value.shape != (spec.dim,):
-        raise AnalyserError(told.format(f"shape {value.shape}", f"({spec.dim},)"))
+        raise AnalyserError(reason.format(f"shape {value.shape}", f"({spec.dim},)"))
     with np.errstate(over="ignore"):
         vector = value.astype(np.float32)
         norm = np.linalg.norm(vector)
     if not np.isfinite(norm):
-        raise AnalyserError(told.format("numbers that are not finite, or too large,", "finite ones"))
+        raise AnalyserError(reason.format("numbers that are not finite, or too large,", "finite ones"))
     return vector
 
 

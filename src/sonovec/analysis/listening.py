@@ -47,19 +47,19 @@ class Heard:
 class _Ear:
     """One analyser at work, in a thread of its own."""
 
-    def __init__(self, kind: type[Analyser], *told: Any) -> None:
+    def __init__(self, kind: type[Analyser], *beginning: Any) -> None:
         self.kind = kind
         self._blocks: queue.Queue[Any] = queue.Queue(WAITING)
         self._result: Future[Findings] = Future()
         self._abandoned = False
         # A daemon, for one that hangs would keep the program from ending.
-        thread = threading.Thread(target=self._hear, args=told, name=f"sonovec_{kind.name}", daemon=True)
+        thread = threading.Thread(target=self._hear, args=beginning, name=f"sonovec_{kind.name}", daemon=True)
         thread.start()
 
-    def _hear(self, *told: Any) -> None:
+    def _hear(self, *beginning: Any) -> None:
         try:
             analyser = self.kind()
-            analyser.begin(*told)
+            analyser.begin(*beginning)
             while (block := self._blocks.get()) is not None:
                 analyser.push(block)
                 if self._abandoned:
@@ -105,8 +105,8 @@ class _Ear:
             return Heard(self.kind.version, None, _one_line(str(error)))
         except BaseException as error:  # noqa: BLE001 - of the analyser's own code
             LOGGER.error("analyser %s failed", self.kind.name, exc_info=error)
-            told = _one_line(f"{type(error).__name__}: {error}")[:200]
-            return Heard(self.kind.version, None, f"{self.kind.name}: {told}")
+            reason = _one_line(f"{type(error).__name__}: {error}")[:200]
+            return Heard(self.kind.version, None, f"{self.kind.name}: {reason}")
 
 
 def _one_line(text: str) -> str:

@@ -14,7 +14,7 @@ from sonovec.errors import UsageError
 GROUP = "sonovec.analysers"
 _BASE = "sonovec.analysis.analyser.Analyser"
 #: Our own, by name: where the class is. A module is only imported when its analyser is asked for.
-OWN = {
+BUILT_IN = {
     "fingerprint": ("sonovec.analysis.fingerprint", "Fingerprint"),
     "loudness": ("sonovec.analysis.loudness", "Loudness"),
 }
@@ -22,7 +22,7 @@ OWN = {
 
 def names() -> list[str]:
     """Names of all analysers."""
-    return sorted({*OWN, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 
 
 def find(wanted: Iterable[str | type[Analyser]]) -> list[type[Analyser]]:
@@ -54,19 +54,19 @@ def _checked(kind: object) -> type[Analyser]:
     if not (isinstance(kind, type) and issubclass(kind, Analyser)):
         raise UsageError(f"{kind!r} is no analyser; give a name, such as 'loudness', or a subclass of {_BASE}")
     for attribute in ("name", "version"):
-        told = getattr(kind, attribute, None)
-        if not (isinstance(told, str) and told and not re.search(r"\s", told)):
+        value = getattr(kind, attribute, None)
+        if not (isinstance(value, str) and value and not re.search(r"\s", value)):
             raise UsageError(
-                f"{kind.__name__}: {attribute}={told!r}; give a text without spaces, such as 'tempo' or '1'"
+                f"{kind.__name__}: {attribute}={value!r}; give a text without spaces, such as 'tempo' or '1'"
             )
     return kind
 
 
 def _find(name: str) -> type[Analyser]:
-    if name in OWN:
-        module, kind = OWN[name]
-        own: type[Analyser] = getattr(import_module(module), kind)
-        return own
+    if name in BUILT_IN:
+        module, kind = BUILT_IN[name]
+        built_in: type[Analyser] = getattr(import_module(module), kind)
+        return built_in
     point = next(iter(entry_points(group=GROUP, name=name)), None)
     if point is None:
         near = difflib.get_close_matches(name, names(), n=1)

@@ -22,25 +22,25 @@ def main() -> None:
     """Serve requests, a line of JSON each, from the input stream until it ends."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while line := requests.readline():
-        told = json.loads(line)
-        path = bytes.fromhex(told["path"])
-        _limit(told["size"])
+        task = json.loads(line)
+        path = bytes.fromhex(task["path"])
+        _limit(task["size"])
         try:
-            os.chdir(bytes.fromhex(told["folder"]))  # that of the parent now, from which the path leads
-            if told.get("tags"):
+            os.chdir(bytes.fromhex(task["folder"]))  # that of the parent now, from which the path leads
+            if task.get("tags"):
                 _answer(answers, INFO, _json(read_tags(os.fsdecode(path))))
             else:
-                _decode(path, told, requests, answers)
+                _decode(path, task, requests, answers)
         except MemoryError:
-            size = told["size"]
+            size = task["size"]
             message = f"{display(path)}: its {size} bytes need more memory than any sound of that size; leave it out"
             _refuse(answers, AudioError(message))
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             _refuse(answers, as_failure(display(path), error))
 
 
-def _decode(path: bytes, told: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> None:
-    with open_audio(path, told["start"], told["end"]) as audio:
+def _decode(path: bytes, task: dict[str, Any], requests: BinaryIO, answers: BinaryIO) -> None:
+    with open_audio(path, task["start"], task["end"]) as audio:
         _answer(answers, INFO, _json(asdict(audio.info)))
         asked = json.loads(requests.readline() or "{}")
         if not asked:

@@ -366,15 +366,15 @@ class Track:
         """Give what decodes, and whether it trims the beginning without moving the first time."""
         import av
 
-        own = self._stream.codec_context
-        name = _REFERENCE_DECODERS.get(own.codec.canonical_name)
+        usual = self._stream.codec_context
+        name = _REFERENCE_DECODERS.get(usual.codec.canonical_name)
         if name is None:
-            return own, False
+            return usual, False
         try:
             context = av.CodecContext.create(name, "r")
         except self._errors:
-            return own, False
-        context.extradata, context.sample_rate, context.layout = own.extradata, own.sample_rate, own.layout
+            return usual, False
+        context.extradata, context.sample_rate, context.layout = usual.extradata, usual.sample_rate, usual.layout
         context.options = {"request_sample_fmt": "flt"}  # otherwise 16 bits, in which what is louder than 1 is cut off
         return context, True
 
@@ -479,12 +479,12 @@ def _tag_of(stream: Any) -> str:
 
 
 def _says_encrypted(container: Any, stream: Any) -> bool:
-    return any(name in told for told in (stream.metadata, container.metadata) for name in _ENCRYPTED_METADATA)
+    return any(name in metadata for metadata in (stream.metadata, container.metadata) for name in _ENCRYPTED_METADATA)
 
 
 def _codec_of(source: Section | Run) -> str:
-    told = headers.wave_format(source.head()) if isinstance(source, Section) else None
-    return told or "one that FFmpeg does not know"
+    name = headers.wave_format(source.head()) if isinstance(source, Section) else None
+    return name or "one that FFmpeg does not know"
 
 
 def _reason(error: BaseException) -> str:

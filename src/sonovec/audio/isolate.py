@@ -76,9 +76,9 @@ class _Task:
         if kind == ERROR:
             self._ended = True
             self.close()
-            told = json.loads(content)
-            error = getattr(errors, told["kind"])(told["message"])
-            for note in told["notes"]:  # the traceback of a bug
+            failure = json.loads(content)
+            error = getattr(errors, failure["kind"])(failure["message"])
+            for note in failure["notes"]:  # the traceback of a bug
                 LOGGER.error("%s\n%s", error, note)
                 error.add_note(note)
             raise error

@@ -62,7 +62,7 @@ class Skipped:
 
 
 def scan(
-    paths: Iterable[str | os.PathLike[str]], own: Callable[[Path], bool] = lambda path: False
+    paths: Iterable[str | os.PathLike[str]], is_own: Callable[[Path], bool] = lambda path: False
 ) -> Iterator[Found | Skipped]:
     """Walk through files and folders, lazily, each folder sorted by name; the names of one folder at a time are kept.
 
@@ -76,7 +76,7 @@ def scan(
     ----------
     paths
         Files and folders.
-    own
+    is_own
         Says of a path in a folder that the caller writes it, so that it is passed over without a word.
 
     Yields
@@ -93,7 +93,7 @@ def scan(
     >>> [(item.path.name, getattr(item, "reason", "found")) for item in scan([folder])]
     [('a.txt', 'not audio'), ('b.mp3', 'found'), ('c.mp3.part', 'an unfinished download')]
     """
-    walk = _Walk(own)
+    walk = _Walk(is_own)
     for path in paths:
         yield from walk.explicit(Path(path))
 
@@ -122,8 +122,8 @@ class _Walk:
     walk has come there. Only those that were reached in another way, given or by a link, are kept.
     """
 
-    def __init__(self, own: Callable[[Path], bool]) -> None:
-        self._own = own
+    def __init__(self, is_own: Callable[[Path], bool]) -> None:
+        self._is_own = is_own
         self._folders: dict[str, _Folder] = {}
         self._elsewhere: dict[str, Path] = {}
 
@@ -182,7 +182,7 @@ class _Walk:
     def _entry(self, folder: _Folder, name: str, kind: str) -> Found | Skipped | _Folder | None:
         """Judge what lies in a folder."""
         path = folder.path / name
-        if self._own(path):
+        if self._is_own(path):
             return None
         try:
             is_folder = kind == "d" or (kind == "l" and path.is_dir())
@@ -218,7 +218,7 @@ class _Walk:
         if folder is None or not folder.has_passed(os.fsencode(name)):
             return None
         path = folder.path / name
-        if real in self._elsewhere or self._own(path) or names.left_out(name, is_folder=False) is not None:
+        if real in self._elsewhere or self._is_own(path) or names.left_out(name, is_folder=False) is not None:
             return None
         try:
             return path if _is_audio(path) else None

@@ -89,8 +89,8 @@ class Windows:
     Examples
     --------
     >>> (windows,) = frame([np.ones(1600, dtype=np.float32)], WindowSpec(length=1000, hop=1000))
-    >>> windows.coverage, windows.times(1000)
-    (array([1. , 0.6], dtype=float32), array([[0. , 1. ], [1. , 1.6]]))
+    >>> windows.coverage, windows.starts, windows.ends
+    (array([1. , 0.6], dtype=float32), array([   0, 1000]), array([1000, 1600]))
     """
 
     samples: NDArray[np.float32]
@@ -101,21 +101,6 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.starts)
-
-    def times(self, rate: int) -> NDArray[np.float64]:
-        """Give start and end in seconds, float64 `(k, 2)`, of windows at the model's `rate`."""
-        return self._bounds() / np.float64(rate)
-
-    def source_samples(self, rate: int, source_rate: int) -> NDArray[np.int64]:
-        """Give start and end in samples of the source, int64 `(k, 2)`, rounded to the nearest, halves up.
-
-        The last end may lie less than one sample of the model behind the end of the source.
-        """
-        scaled: NDArray[np.int64] = (2 * self._bounds() * source_rate + rate) // (2 * rate)
-        return scaled
-
-    def _bounds(self) -> NDArray[np.int64]:
-        return np.stack([self.starts, self.ends], axis=1)
 
 
 def frame(blocks: Iterable[NDArray[np.float32]], spec: WindowSpec, max_windows: int = 32) -> Iterator[Windows]:

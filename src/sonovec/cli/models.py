@@ -28,10 +28,10 @@ def list_models(as_json: bool) -> None:
     from sonovec.models.defaults import DEFAULT
 
     cards = registry.cards()
-    kept = {name: storage.kept(name) for name in [card.name for card in cards] + hub.pinned_names()}
+    stored = {name: storage.stored(name) for name in [card.name for card in cards] + hub.pinned_names()}
     if as_json:
-        listed = [{**card.to_json(), "bytes_here": kept[card.name].size} for card in cards]
-        fetched = [{"name": name, "bytes_here": kept[name].size} for name in hub.pinned_names()]
+        listed = [{**card.to_json(), "bytes_here": stored[card.name].size} for card in cards]
+        fetched = [{"name": name, "bytes_here": stored[name].size} for name in hub.pinned_names()]
         print_json({"default": DEFAULT, "models": listed, "hub": fetched, "notes": registry.notes()})
         return
     rows: list[tuple[object, ...]] = [
@@ -40,15 +40,15 @@ def list_models(as_json: bool) -> None:
             card.dim,
             card.rate,
             card.window_seconds,
-            card.tags or "",
-            _megabytes(kept[card.name].size),
+            card.n_classes or "",
+            _megabytes(stored[card.name].size),
             card.licence,
             card.summary,
         )
         for card in cards
     ]
-    rows += [(name, "", "", "", "", _megabytes(kept[name].size), "", "from the hub") for name in hub.pinned_names()]
-    print_table(["model", "dim", "rate", "window s", "tags", "MB here", "licence", "what it is"], rows)
+    rows += [(name, "", "", "", "", _megabytes(stored[name].size), "", "from the hub") for name in hub.pinned_names()]
+    print_table(["model", "dim", "rate", "window s", "classes", "MB here", "licence", "what it is"], rows)
     for note in registry.notes():
         click.echo(note, err=True)
 
@@ -68,8 +68,8 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json(card)
     else:
-        told = [(key, value) for key, value in card.items() if value not in (None, (), {}, "", 0)]
-        print_table(["field", "value"], told)
+        shown = [(key, value) for key, value in card.items() if value not in (None, (), {}, "", 0)]
+        print_table(["field", "value"], shown)
 
 
 @models.command()
@@ -88,7 +88,7 @@ def fetch(names: tuple[str, ...], options: tuple[str, ...], as_json: bool) -> No
         encoder.prepare()
         # A folder or a card of the user's own has nothing fetched; its graph is kept by the hash of its weights.
         known = name in storage.all_names()
-        size = storage.kept(name).size if known else 0
+        size = storage.stored(name).size if known else 0
         rows += [(name, to_text(path), encoder.model.weights_hash[:16], size) for path in _weights_of(name, known)]
     if as_json:
         print_json({"fetched": [dict(zip(("name", "path", "sha256", "bytes_here"), row, strict=True)) for row in rows]})
@@ -102,7 +102,7 @@ def _weights_of(name: str, known: bool) -> list[str]:
     if not known:
         return [name]
     fetched = [
-        str(path) for path in storage.kept(name).paths if path.parent == weights.folder() and path.suffix != ".sha256"
+        str(path) for path in storage.stored(name).paths if path.parent == weights.folder() and path.suffix != ".sha256"
     ]
     return fetched or [name]
 
@@ -122,7 +122,7 @@ def remove(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if bool(names) == everything:
         raise UsageError("give the names of encoders, or --all for everything that is kept")
     chosen = list(names) or storage.all_names()
-    sizes = {name: storage.kept(name).size for name in chosen}  # all names are known before the first is deleted
+    sizes = {name: storage.stored(name).size for name in chosen}  # all names are known before the first is deleted
     gone = [(name, len(storage.remove(name).paths), sizes[name]) for name in chosen]
     if everything:
         rest = storage.rest()

@@ -89,7 +89,7 @@ def search(
             found = opened.search_text(str(text), limit, filter=where, level=level)
         advice = opened.advice
     if found.by == "tags" and found.hits:
-        warn(_told(found))
+        warn(_how_ranked(found))
     for line in elsewhere(found.hits, library):
         warn(line)
     if advice:
@@ -116,7 +116,7 @@ def elsewhere(hits: list[Hit], library: str) -> list[str]:
     ]
 
 
-def _told(found: TextSearch) -> str:
+def _how_ranked(found: TextSearch) -> str:
     unknown = f"; not heard anywhere and left out: {', '.join(found.unknown)}" if found.unknown else ""
     return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
 

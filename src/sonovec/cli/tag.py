@@ -74,15 +74,17 @@ def tag(
     if windows and not as_json:
         raise UsageError("--windows is told in JSON; add --json")
     encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
-    if not encoder.tags:
-        raise UsageError(f"model {encoder.card.name!r} scores no tags; leave --model out, or give one such as yamnet")
+    if not encoder.classes:
+        raise UsageError(
+            f"model {encoder.card.name!r} scores no classes; leave --model out, or give one such as yamnet"
+        )
     found, failures = _look_up(paths)
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
     heard: list[dict[str, Any]] = []
     # Nothing is printed while the bar is there: it takes what goes to the output stream to its own, a terminal.
     with progress_bar("tagging") as update:
-        results = _listen(encoder, found, start, end, lambda sound: _told(sound, top, threshold, windows))
+        results = _listen(encoder, found, start, end, lambda sound: _as_json(sound, top, threshold, windows))
         for done, result in enumerate(results, start=1):
             if update:
                 update(done, len(found), "")
@@ -131,11 +133,11 @@ def _listen(
             yield to_text(file), result.reason
             continue
         try:
-            told = tell(result)
+            row = tell(result)
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             yield to_text(file), str(as_failure(display(file), error))
         else:
-            yield told
+            yield row
 
 
 def _check(top: int, threshold: float, start: float, end: float | None) -> None:
@@ -149,10 +151,10 @@ def _check(top: int, threshold: float, start: float, end: float | None) -> None:
         raise UsageError(f"--start {start} --end {end} is not a range of seconds; give 0 <= start < end")
 
 
-def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:
+def _as_json(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:
     from sonovec.paths import to_text
 
-    told: dict[str, Any] = {
+    row: dict[str, Any] = {
         "path": to_text(sound.path or ""),
         "duration": sound.duration,
         "tags": [{"tag": name, "score": score} for name, score in sound.top_tags(top)],
@@ -163,37 +165,37 @@ def _told(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[s
         "notes": list(sound.notes),
     }
     if windows:
-        told["windows"] = [
+        row["windows"] = [
             {"start": float(start), "end": float(end), "tags": _best(sound, row, top)}
             for row, (start, end) in enumerate(sound.times)
         ]
-    return told
+    return row
 
 
 def _best(sound: Embedding, row: int, top: int) -> list[dict[str, Any]]:
-    best = sorted(zip(sound.scores[row].tolist(), sound.tags, strict=True), key=lambda pair: -pair[0])[:top]
+    best = sorted(zip(sound.scores[row].tolist(), sound.classes, strict=True), key=lambda pair: -pair[0])[:top]
     return [{"tag": name, "score": score} for score, name in best]
 
 
-def _report(told: dict[str, Any], as_json: bool) -> None:
+def _report(report: dict[str, Any], as_json: bool) -> None:
     """Print what was heard; notes and failures become lines on the error stream."""
-    for sound in told["sounds"]:
+    for sound in report["sounds"]:
         if not as_json:
             _print(sound)
         for note in sound["notes"]:
             warn_of(sound["path"], note)
-    for path, reason in told["failures"]:
+    for path, reason in report["failures"]:
         warn_of(path, reason)
     if as_json:
-        print_json({**told, "failures": [{"path": path, "reason": reason} for path, reason in told["failures"]]})
+        print_json({**report, "failures": [{"path": path, "reason": reason} for path, reason in report["failures"]]})
 
 
-def _print(told: dict[str, Any]) -> None:
+def _print(sound: dict[str, Any]) -> None:
     from sonovec.paths import printable
 
-    click.echo(f"{printable(told['path'])} ({told['duration']:.1f} s)")
-    click.echo("  " + "; ".join(f"{each['tag']} {each['score']:.2f}" for each in told["tags"]))
-    rows = [(seconds_text(each["start"], each["end"]), each["tag"], each["score"]) for each in told["events"]]
+    click.echo(f"{printable(sound['path'])} ({sound['duration']:.1f} s)")
+    click.echo("  " + "; ".join(f"{each['tag']} {each['score']:.2f}" for each in sound["tags"]))
+    rows = [(seconds_text(each["start"], each["end"]), each["tag"], each["score"]) for each in sound["events"]]
     if rows:
         print_table(["seconds", "tag", "score"], rows)
     else:

@@ -47,9 +47,9 @@ class Embedding:
     notes : tuple of str
         What a user should know: a truncated file, samples that were not numbers.
     passport : Passport
-    scores : array, shape (n_windows, n_tags), float32
+    scores : array, shape (n_windows, n_classes), float32
         The model's scores of its classes, for each window; no columns if it scores none.
-    tags : tuple of str
+    classes : tuple of str
         Names of those classes.
     """
 
@@ -65,7 +65,7 @@ class Embedding:
     notes: tuple[str, ...]
     passport: Passport
     scores: NDArray[np.float32]
-    tags: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def vector(self) -> NDArray[np.float32]:
@@ -81,15 +81,15 @@ class Embedding:
 
         The score of the whole is the mean of the windows, weighted by coverage; silent ones are left out if others sound.
         """
-        if not self.tags:
+        if not self.classes:
             return []
         heard = self.silent if self.silent.all() else ~self.silent
         clip = pool(self.scores[heard], self.coverage[heard])
-        return [(self.tags[i], float(clip[i])) for i in np.argsort(-clip, kind="stable")[:limit]]
+        return [(self.classes[i], float(clip[i])) for i in np.argsort(-clip, kind="stable")[:limit]]
 
     def events(self, threshold: float = 0.2) -> list[Event]:
         """Stretches in which a class scores `threshold` or more; see `sonovec.embedding.events.events`."""
-        return events(self.times, self.scores, self.tags, threshold)
+        return events(self.times, self.scores, self.classes, threshold)
 
     def parts(self, seconds: float) -> list[Part]:
         """Consecutive windows pooled into parts of about `seconds` each, never less than one window.

@@ -35,37 +35,39 @@ if TYPE_CHECKING:
     from sonovec.models.model import Model
     from sonovec.runtime import Network
 
-#: Encoders of other processes that are kept: a pool sends the encoder with each task.
-KEPT = 2
+#: Encoders of other processes that are loaded once: a pool sends the encoder with each task.
+MOST_UNPICKLED = 2
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What `load` was called with, so that another process can call it again; paths are absolute."""
+class EncoderSettings:
+    """How a model is loaded, windowed and run: what `load` takes beside its name, where each field is described.
 
-    name: str
-    weights: str | None
-    hop: float | None
-    tail: Tail | None
-    precision: str
-    device: str
-    isolate: bool
-    jobs: int | None
-    options: tuple[tuple[str, Any], ...]
+    `options` are the model's own, as pairs.
+    """
 
-    def load(self) -> Encoder:
-        """Call `load` again."""
-        return load(
-            self.name,
-            weights=self.weights,
-            hop=self.hop,
-            tail=self.tail,
-            precision=self.precision,
-            device=self.device,
-            isolate=self.isolate,
-            jobs=self.jobs,
-            **dict(self.options),
-        )
+    weights: str | None = None
+    hop: float | None = None
+    tail: Tail | None = None
+    precision: str = "auto"
+    device: str = "auto"
+    isolate: bool = False
+    jobs: int | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def window(self, model: Model) -> WindowSpec:
+        """A model's windows with this hop and this tail, where they are given.
+
+        Raises
+        ------
+        UsageError
+            If the hop is shorter than one sample.
+        """
+        spec = model.window if self.hop is None else replace(model.window, hop=_hop_samples(self.hop, model.card.rate))
+        return replace(spec, tail=self.tail or spec.tail)
+
+
+DEFAULTS = EncoderSettings()
 
 
 def load(
@@ -132,13 +134,19 @@ def load(
     >>> any("noise" in tag for tag, score in e.top_tags())
     True
     """
-    model = registry.build(os.fspath(name), options, None if weights is None else Path(weights))
-    window = model.window if hop is None else replace(model.window, hop=_hop_samples(hop, model.card.rate))
-    kept = None if weights is None else str(absolute(weights))
-    # The card's place is absolute where that of a folder need not be, and its name says which model was the default.
-    settings = Settings(model.card.source, kept, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
-    window = replace(window, tail=tail or window.tail)
-    return Encoder(model, window, precision, device, settings, isolate=isolate, jobs=jobs)
+    files = None if weights is None else os.fspath(weights)
+    return _load(
+        os.fspath(name),
+        EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items())),
+    )
+
+
+def _load(name: str, settings: EncoderSettings) -> Encoder:
+    weights = settings.weights
+    model = registry.build(name, dict(settings.options), None if weights is None else Path(weights))
+    # Another process may load it from another folder: the weights, and the place in the card, are absolute.
+    settings = replace(settings, weights=None if weights is None else str(absolute(weights)))
+    return Encoder(model, settings, model.card.source)
 
 
 def _hop_samples(hop: float, rate: int) -> int:
@@ -149,6 +157,14 @@ def _hop_samples(hop: float, rate: int) -> int:
 
 class Encoder:
     """A model, how it is windowed and how it is run. Made by `load`.
+
+    Parameters
+    ----------
+    model : Model
+    settings : EncoderSettings
+        Its weights and options are those that the model was made with.
+    source : str, optional
+        What `load` takes to load the model in another process; without it the encoder cannot be pickled.
 
     Attributes
     ----------
@@ -161,31 +177,19 @@ class Encoder:
         Window length, hop and tail policy, in samples at `rate`.
     model : Model
         What it is made of.
+    settings : EncoderSettings
     isolate : bool
         Whether files are decoded in child processes.
     jobs : int
         Threads that decode, and calls of the network at once.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        window: WindowSpec,
-        precision: str = "auto",
-        device: str = "auto",
-        settings: Settings | None = None,
-        *,
-        isolate: bool = False,
-        jobs: int | None = None,
-    ) -> None:
-        self.window = window
+    def __init__(self, model: Model, settings: EncoderSettings = DEFAULTS, source: str | None = None) -> None:
         self.model = model
-        self.isolate = isolate
-        self._precision = precision
-        self._device = device
-        self._settings = settings
-        self.jobs = settle_jobs(jobs)
-        self._jobs = jobs
+        self.settings = settings
+        self.window = settings.window(model)
+        self.jobs = settle_jobs(settings.jobs)
+        self._source = source
         self._networks: dict[str, Network] = {}
         self._engine: Engine | None = None
         self._passport: Passport | None = None
@@ -198,23 +202,15 @@ class Encoder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the settings: the other process loads the encoder by them, and checks that the weights are the same."""
-        if self._settings is None:
+        if self._source is None:
             raise UsageError(
                 f"this encoder of the model {self.card.name!r} cannot be pickled; only those that sonovec.load made can"
             )
-        return _unpickled, (self._settings, self.model.weights_hash)
+        return _unpickled, (self._source, self.settings, self.model.weights_hash)
 
     def __copy__(self) -> Encoder:
         """An encoder of its own, with the same model and, if they are open, the same networks."""
-        other = Encoder(
-            self.model,
-            self.window,
-            self._precision,
-            self._device,
-            self._settings,
-            isolate=self.isolate,
-            jobs=self._jobs,
-        )
+        other = Encoder(self.model, self.settings, self._source)
         other._networks, other._passport = dict(self._networks), self._passport
         return other
 
@@ -230,6 +226,11 @@ class Encoder:
     def dim(self) -> int:
         """Length of a vector."""
         return self.model.dim
+
+    @property
+    def isolate(self) -> bool:
+        """Whether files are decoded in child processes."""
+        return self.settings.isolate
 
     @property
     def rate(self) -> int:
@@ -261,7 +262,7 @@ class Encoder:
             if name not in self._networks:
                 from sonovec.runtime import open_network
 
-                self._networks[name] = open_network(graph, self._precision, self._device, self.jobs)
+                self._networks[name] = open_network(graph, self.settings.precision, self.settings.device, self.jobs)
             return self._networks[name]
 
     @property
@@ -449,9 +450,9 @@ class Encoder:
         return self.model.text is not None
 
     @property
-    def tags(self) -> tuple[str, ...]:
+    def classes(self) -> tuple[str, ...]:
         """Names of the classes that the model scores; empty if it scores none."""
-        return self.model.tags
+        return self.model.classes
 
     @property
     def _text_network(self) -> Network:
@@ -514,20 +515,18 @@ class Encoder:
         return target
 
 
-@lru_cache(maxsize=KEPT)
-def _kept(settings: Settings) -> Encoder:
-    return settings.load()
+_load_once = lru_cache(maxsize=MOST_UNPICKLED)(_load)
 
 
-def _unpickled(settings: Settings, weights_hash: str) -> Encoder:
+def _unpickled(source: str, settings: EncoderSettings, weights_hash: str) -> Encoder:
     try:
-        encoder = _kept(settings)
+        encoder = _load_once(source, settings)
     except TypeError:  # an option that cannot be hashed, such as a list
-        encoder = settings.load()
+        encoder = _load(source, settings)
     if encoder.model.weights_hash != weights_hash:
         raise WeightsError(
-            f"{display(settings.weights or settings.name)}: its weights are not those of the encoder that was pickled "
+            f"{display(settings.weights or source)}: its weights are not those of the encoder that was pickled "
             f"(SHA-256 {encoder.model.weights_hash[:16]}, and {weights_hash[:16]} there); put those here, or load this "
-            f"one by its name: sonovec.load({settings.name!r})"
+            f"one by its name: sonovec.load({source!r})"
         )
     return encoder

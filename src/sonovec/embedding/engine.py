@@ -106,9 +106,9 @@ class _Job(Generic[T]):
     def fail(self, error: BaseException, *, fatal: bool = False) -> None:
         """Note why there will be no result; the first reason stands."""
         if self.error is None:
-            own = isinstance(error, Exception) and not fatal
-            self.fatal = not own
-            self.error = as_failure(self.source.name, error) if own else error  # type: ignore[arg-type]
+            ordinary = isinstance(error, Exception) and not fatal
+            self.fatal = not ordinary
+            self.error = as_failure(self.source.name, error) if ordinary else error  # type: ignore[arg-type]
 
 
 @dataclass(eq=False)
@@ -131,7 +131,7 @@ class _Core:
     """The state that the threads of an engine share; it outlives the engine until what was submitted is done."""
 
     def __init__(self, encoder: Encoder, jobs: int) -> None:
-        self.heard = Heard(encoder.passport, encoder.dim, encoder.tags)
+        self.heard = Heard(encoder.passport, encoder.dim, encoder.classes)
         self._model, self._spec, self._isolate = encoder.model, encoder.window, encoder.isolate
         self._network = network = encoder.network
         self._batch = network.rows if network else 0
@@ -300,7 +300,7 @@ class _Core:
     def _take(self, job: _Job[Any], windows: Windows) -> None:
         """Compute features, and let them wait for the network."""
         features = self._model.features(windows.samples, windows.coverage)
-        count, width = len(windows), self._model.dim + len(self._model.tags)
+        count, width = len(windows), self._model.dim + len(self._model.classes)
         places = (windows.starts, windows.ends, windows.coverage, windows.silent)
         if self._network is None:
             with job.lock:
@@ -391,12 +391,12 @@ class _Core:
         except SonovecError:
             raise
         except Exception as error:  # noqa: BLE001 - it is one source's, or will be each one's
-            alone = [list(own) for _, own in groupby(pieces, key=lambda piece: piece.job)]
+            alone = [list(group) for _, group in groupby(pieces, key=lambda piece: piece.job)]
             if len(alone) == 1:
                 pieces[0].job.fail(error)
             else:
-                for own in alone:
-                    self._embed(own)
+                for group in alone:
+                    self._embed(group)
 
     def _run_network(self, pieces: Sequence[_Rows]) -> None:
         assert self._network is not None

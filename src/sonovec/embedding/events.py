@@ -31,7 +31,7 @@ class Event:
 
 
 def events(
-    times: NDArray[np.float64], scores: NDArray[np.float32], tags: Sequence[str], threshold: float = 0.2
+    times: NDArray[np.float64], scores: NDArray[np.float32], classes: Sequence[str], threshold: float = 0.2
 ) -> list[Event]:
     """Join the windows in which a class scores `threshold` or more, where they touch or overlap.
 
@@ -39,9 +39,9 @@ def events(
     ----------
     times : array, shape (n_windows, 2)
         Start and end of each window in seconds, in order.
-    scores : array, shape (n_windows, n_tags)
-    tags : sequence of str
-        Names of the classes.
+    scores : array, shape (n_windows, n_classes)
+    classes : sequence of str
+        Their names.
     threshold : float
         From 0 to 1.
 
@@ -68,7 +68,7 @@ def events(
     found = [
         event
         for column in np.flatnonzero(reached.any(axis=0)).tolist()
-        for event in _of_one(times[reached[:, column]], scores[reached[:, column], column], tags[column])
+        for event in _of_one(times[reached[:, column]], scores[reached[:, column], column], classes[column])
     ]
     return sorted(found, key=lambda event: (event.start, -event.score, event.tag))
 

@@ -28,8 +28,8 @@ class Vectors:
         Samples at the model's rate, counted from where the source starts.
     coverage : array, shape (n,), float32
     silent : array, shape (n,), bool
-    rows : array, shape (n, dim + n_tags), float32
-        Vectors, and behind them the scores of the model's tags.
+    rows : array, shape (n, dim + n_classes), float32
+        Vectors, and behind them the scores of the classes.
     """
 
     starts: NDArray[np.int64]
@@ -72,11 +72,11 @@ class Sink(Protocol[Result]):
 
 @dataclass(frozen=True)
 class Heard:
-    """What a sink has to know of the model: the passport of its vectors, their length, and the names of its tags."""
+    """What a sink has to know of the model: the passport of its vectors, their length, and the names of its classes."""
 
     passport: Passport
     dim: int
-    tags: tuple[str, ...]
+    classes: tuple[str, ...]
 
 
 class Whole:
@@ -115,7 +115,7 @@ class Whole:
             notes=facts.notes,
             passport=self._heard.passport,
             scores=rows[:, dim:],
-            tags=self._heard.tags,
+            classes=self._heard.classes,
         )
 
 

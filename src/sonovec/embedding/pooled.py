@@ -148,7 +148,7 @@ class Pooling:
         dim = self._heard.dim
         self._listener.hear(Windows(self._times(vectors), vectors.coverage, vectors.rows[:, :dim]))
         self._clip.add(vectors.rows[:, :dim], vectors.coverage)
-        if self._heard.tags:
+        if self._heard.classes:
             sounding = ~vectors.silent
             self._scores.add(vectors.rows[:, dim:], vectors.coverage)
             self._sounding.add(vectors.rows[sounding, dim:], vectors.coverage[sounding])
@@ -176,14 +176,14 @@ class Pooling:
         """All parts, and what the listener heard, for which it may wait here."""
         if self._count:
             self._pool(self._count)
-        scores = (self._sounding or self._scores).value if self._heard.tags else np.empty(0, np.float32)
+        scores = (self._sounding or self._scores).value if self._heard.classes else np.empty(0, np.float32)
         best = np.argsort(-scores, kind="stable")
         return Pooled(
             path=self._source.path,
             vector=self._clip.value,
             parts=self._parts,
             silent=self._all_silent,
-            tags=[(self._heard.tags[i], float(scores[i])) for i in best],
+            tags=[(self._heard.classes[i], float(scores[i])) for i in best],
             rate=facts.rate,
             channels=facts.channels,
             codec=facts.codec,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.memory import NAME, open_samples, open_waveform
+from sonovec.audio.samples import NAME, open_samples, open_waveform
 from sonovec.audio.stream import MonoStream, open_mono
 from sonovec.audio.waveform import Waveform
 from sonovec.errors import SonovecError, UsageError

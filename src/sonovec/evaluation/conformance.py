@@ -71,7 +71,7 @@ class Subject:
     load: Load
     quick: bool
     folder: Path
-    _kept: dict[float, Embedding] = field(default_factory=dict)
+    _embeddings: dict[float, Embedding] = field(default_factory=dict)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -93,9 +93,9 @@ class Subject:
 
     def embedding(self, seconds: float) -> Embedding:
         """The embedding of a sound of that length; made once."""
-        if seconds not in self._kept:
-            self._kept[seconds] = self.encoder.embed(self.sound(seconds))
-        return self._kept[seconds]
+        if seconds not in self._embeddings:
+            self._embeddings[seconds] = self.encoder.embed(self.sound(seconds))
+        return self._embeddings[seconds]
 
     def file(self, seconds: float) -> Path:
         """A sound as a WAV file of floats, which loses nothing; long ones are written block by block."""
@@ -165,12 +165,12 @@ def _card(subject: Subject) -> Iterator[Result]:
         f"empty: {', '.join(empty)}" if empty else "complete",
         "every field says something",
     )
-    told = (card.rate, card.tags)
+    found = (card.rate, card.n_classes)
     yield ok_if(
         "card agrees with the encoder",
-        told == (encoder.rate, len(encoder.tags)),
-        told,
-        f"{encoder.rate} Hz, {len(encoder.tags)} tags",
+        found == (encoder.rate, len(encoder.classes)),
+        found,
+        f"{encoder.rate} Hz, {len(encoder.classes)} classes",
     )
 
 
@@ -301,11 +301,11 @@ def _long(subject: Subject) -> Iterator[Result]:
     if subject.quick:
         yield Result("memory of a long sound", "-", f"{MEMORY_GROWTH:g} MiB more than a short one", "skipped: quick")
         return
-    own = e.windows.nbytes / 2**20
+    vectors = e.windows.nbytes / 2**20
     yield ok_if(
         "memory of a long sound",
-        peak - short - own <= MEMORY_GROWTH,
-        f"{peak:.0f} MiB, {peak - short - own:+.0f} beside its vectors",
+        peak - short - vectors <= MEMORY_GROWTH,
+        f"{peak:.0f} MiB, {peak - short - vectors:+.0f} beside its vectors",
         f"{MEMORY_GROWTH:g} MiB more than a short one",
     )
 
@@ -399,18 +399,18 @@ def _precision(subject: Subject) -> Iterator[Result]:
     yield Result("same nearest sound in bf16", f"{same:.0%} of {len(a)}", "-", "ok")
 
 
-def _tags(subject: Subject) -> Iterator[Result]:
-    tags = subject.encoder.tags
-    if not tags:
-        yield Result("tags", "-", "-", "skipped: it scores no classes")
+def _scores(subject: Subject) -> Iterator[Result]:
+    classes = subject.encoder.classes
+    if not classes:
+        yield Result("scores", "-", "-", "skipped: it scores no classes")
         return
     scores = subject.embedding(4.0).scores
-    fine = scores.shape[1] == len(tags) and bool((scores >= 0).all() and (scores <= 1).all())
+    fine = scores.shape[1] == len(classes) and bool((scores >= 0).all() and (scores <= 1).all())
     yield ok_if(
-        "tags",
+        "scores",
         fine,
         f"{scores.shape[1]} scores, {scores.min():.3f} to {scores.max():.3f}",
-        f"{len(tags)} within 0 and 1",
+        f"{len(classes)} within 0 and 1",
     )
 
 
@@ -428,5 +428,5 @@ def _words(subject: Subject) -> Iterator[Result]:
 
 CHECKS: tuple[Callable[[Subject], Iterator[Result]], ...] = (
     _card, _shapes, _times, _determinism, _windows, _batches, _threads, _lengths, _long, _streaming, _silence, _extremes,
-    _sources, _precision, _tags, _words,
+    _sources, _precision, _scores, _words,
 )  # fmt: skip

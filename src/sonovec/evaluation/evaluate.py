@@ -178,14 +178,14 @@ def evaluate(
             failures |= {
                 path: f"{told}: {result.reason}" for path, result in results.items() if isinstance(result, Failure)
             }
-    kept = dataset.only([path for path in readable if path not in failures])
-    if len(kept.paths) < 3:
+    usable = dataset.only([path for path in readable if path not in failures])
+    if len(usable.paths) < 3:
         raise UsageError(
-            f"{display(dataset.source)}: {len(kept.paths)} of {len(dataset.paths)} sounds could be read; give at least 3"
+            f"{display(dataset.source)}: {len(usable.paths)} of {len(dataset.paths)} sounds could be read; give at least 3"
         )
-    vectors = _stacked(clean, kept.paths)
-    queries = {key: _stacked(results, kept.paths) for key, results in harmed.items()}
-    return _measured(dataset, kept, encoder, clean, vectors, queries, seconds, failures, seed)
+    vectors = _stacked(clean, usable.paths)
+    queries = {key: _stacked(results, usable.paths) for key, results in harmed.items()}
+    return _measured(dataset, usable, encoder, clean, vectors, queries, seconds, failures, seed)
 
 
 def _chosen(names: Sequence[str]) -> list[Perturbation]:
@@ -228,7 +228,7 @@ def _stacked(results: Mapping[Path, Embedding | Failure], paths: Sequence[Path])
 
 def _measured(
     dataset: Dataset,
-    kept: Dataset,
+    usable: Dataset,
     encoder: Encoder,
     clean: Mapping[Path, Embedding | Failure],
     vectors: Floats,
@@ -239,8 +239,8 @@ def _measured(
 ) -> Evaluation:
     names = {key: f"{key[0]} {key[1]}" for key in queries}
     asked = {"": vectors, **{names[key]: query for key, query in queries.items()}}
-    probed = metrics.probes(vectors, kept.labels, asked, kept.folds, seed)
-    average, first = metrics.retrieval(vectors, kept.labels, seed)
+    probed = metrics.probes(vectors, usable.labels, asked, usable.folds, seed)
+    average, first = metrics.retrieval(vectors, usable.labels, seed)
     points = []
     for key, query in queries.items():
         kind, level = key
@@ -251,20 +251,20 @@ def _measured(
                 level,
                 cosine=_mean(cosines(vectors, query), seed),
                 probe=probed[names[key]].score,
-                knn=metrics.knn(vectors, kept.labels, kept.folds, K, seed, queries=query),
-                p10=metrics.retrieval(vectors, kept.labels, seed, queries=query)[1],
+                knn=metrics.knn(vectors, usable.labels, usable.folds, K, seed, queries=query),
+                p10=metrics.retrieval(vectors, usable.labels, seed, queries=query)[1],
             )
         )
     durations = [result.duration for result in clean.values() if isinstance(result, Embedding)]
     return Evaluation(
         dataset=to_text(dataset.source),
-        folds="given" if kept.folds else f"{metrics.FOLDS}, dealt evenly (seed {seed})",
-        classes=kept.classes,
+        folds="given" if usable.folds else f"{metrics.FOLDS}, dealt evenly (seed {seed})",
+        classes=usable.classes,
         model=encoder.card.name,
         passport=encoder.passport.to_json(),
         dim=encoder.dim,
         probe=probed[""].score,
-        knn=metrics.knn(vectors, kept.labels, kept.folds, K, seed),
+        knn=metrics.knn(vectors, usable.labels, usable.folds, K, seed),
         mean_average_precision=average,
         p10=first,
         by_class=_by_class(probed[""]),
@@ -281,9 +281,9 @@ def _mean(values: NDArray[np.float64], seed: int) -> Score:
 
 
 def _by_class(probed: metrics.Probed) -> dict[str, float]:
-    told = Counter(probed.labels)
+    totals = Counter(probed.labels)
     right = Counter(label for label, said in zip(probed.labels, probed.predicted, strict=True) if label == said)
-    return {label: right[label] / count for label, count in sorted(told.items())}
+    return {label: right[label] / count for label, count in sorted(totals.items())}
 
 
 def _confusions(probed: metrics.Probed) -> tuple[tuple[str, str, int], ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
 
-TELEPHONE_RATE, TELEPHONE_BAND = 8000, (300.0, 3400.0)
+TELEPHONE_BAND = 300.0, 3400.0
 #: Rates that an mp3 can have at 32 kbit/s; other sounds are resampled to the last of them and back.
 MP3_RATES = (16000, 22050, 24000, 32000, 48000, 44100)
 
@@ -54,11 +54,11 @@ def noise(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
     10.0
     """
     added = rng.standard_normal(len(samples), np.float32)
-    power, own = (
+    power, added_power = (
         float(np.mean(np.square(samples, dtype=np.float64))),
         float(np.mean(np.square(added, dtype=np.float64))),
     )
-    noisy: Floats = samples + added * np.float32(np.sqrt(power / max(own, 1e-12) * 10 ** (-level / 10)))
+    noisy: Floats = samples + added * np.float32(np.sqrt(power / max(added_power, 1e-12) * 10 ** (-level / 10)))
     return noisy
 
 

@@ -69,7 +69,7 @@ def markdown(result: Evaluation) -> str:
     about = f"`{result.model}` on {_about(result)}, folds {result.folds}; in brackets 95 % intervals."
     head = _table(list(headline(result)), [[percent(score) for score in headline(result).values()]])
     classes = _table(["class", "sounds", "probe %"], [_class(result, name) for name in result.by_class])
-    mistakes = [[told, taken, str(count)] for told, taken, count in result.confusions]
+    mistakes = [[label, taken, str(count)] for label, taken, count in result.confusions]
     parts = [about, head, classes]
     if mistakes:
         parts.append(_table(["class", "taken for", "sounds"], mistakes))

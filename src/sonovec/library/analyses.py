@@ -169,9 +169,9 @@ class CatchUp:
         heard: dict[str, Heard] = {}
         for task, results in found.items():
             if task.content in tracks:
-                own = {each.name for kind in task.kinds for each in kind.fields}
+                theirs = {each.name for kind in task.kinds for each in kind.fields}
                 fields = tracks[task.content].fields
-                before = {name: value for name, value in fields.items() if name not in own}
+                before = {name: value for name, value in fields.items() if name not in theirs}
                 what = heard[task.content] = heard_of(task.kinds, results, self.store, before)
                 self.report.notes += [(to_text(task.path), note) for note in what.notes]
         self.store.update({content: what.fields for content, what in heard.items()})

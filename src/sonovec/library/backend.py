@@ -1,4 +1,4 @@
-"""What differs between stores: the two protocols that `sonovec.library.lance` and `sonovec.library.milvus` implement."""
+"""What differs between stores: the two protocols that `lance_backend` and `milvus_backend` implement."""
 
 from __future__ import annotations
 
@@ -64,6 +64,9 @@ class Table(Protocol):
 
     def batches(self, where: Filter | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The same as Arrow batches; a vector is a list of `dim` float32."""
+
+    def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
+        """The ids of rows that match, of at most `limit` of them."""
 
     def search(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sonovec.embedding.passport import FLOATING, Passport
 from sonovec.errors import PassportError, SonovecError, UsageError
-from sonovec.library import places
+from sonovec.library import model_places
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space
 from sonovec.log import LOGGER
@@ -42,7 +42,7 @@ class Binding:
             encoder = self.model
         else:
             encoder = load(self.model or ALIAS, weights=self.weights, **self.options)  # type: ignore[arg-type]
-        places.remember(encoder)
+        model_places.remember(encoder)
         return encoder
 
     def of(self, space: Space) -> Encoder:
@@ -55,7 +55,7 @@ class Binding:
         """
         encoder = self._stored(space)
         check_comparable(self.location, space, encoder)
-        places.remember(encoder)
+        model_places.remember(encoder)
         return encoder
 
     def check_segments(self, space: Space) -> None:
@@ -75,12 +75,12 @@ class Binding:
         )
 
     def classes(self, space: Space) -> tuple[str, ...]:
-        """Tags that the encoder knows; none where it is not on this machine: it is not fetched only for their names."""
+        """Classes that the encoder scores; none where it is not on this machine: it is not fetched only for their names."""
         from sonovec.embedding.encoder import Encoder
 
         try:
             here = isinstance(self.model, Encoder) or self.weights is not None or _is_here(self.location, space)
-            return self._stored(space).tags if here else ()
+            return self._stored(space).classes if here else ()
         except SonovecError:
             return ()
 
@@ -134,7 +134,7 @@ def _named(place: object, space: Space, model: str | None) -> str:
     from sonovec.models import registry
 
     if model is None or registry.resolve(model) == space.model:
-        return places.source_of(place, space)
+        return model_places.source_of(place, space)
     if Path(model).expanduser().exists() and not registry.is_listed(model) and (found := registry.card(model).place):
         return found
     raise _refusal(place, space, [("model", space.model, model)])
@@ -143,7 +143,7 @@ def _named(place: object, space: Space, model: str | None) -> str:
 def _is_here(place: object, space: Space) -> bool:
     from sonovec.models import storage
 
-    name = places.source_of(place, space)
+    name = model_places.source_of(place, space)
     return name != space.model or storage.is_here(name)
 
 
@@ -153,10 +153,10 @@ def _stored_for(space: Space, encoder: Encoder) -> Passport:
     One's own model is the same by its content, whatever it is called now; former versions knew it by its path, and did not
     say which of its tensors is the vector.
     """
-    stored, own = passport_of(space), encoder.passport
-    if encoder.card.place and stored.weights == own.weights:
-        former = Path(stored.model).is_absolute() and own.front_end.startswith(f"{stored.front_end}, to ")
-        return replace(stored, model=own.model, front_end=own.front_end if former else stored.front_end)
+    stored, ours = passport_of(space), encoder.passport
+    if encoder.card.place and stored.weights == ours.weights:
+        former = Path(stored.model).is_absolute() and ours.front_end.startswith(f"{stored.front_end}, to ")
+        return replace(stored, model=ours.model, front_end=ours.front_end if former else stored.front_end)
     return stored
 
 
@@ -181,18 +181,18 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
     PassportError
         Something else differs; the message says what.
     """
-    stored, own = _stored_for(space, encoder), encoder.passport
-    if not stored.is_comparable(own):
-        raise _refusal(place, space, stored.differences(own))
-    if stored != own:
+    stored, ours = _stored_for(space, encoder), encoder.passport
+    if not stored.is_comparable(ours):
+        raise _refusal(place, space, stored.differences(ours))
+    if stored != ours:
         LOGGER.warning(
             "%s: made in %s, and this search computes in %s: scores differ a little; to add sounds needs %s",
-            place, stored.precision, own.precision, stored.precision,
+            place, stored.precision, ours.precision, stored.precision,
         )  # fmt: skip
 
 
 def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> PassportError:
-    told = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
+    shown = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
     if [name for name, _, _ in differences] == ["precision"]:
         remedy = f"add sounds on a machine that computes in {differences[0][1]}"
     else:
@@ -203,4 +203,4 @@ def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> 
             f"{place}, space {space.name!r}",
             f"make another space: sonovec index PATH -l {place} --space NEW",
         )
-    return PassportError(f"{which}: made with another encoder ({told}); {remedy}, or {other}")
+    return PassportError(f"{which}: made with another encoder ({shown}); {remedy}, or {other}")

@@ -50,8 +50,8 @@ class State:
     def remarks(self) -> Iterator[str]:
         """A line for what is only slow."""
         if self.stale:
-            told = "; ".join(f"{table}: {', '.join(columns)}" for table, columns in self.stale.items())
-            yield f"stale indices ({told}): searches are slower than they could be"
+            stale = "; ".join(f"{table}: {', '.join(columns)}" for table, columns in self.stale.items())
+            yield f"stale indices ({stale}): searches are slower than they could be"
 
 
 def examine(store: Store, ledger: Ledger | None) -> State:
@@ -93,17 +93,17 @@ def mend(store: Store, ledger: Ledger, state: State) -> Iterator[str]:
         store.delete(state.incomplete)
         yield f"{len(state.incomplete)} tracks lacked segments and were removed; the next sonovec index embeds them again"
     replaced = [id for id, path in state.ghosts.items() if (entry := ledger.lookup(path)) is not None and entry.held]
-    kept = {id: path for id, path in state.ghosts.items() if id not in replaced}
+    unrecorded = {id: path for id, path in state.ghosts.items() if id not in replaced}
     if replaced:
         store.delete(replaced)
         yield f"{len(replaced)} tracks whose file has other content now were removed"
-    if kept:
+    if unrecorded:
         run = ledger.begin_run({"repair": True})
-        ledger.record_many(run, [Outcome(path, "unchanged", content_hash=id) for id, path in kept.items()])
+        ledger.record_many(run, [Outcome(path, "unchanged", content_hash=id) for id, path in unrecorded.items()])
         ledger.end_run(run)
         yield (
-            f"{len(kept)} tracks that no file held have a row in the ledger again; --prune removes what is gone: "
-            + ", ".join(display(path) for path in list(kept.values())[:MOST_NAMED])
+            f"{len(unrecorded)} tracks that no file held have a row in the ledger again; --prune removes what is gone: "
+            + ", ".join(display(path) for path in list(unrecorded.values())[:MOST_NAMED])
         )
 
 

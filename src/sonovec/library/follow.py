@@ -61,10 +61,10 @@ class Follower:
 
     def _refused(self, reasons: Mapping[str, str]) -> None:
         """Record as failures the files for which the user gave what the store cannot keep."""
-        for content, told in reasons.items():
+        for content, why in reasons.items():
             entry = next(self._ledger.holders(content), None)
             if entry is not None:
-                reason = f"{display(entry.path)}: {told}"
+                reason = f"{display(entry.path)}: {why}"
                 self._report.failures.append((to_text(entry.path), reason))
                 self._ledger.record(self._run, Outcome(entry.path, "failed", reason))
 
@@ -80,7 +80,7 @@ class Follower:
 
     def _change(self, track: Track) -> dict[str, Value]:
         """What a track must change to agree with the ledger: its path if that holds the content no more, and its fields."""
-        holder = self._own(track)
+        holder = self._holder_of(track)
         if holder is None:
             if self._may_be_recorded(track):
                 return {}
@@ -88,7 +88,7 @@ class Follower:
         wanted = {"path": self._roots.stored(holder.path), **self._given.fitting(holder.fields or {})}
         return {name: value for name, value in wanted.items() if track.fields.get(name) != value}
 
-    def _own(self, track: Track) -> Entry | None:
+    def _holder_of(self, track: Track) -> Entry | None:
         """The row of the track's own path, also if that is written as former versions wrote it."""
         path = self._roots.local(track.path)
         entry = None if path is None else self._ledger.lookup(path)

@@ -64,7 +64,7 @@ class Ingest:
     segment_seconds: float
     analysers: Sequence[type[Analyser]] = ()
     metadata: Metadata | None = None
-    own: Callable[[Path], bool] = lambda path: False
+    is_own: Callable[[Path], bool] = lambda path: False
     reread: bool = False
     progress: Callable[[Progress], None] | None = None
 
@@ -81,7 +81,7 @@ class Ingest:
         report = Report()
         run = self.ledger.begin_run(options)
         given = Given(self.store, self.roots, self.metadata, paths)
-        with Walk(paths, self.own, counted=self.progress is not None) as walk:
+        with Walk(paths, self.is_own, counted=self.progress is not None) as walk:
             _Embedding(self, walk, given, run, report).run()
         gone = vanished.find(self.ledger, paths, run, [path for path in walk.unreadable if is_there(path)])
         self._remove(gone, report, prune, confirm)
@@ -126,7 +126,7 @@ class _Chosen:
     """A file that is being embedded, and its tags, which are being read."""
 
     candidate: Candidate
-    tags: Future[Mapping[str, Value]]
+    file_tags: Future[Mapping[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class _Embedding:
                 before = self._given.before(found.path, content, chosen.candidate.entry)
             given = self._given.fitting({**before, **(self._given.row(found.path) or {})})
             path = self._ingest.roots.stored(found.path)
-            track = make_track(path, content, pooled, chosen.tags.result(), given)
+            track = make_track(path, content, pooled, chosen.file_tags.result(), given)
             segments = make_segments(pooled)
             if (reason := self._ingest.store.refusal(track.fields)) is not None:
                 raise AudioError(f"{display(found.path)}: {reason}")

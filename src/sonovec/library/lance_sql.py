@@ -77,11 +77,6 @@ def score_of(field: str, item: str, scores: str) -> str:
     return f"array_element(`{scores}`, cast(array_position(`{field}`, {_literal(item)}) AS bigint))"
 
 
-def has_any(field: str, items: Iterable[str]) -> str:
-    """Whether a list has any of some items."""
-    return f"array_has_any(`{field}`, [{', '.join(map(_literal, items))}])"
-
-
 def _apart(text: str) -> str:
     """A character that is not in the text, so that no match goes from one item of a list into the next."""
     return next(char for char in map(chr, range(31, 0, -1)) if char not in text)

@@ -9,7 +9,7 @@ import re
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
+from sonovec.library import lance_lists
 from sonovec.library.backend import USUAL, Effort, Health, Hit, Row
 from sonovec.library.columns import Column, Kind, Owner, scores_of
 from sonovec.library.filters import Filter
-from sonovec.library.lance_sql import has_any, score_of, to_sql
+from sonovec.library.lance_lists import Lists
+from sonovec.library.lance_sql import to_sql
 from sonovec.library.tables import TableSpec
 from sonovec.paths import display
 
@@ -45,8 +47,10 @@ WRITES_BEFORE_TIDYING = 100
 #: Old versions are kept this long, for processes that are reading them.
 KEEP_VERSIONS = timedelta(hours=1)
 ATTEMPTS = 8
-#: A list item that at most this part of the rows have is found by its index; others by a scan, which is faster then.
-RARE = 1 / 8
+#: Batches that a scan decodes at once; without a number it is one, on one core. Batches of vectors are too large for that.
+READAHEAD = 4
+#: Lists of text of so many rows are remembered, at some 200 bytes a row; those of more are read anew each time.
+MOST_REMEMBERED = 1_000_000
 
 #: Lance's own mark: of rows that several writers merge at once, none is written twice.
 KEY: Mapping[bytes, str] = {b"lance-schema:unenforced-primary-key": "true"}
@@ -68,7 +72,7 @@ class LanceTable:
         self.path = path
         self._library = library
         self._writes = 0
-        self._items: dict[str, tuple[int, set[str]]] = {}
+        self._lists: dict[str, tuple[int, list[Lists]]] = {}
         with errors(library):
             for newest in manifests(path)[:1]:
                 check_manifest(newest)
@@ -184,6 +188,10 @@ class LanceTable:
             )
             yield from scanner.to_batches()
 
+    def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
+        """The ids of rows that match."""
+        return [id for batch in self.batches(where, ["id"], limit) for id in batch.column("id").to_pylist()]
+
     def count(self) -> int:
         """Number of rows."""
         with errors(self._library):
@@ -255,32 +263,34 @@ class LanceTable:
         return [(row, float(row.pop("_score"))) for row in found.to_pylist()]
 
     def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
-        """The ids of rows whose list holds any of the items, and their scores."""
-        wanted = {f"s{n}": score_of(column, item, scores_of(column)) for n, item in enumerate(items)}
-        having = has_any(column, items)
-        few = self._asked(lambda scan: scan(filter=having).count_rows()) <= RARE * self.count()
-        conditions = [having] * few + ([] if where is None else [f"({to_sql(where)})"])
-        found = self._asked(
-            lambda scan: scan(columns={"id": "id", **wanted}, filter=" AND ".join(conditions) or None).to_table()
-        )
-        scores = np.stack([found[name].fill_null(0.0).to_numpy() for name in wanted], axis=1)
-        return found["id"].combine_chunks(), scores
+        """The ids of rows that match, and the scores of the items in their lists."""
+        rows = None
+        if where is not None:
+            asked = {"columns": [], "filter": to_sql(where), "with_row_id": True}
+            rows = self._asked(lambda scan: scan(**asked).to_table()["_rowid"].to_numpy())
+        with errors(self._library):
+            return lance_lists.scores(self._read_lists(column), items, rows)
 
     def items(self, column: str) -> set[str]:
-        """All items that the lists of a column hold; they are remembered as long as the table stays as it is."""
-        import pyarrow.compute as pc
+        """All items that the lists of a column hold."""
+        with errors(self._library):
+            return {name for part in self._read_lists(column) for name in part.names}
 
-        version = self.dataset.version
-        if self._items.get(column, (None,))[0] != version:
-            found: set[str] = set()
-            for batch in self.batches(None, [column]):
-                found.update(pc.unique(batch.column(column).flatten()).to_pylist())
-            self._items[column] = version, found
-        return self._items[column][1]
+    def _read_lists(self, column: str) -> Iterable[Lists]:
+        """The lists of a column; they are remembered as long as the table stays as it is, and is not very large."""
+        dataset = self.dataset
+        if self._lists.get(column, (None,))[0] != dataset.version:
+            found = lance_lists.read(self._scanner, column, scores_of(column) in dataset.schema.names)
+            if self.count() > MOST_REMEMBERED:
+                return found
+            self._lists[column] = dataset.version, list(found)
+        return self._lists[column][1]
 
     def _scanner(self, **arguments: Any) -> Any:
         if self._broken:
             arguments["use_scalar_index"] = False
+        if "vector" not in arguments.get("columns", ()):
+            arguments["batch_readahead"] = READAHEAD
         return self.dataset.scanner(**arguments)
 
     def _asked(self, ask: Callable[[Callable[..., Any]], Answer]) -> Answer:

@@ -203,12 +203,8 @@ class Ledger:
         query = "SELECT COUNT(*) FROM files WHERE content_hash IS NOT NULL AND (path = ? OR path > ? AND path < ?)"
         return int(self._file.read(query, _key(path), *_range(path))[0][0])
 
-    def paths_of(self, content_hash: str) -> list[Path]:
-        """Give the paths for which the library holds this content: a file and its copies, sorted."""
-        return [entry.path for entry in self.holders(content_hash)]
-
     def holders(self, content_hash: str) -> Iterator[Entry]:
-        """Iterate over the rows of those paths: a content may have very many."""
+        """Iterate over the rows of the paths with this content, a file and its copies, sorted: there may be very many."""
         return self._pages([("content_hash = ?", content_hash)])
 
     def record_analyses(self, analyses: Mapping[str, Iterable[Analysis]]) -> None:
@@ -357,8 +353,8 @@ class Ledger:
         last: bytes | None = None
         while True:
             where = [*given, *([] if last is None else [("path > ?", last)])]
-            told = f"WHERE {' AND '.join(clause for clause, _ in where)}" if where else ""
-            query = f"{self._select()} {told} ORDER BY path LIMIT {PAGE}"
+            conditions = f"WHERE {' AND '.join(clause for clause, _ in where)}" if where else ""
+            query = f"{self._select()} {conditions} ORDER BY path LIMIT {PAGE}"
             page = self._file.read(query, *(value for _, value in where))
             yield from map(_entry, page)
             if len(page) < PAGE:

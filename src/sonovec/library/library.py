@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from sonovec.embedding.source import Sound
     from sonovec.library.metadata import Metadata
     from sonovec.library.report import Progress, Prune, Report
+    from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
-    from sonovec.library.vectors import Vectors
 
 MOST_EFFORT = 100
 
@@ -156,8 +156,10 @@ class Library(Opening):
             for name in ("segment_seconds", "options", "model", "dim")
             if getattr(self._seen, name) != getattr(config, name)
         ]
-        told = "; ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in differences)
-        raise PassportError(f"{self.location}: was made anew with other settings since it was opened ({told}); {again}")
+        shown = "; ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in differences)
+        raise PassportError(
+            f"{self.location}: was made anew with other settings since it was opened ({shown}); {again}"
+        )
 
     # -- what is in it
 
@@ -238,7 +240,7 @@ class Library(Opening):
 
         return stretches.labels(self._existing_store())
 
-    def vectors(self, space: str = MAIN, level: str = "track") -> Vectors:
+    def vectors(self, space: str = MAIN, level: str = "track") -> StoredVectors:
         """All stored vectors of a space, read batch by batch.
 
         Parameters
@@ -249,7 +251,7 @@ class Library(Opening):
 
         Returns
         -------
-        Vectors
+        StoredVectors
             An iterable of Arrow record batches with the columns `id` (of segments `track`, `index`, `start` and `end` in
             seconds) and `vector`, a list of `dim` float32. Its `numpy` gives all of it as arrays.
 
@@ -258,11 +260,11 @@ class Library(Opening):
         UsageError
             If there is no such space or level.
         """
-        from sonovec.library.vectors import Vectors
+        from sonovec.library.stored_vectors import StoredVectors
 
         store = self._existing_store()
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
-        return Vectors(partial(store.vectors, space, level), store.space(space).dim)
+        return StoredVectors(partial(store.vectors, space, level), store.space(space).dim)
 
     # -- filling it
 
@@ -359,7 +361,7 @@ class Library(Opening):
                 segment_seconds=config.segment_seconds,
                 analysers=kinds,
                 metadata=rows,
-                own=place.is_own(self.location),
+                is_own=place.is_own(self.location),
                 reread=reread,
                 progress=progress,
             )
@@ -456,9 +458,9 @@ class Library(Opening):
             space = self._store.space(name)
             check_same(self.location, space, encoder)
             self._binding.check_segments(space)
-            own = place.is_own(self.location)
+            is_own = place.is_own(self.location)
             run = SpaceIngest(
-                self._store, self._local.ledger, encoder, space, own=own, reread=reread, progress=progress
+                self._store, self._local.ledger, encoder, space, is_own=is_own, reread=reread, progress=progress
             )
             return run.run(paths)
 
@@ -690,10 +692,12 @@ class Library(Opening):
         config = self._opened().config()
         if config is None or config.model not in FORMER_DEFAULTS:
             return None
-        told: list[object] = []
+        indexed: list[object] = []
         with suppress(LibraryError), self._local.ledger_to_read() as ledger:
-            told = [run.options.get("paths") for run in ledger.runs()] if ledger else []
-        paths = sorted({display(from_text(str(path))) for paths in told if isinstance(paths, list) for path in paths})
+            indexed = [run.options.get("paths") for run in ledger.runs()] if ledger else []
+        paths = sorted(
+            {display(from_text(str(path))) for paths in indexed if isinstance(paths, list) for path in paths}
+        )
         return (
             f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
             f"to {DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
@@ -761,6 +765,6 @@ def _columns_of(rows: Metadata | None, encoder: Encoder, analysers: Sequence[typ
     from sonovec.library.analyses import columns_of
 
     given = {} if rows is None else rows.columns
-    own = [Column(name, kind, USER) for name, kind in given.items() if name not in TRACK_FIELDS]
+    users = [Column(name, kind, USER) for name, kind in given.items() if name not in TRACK_FIELDS]
     listener = Owner(LISTENER, f"{encoder.card.name} {encoder.card.revision}")
-    return [*own, *(heard_columns(listener) if encoder.tags else []), *columns_of(analysers)]
+    return [*users, *(heard_columns(listener) if encoder.classes else []), *columns_of(analysers)]

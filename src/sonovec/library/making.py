@@ -38,19 +38,21 @@ def make_segments(pooled: Pooled) -> list[Segment]:
     return [Segment(index, part.start, part.end, part.coverage, part.vector) for index, part in enumerate(pooled.parts)]
 
 
-def make_track(path: str, content: str, pooled: Pooled, tags: Mapping[str, Value], given: Mapping[str, Value]) -> Track:
+def make_track(
+    path: str, content: str, pooled: Pooled, file_tags: Mapping[str, Value], given: Mapping[str, Value]
+) -> Track:
     """The track of a file.
 
     Parameters
     ----------
     path : str
         What the library keeps for the file's path.
-    tags : mapping
+    file_tags : mapping
         What `read_tags` found.
     given : mapping
         What the user gave; it comes before the file's own tags.
     """
-    own: dict[str, Value] = {
+    facts: dict[str, Value] = {
         "path": path,
         "duration": pooled.duration,
         "rate": pooled.rate,
@@ -60,15 +62,15 @@ def make_track(path: str, content: str, pooled: Pooled, tags: Mapping[str, Value
     }
     if pooled.tags:
         heard, scores = sound_tags.kept(pooled.tags[: sound_tags.MOST])
-        own |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
-    kept = {name: value for name, value in tags.items() if name != "notes"}
-    notes = [*pooled.notes, *([str(tags["notes"])] if tags.get("notes") else [])]
-    for name, value in kept.items():
+        facts |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
+    tags = {name: value for name, value in file_tags.items() if name != "notes"}
+    notes = [*pooled.notes, *([str(file_tags["notes"])] if file_tags.get("notes") else [])]
+    for name, value in tags.items():
         if isinstance(value, str) and len(value) > MOST_OF_FILE:
-            kept[name] = value[:MOST_OF_FILE]
+            tags[name] = value[:MOST_OF_FILE]
             notes.append(f"only the first {MOST_OF_FILE} of {len(value)} characters of its {name} are kept")
-    own["notes"] = _shortened("; ".join(notes)) or None
-    return Track(content, pooled.vector, {**kept, **own, **given})
+    facts["notes"] = _shortened("; ".join(notes)) or None
+    return Track(content, pooled.vector, {**tags, **facts, **given})
 
 
 def _shortened(notes: str) -> str:

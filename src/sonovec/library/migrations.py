@@ -34,7 +34,7 @@ from sonovec.paths import why_not_writable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sonovec.library.milvus import MilvusBackend
+    from sonovec.library.milvus_backend import MilvusBackend
 
 #: How long to wait for another process that migrates.
 WAIT_SECONDS = 60.0
@@ -206,18 +206,18 @@ def migrate_milvus(backend: MilvusBackend, config: LibraryConfig) -> None:
 
     The caller holds the lock. A migration that was killed is done again from the start, or only finished.
     """
-    old, own = backend.former_tracks(), backend.columns()
+    old, columns = backend.former_tracks(), backend.columns()
     texts = (row[sound_tags.COLUMN] for row in old.rows(None, [sound_tags.COLUMN]))
-    listens = own.get(sound_tags.COLUMN) is not None and are_heard(
+    listens = columns.get(sound_tags.COLUMN) is not None and are_heard(
         text if text is None or isinstance(text, str) else None for text in texts
     )
     heard = heard_columns(Owner(LISTENER)) if listens else []
-    extra = {column.name: column for column in [*own.values(), *heard] if column.name not in TRACK_FIELDS}
+    extra = {column.name: column for column in [*columns.values(), *heard] if column.name not in TRACK_FIELDS}
     specs = [with_columns(TRACKS, list(extra.values())), vectors_of(config.main), PASSAGES, LABELS]
     for spec in specs:
         backend.drop_table(spec)
     backend.create_tables(specs)
-    rows = old.rows(None, ["id", "vector", "zero", *(TRACK_FIELDS.keys() | own.keys())])
+    rows = old.rows(None, ["id", "vector", "zero", *(TRACK_FIELDS.keys() | columns.keys())])
     while batch := list(islice(rows, BATCH)):
         vectors = [{name: row.pop(name) for name in ("vector", "zero")} | {"id": row["id"]} for row in batch]
         if listens:

@@ -27,7 +27,7 @@ class Field:
     nullable: bool = False
 
 
-def to_milvus(condition: Filter, own: Mapping[str, Field] = MappingProxyType({})) -> tuple[str, bool]:
+def to_milvus(condition: Filter, fields: Mapping[str, Field] = MappingProxyType({})) -> tuple[str, bool]:
     r"""A filter in Milvus' language, and whether that is exact; text becomes literals, nothing is pasted.
 
     Milvus' `like` differs between versions in what it can express and escape, so a condition with `contains`, or with a
@@ -37,7 +37,7 @@ def to_milvus(condition: Filter, own: Mapping[str, Field] = MappingProxyType({})
     Parameters
     ----------
     condition : Filter
-    own : mapping of str to Field
+    fields : mapping of str to Field
         Columns that have a field of their own; the others are keys of the JSON column `fields`.
 
     Returns
@@ -56,7 +56,7 @@ def to_milvus(condition: Filter, own: Mapping[str, Field] = MappingProxyType({})
     >>> print(*to_milvus(Not(Compare("year", ">", 1990)), {"year": Field("year", nullable=True)}))
     ((year is null) or (not (year > 1990))) True
     """
-    made = _compile(normal(condition), own)
+    made = _compile(normal(condition), fields)
     if made.height > MAX_HEIGHT:
         return "", False
     return ("" if made.text == _ALL.text else made.text), made.exact
@@ -78,19 +78,19 @@ class _Expression:
 _ALL, _NONE = _Expression('(id >= "")'), _Expression('(id == "")')
 
 
-def _compile(condition: Filter, own: Mapping[str, Field]) -> _Expression:
+def _compile(condition: Filter, fields: Mapping[str, Field]) -> _Expression:
     """A normal form; as `not` stands before leaves alone, a weaker leaf weakens the whole."""
     match condition:
         case And(parts):
-            return _join([_compile(part, own) for part in parts], "and")
+            return _join([_compile(part, fields) for part in parts], "and")
         case Or(parts):
-            return _join([_compile(part, own) for part in parts], "or")
+            return _join([_compile(part, fields) for part in parts], "or")
         case Not(
             Compare(column) | In(column) | Contains(column) | StartsWith(column) | Has(column) | IsNull(column) as leaf
         ):
-            return _leaf(leaf, column, own.get(column), False)
+            return _leaf(leaf, column, fields.get(column), False)
         case Compare(column) | In(column) | Contains(column) | StartsWith(column) | Has(column) | IsNull(column):
-            return _leaf(condition, column, own.get(column), True)
+            return _leaf(condition, column, fields.get(column), True)
     raise AssertionError(f"no Milvus expression for {condition!r}")
 
 
@@ -120,17 +120,17 @@ def _not(part: _Expression) -> _Expression:
     return replace(part, text=f"(not {part.text})", height=part.height + 1)
 
 
-def _test(condition: Filter, name: str, own: bool) -> _Expression | None:
+def _test(condition: Filter, name: str, has_field: bool) -> _Expression | None:
     """What a leaf says about a value that is there, or None where Milvus cannot say it."""
     match condition:
         case Compare(_, op, value):
             return _Expression(f"({name} {'==' if op == '=' else op} {literal(value)})")
-        case In(_, values) if own:
+        case In(_, values) if has_field:
             return _Expression(f"({name} in [{', '.join(map(literal, values))}])")
         case In(_, values) if 0 < len(values) <= MAX_VALUES:
             # Milvus Lite has no lists for keys of a JSON column.
             return _join([_Expression(f"({name} == {literal(value)})") for value in values], "or")
-        case Has(_, item, None) if own:
+        case Has(_, item, None) if has_field:
             return _Expression(f"array_contains({name}, {literal(item)})")
         case StartsWith(_, text) if end := _after(text):
             # A range, since `like` cannot escape in every version.

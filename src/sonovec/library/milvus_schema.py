@@ -45,8 +45,8 @@ class Layout:
         """Read what `describe_collection` says."""
         found = {field["name"]: field for field in described["fields"]}
         words = next((name for made in described.get("functions") or () for name in made["output_field_names"]), None)
-        own = (Field(name, bool(field.get("nullable"))) for name, field in found.items() if name not in (REST, words))
-        columns = {_column_of(field.name): field for field in own}
+        made = (Field(name, bool(field.get("nullable"))) for name, field in found.items() if name not in (REST, words))
+        columns = {_column_of(field.name): field for field in made}
         return cls(int(found["vector"]["params"]["dim"]), columns, REST in found, words)
 
     @cached_property
@@ -65,14 +65,14 @@ class Layout:
 
     def encode(self, row: Row) -> Row:
         """A whole row as the collection keeps it."""
-        own = {field.name: row.get(column) for column, field in self.columns.items()}
+        fields = {field.name: row.get(column) for column, field in self.columns.items()}
         rest = {name: value for name, value in row.items() if name not in self.columns and value is not None}
-        return {**own, REST: rest} if self.has_rest else own
+        return {**fields, REST: rest} if self.has_rest else fields
 
     def decode(self, found: Mapping[str, Any]) -> Row:
         """The columns of a row that was found."""
-        own = {self._fields[name]: value for name, value in found.items() if name in self._fields}
-        return {**own, **found.get(REST, {})}
+        columns = {self._fields[name]: value for name, value in found.items() if name in self._fields}
+        return {**columns, **found.get(REST, {})}
 
 
 def schema_of(spec: TableSpec, dim: int, modern: bool) -> Any:
@@ -84,7 +84,7 @@ def schema_of(spec: TableSpec, dim: int, modern: bool) -> Any:
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
     if spec.open:
         schema.add_field(REST, DataType.JSON)
-    for column in _own(spec, modern):
+    for column in _fields_of(spec, modern):
         has_words = modern and column.index == "text"
         item = _ITEMS.get(column.kind, column.kind)
         listed = {} if item == column.kind else {"element_type": DataType[_TYPES[item]], "max_capacity": MAX_ITEMS}
@@ -105,7 +105,7 @@ def indexed_fields(spec: TableSpec, layout: Layout) -> list[str]:
     return [layout.columns[column].name for column in wanted if column in layout.columns]
 
 
-def _own(spec: TableSpec, modern: bool) -> tuple[Column, ...]:
+def _fields_of(spec: TableSpec, modern: bool) -> tuple[Column, ...]:
     """The columns that become fields."""
     if not spec.open:
         return spec.columns

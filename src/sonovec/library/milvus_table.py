@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sonovec.errors import LibraryError
 from sonovec.library.backend import BATCH, USUAL, Effort, Health, Hit, Row
 from sonovec.library.columns import scores_of
-from sonovec.library.filters import Filter, In, Not, all_of, columns_of
+from sonovec.library.filters import Filter, Has, In, Not, all_of, any_of, columns_of
 from sonovec.library.milvus_connection import Connection
 from sonovec.library.milvus_filter import literal, to_milvus
 from sonovec.library.milvus_schema import MAX_TEXT, Layout
@@ -173,6 +173,10 @@ class MilvusTable:
             made = {name: _to_arrow([row[name] for row in rows]) for name in columns}
             yield pa.RecordBatch.from_pydict(made)
 
+    def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
+        """The ids of rows that match."""
+        return [row["id"] for row in self.rows(where, ["id"], limit)]
+
     def search(
         self,
         vectors: NDArray[np.float32],
@@ -273,11 +277,12 @@ class MilvusTable:
         return [row for ids in found for row in self.rows(In("id", tuple(ids)), columns)], self.count()
 
     def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
-        """The ids of rows whose list holds any of the items, and their scores; every row is read for it."""
+        """The ids of rows that match and whose list holds any of the items, and their scores."""
         import pyarrow as pa
 
         ids, found = [], []
-        for row in self.rows(where, ["id", column, scores_of(column)]):
+        having = any_of([Has(column, item) for item in items])
+        for row in self.rows(all_of(having, where), ["id", column, scores_of(column)]):
             have = dict(zip(row[column] or (), row[scores_of(column)] or (), strict=False))
             if scores := {item: have[item] for item in items if have.get(item, 0) > 0}:
                 ids.append(row["id"])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sonovec.library.backend import BATCH, EXACT, Effort, Hit, Table
 from sonovec.library.filters import Compare, Filter, In, Not, all_of
 from sonovec.library.tables import ZERO
-from sonovec.vectors import unit
+from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,7 +63,7 @@ class Nearest:
             found = self._among_all(queries, limit, where, without)
             if found is not None:
                 return found
-            allowed = [row["id"] for row in self._tracks.rows(where, ["id"])]
+            allowed = self._tracks.ids(where)
         left_out = set(without)
         return self._among(queries, limit, [id for id in allowed if id not in left_out])
 
@@ -71,14 +71,13 @@ class Nearest:
         """The tracks that match, or None where they are more than a few."""
         if where is None:
             return None
-        found = [row["id"] for row in self._tracks.rows(where, ["id"], FEW + 1)]
+        found = self._tracks.ids(where, FEW + 1)
         return found if len(found) <= FEW else None
 
     def _passing(self, ids: Iterable[str], where: Filter | None) -> Iterator[str]:
         """Those of some tracks that are there and match."""
         for batch in _batches(ids, BATCH):
-            for row in self._tracks.rows(all_of(In("id", tuple(batch)), where), ["id"]):
-                yield row["id"]
+            yield from self._tracks.ids(all_of(In("id", tuple(batch)), where))
 
     def _among_all(
         self, queries: NDArray[np.float64], limit: int, where: Filter | None, without: Sequence[str]
@@ -108,7 +107,7 @@ class Nearest:
     ) -> list[list[Hit]]:
         """The nearest rows of the table, those whose vector is zero included: they score 0."""
         table, columns = self._vectors, self._columns
-        units = unit(queries).astype(np.float32)
+        units = unit32(queries)
         directed = np.any(units, axis=1)
         units = units[directed]
         found = iter(table.search(units, limit, where, columns, effort) if len(units) else [])
@@ -141,10 +140,10 @@ def best_in_groups(
     import pyarrow.compute as pc
 
     best: dict[str, float] = {}
-    units = unit(queries).astype(np.float32)
+    units = unit32(queries)
     for batch in batches:
         groups = pc.dictionary_encode(batch.column("track"))
-        rows = unit(batch.column("vector").flatten().to_numpy().reshape(len(batch), -1)).astype(np.float32)
+        rows = unit32(batch.column("vector").flatten().to_numpy().reshape(len(batch), -1))
         scores = np.full(len(rows), -1.0, np.float32)
         for start in range(0, len(units), QUERIES_AT_ONCE):
             np.maximum(scores, (rows @ units[start : start + QUERIES_AT_ONCE].T).max(axis=1), out=scores)

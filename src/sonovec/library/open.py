@@ -33,9 +33,9 @@ def open_store(location: str | os.PathLike[str] | Location, name: str | None = N
     """
     place = location if isinstance(location, Location) else parse_location(location, name)
     if place.kind == "lance":
-        from sonovec.library.lance import LanceBackend
+        from sonovec.library.lance_backend import LanceBackend
 
         return Store(place, LanceBackend(place))
-    from sonovec.library.milvus import MilvusBackend
+    from sonovec.library.milvus_backend import MilvusBackend
 
     return Store(place, MilvusBackend(place, token or os.environ.get(TOKEN_VARIABLE)))

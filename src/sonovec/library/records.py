@@ -90,6 +90,14 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
+class Parts:
+    """The segments of one track in order: their `times`, (n, 2) in seconds, and their `vectors`, (n, dim)."""
+
+    times: NDArray[np.float64]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Track:
     """One audio file: `id` is the hash of its content, `fields` hold the values of its columns."""
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from sonovec.errors import LibraryError
 from sonovec.library import consistency
 from sonovec.library.backend import decode_config, encode_config
-from sonovec.library.lance import LanceBackend
+from sonovec.library.lance_backend import LanceBackend
 from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_table, spaces_in, table_path, write_config
 from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
 from sonovec.library.ledger import Ledger
@@ -75,9 +75,9 @@ def examine(library: Library) -> list[Finding]:
     findings: list[Finding] = []
     if tables := _tables(library.location):
         findings += [_fault_of(table, remedy) for table in tables if table.fault is not None]
-        kept, fault = _config(library.location, tables)
+        config, fault = _config(library.location, tables)
         if fault is not None:
-            findings.append(("config", "failed", f"{fault}; {remedy if kept else BACKUP}"))
+            findings.append(("config", "failed", f"{fault}; {remedy if config else BACKUP}"))
     if (fault := _ledger_fault(library)) is not None:
         findings.append(("ledger", "failed", f"{fault}; {remedy}"))
     if not findings and library.config is not None:
@@ -124,10 +124,10 @@ def _repair_ledger(library: Library, aside: _Aside) -> list[Finding]:
         return []
     path = library._local.ledger_path
     aside.take(*(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm")))
-    told = (
+    message = (
         f"{fault}; moved to {display(aside.folder)}; the next sonovec index writes a new one and embeds nothing again"
     )
-    return [("ledger", "note", told)]
+    return [("ledger", "note", message)]
 
 
 class _Aside:
@@ -247,17 +247,17 @@ def _fault_of(table: _Table, remedy: str) -> Finding:
 def _config(location: Location, tables: Sequence[_Table]) -> tuple[LibraryConfig | None, str | None]:
     """The library's config, and what is wrong with its file."""
     copy = next((table.copy for table in tables if table.copy), None)
-    kept = decode_config(copy, location) if copy else None
+    copied = decode_config(copy, location) if copy else None
     try:
         config = decode_config((Path(location.address) / CONFIG).read_bytes(), location)
     except FileNotFoundError:
-        return kept, f"{CONFIG} is missing"
+        return copied, f"{CONFIG} is missing"
     except LibraryError as error:
         if not isinstance(error.__cause__, ValueError):  # it is of another version, and whole
             raise
-        return kept, f"{CONFIG} is damaged ({error.__cause__})"
-    if kept is not None and kept != config:
-        return kept, f"{CONFIG} is of another library than the vectors"
+        return copied, f"{CONFIG} is damaged ({error.__cause__})"
+    if copied is not None and copied != config:
+        return copied, f"{CONFIG} is of another library than the vectors"
     return config, None
 
 
@@ -300,18 +300,18 @@ def _mend(root: Path, table: _Table, config: LibraryConfig, spaces: Mapping[str,
         notes = {COPY: encode_config(config)} if space is None else {SPACE: json.dumps(asdict(space))}
         create_table(root, specs[table.name], notes)
         return "library", "note", f"{table.name}: {table.fault}; an empty one was made"
-    told = f"{table.name}: {table.fault}"
+    message = f"{table.name}: {table.fault}"
     if table.newer or table.old:
         aside.take(*table.newer, *table.old, folder / "_versions" / "latest_version_hint.json")
-        told += f"; moved to {display(aside.folder)}"
+        message += f"; moved to {display(aside.folder)}"
     if table.newer:
-        told += "; the last good version is back, and what was written after it is undone"
+        message += "; the last good version is back, and what was written after it is undone"
     mended = LanceTable(folder, root)
     if table.indices:
         mended.drop_indices(table.indices)
         mended.optimize()
-        told += "; it was built again"
-    return "library", "note", f"{told}; there are {mended.count()} rows"
+        message += "; it was built again"
+    return "library", "note", f"{message}; there are {mended.count()} rows"
 
 
 # -- what the store and the ledger say of each other
@@ -344,16 +344,16 @@ def _lost(entries: Sequence[Entry]) -> Iterator[Finding]:
         [display(e.path) for e in entries if os.access(e.path, os.F_OK) == exists] for exists in (True, False)
     )
     if there:
-        told = "the vectors of {} files; the next sonovec index over them embeds them again: {}"
-        yield "lost", "note", told.format(len(there), _some(there))
+        message = "the vectors of {} files; the next sonovec index over them embeds them again: {}"
+        yield "lost", "note", message.format(len(there), _some(there))
     if gone:
         yield "lost", "note", f"the vectors of {len(gone)} files that are no longer on disk: {_some(gone)}"
 
 
 def _back(paths: Sequence[str]) -> Iterator[Finding]:
     if paths:
-        told = "{} tracks that no row of the ledger holds: removed or replaced after that version, or just added: {}"
-        yield "library", "note", told.format(len(paths), _some(paths))
+        message = "{} tracks that no row of the ledger holds: removed or replaced after that version, or just added: {}"
+        yield "library", "note", message.format(len(paths), _some(paths))
 
 
 def _some(names: Sequence[str]) -> str:

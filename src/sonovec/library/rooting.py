@@ -44,15 +44,15 @@ def _strangers(store: Store, ledger: Ledger | None) -> list[str]:
     """Aliases in the store that are not known here; each costs one look for a track of none of the others."""
     known = [] if ledger is None else [*ledger.roots(), *ledger.former_roots()]
     found: list[str] = []
-    told: list[Filter] = [Not(StartsWith(PATH, f"{alias}:/")) for alias in known]
-    told += [Not(StartsWith(PATH, "/")), Not(StartsWith(PATH, "file:/")), Not(IsNull(PATH))]
-    while (track := next(store.tracks(all_of(*told), limit=1), None)) is not None:
+    others: list[Filter] = [Not(StartsWith(PATH, f"{alias}:/")) for alias in known]
+    others += [Not(StartsWith(PATH, "/")), Not(StartsWith(PATH, "file:/")), Not(IsNull(PATH))]
+    while (track := next(store.tracks(all_of(*others), limit=1), None)) is not None:
         alias = rules.alias_in(track.path)
         if alias is None:  # a path of another system, as it was kept once
-            told.append(Not(StartsWith(PATH, track.path)))
+            others.append(Not(StartsWith(PATH, track.path)))
             continue
         found.append(alias)
-        told.append(Not(StartsWith(PATH, f"{alias}:/")))
+        others.append(Not(StartsWith(PATH, f"{alias}:/")))
     return found
 
 
@@ -110,8 +110,8 @@ def _named(store: Store, ledger: Ledger, name: str) -> str:
     others = _strangers(store, ledger)
     if name in others:
         return name
-    told = ", ".join(map(repr, [*folders, *others])) or "none yet: index a folder first"
-    raise UsageError(f"no root {name!r}; the roots are {told}")
+    known = ", ".join(map(repr, [*folders, *others])) or "none yet: index a folder first"
+    raise UsageError(f"no root {name!r}; the roots are {known}")
 
 
 def _free_alias(store: Store, ledger: Ledger, folder: Path) -> str:

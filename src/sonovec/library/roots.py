@@ -94,8 +94,10 @@ class Roots:
         alias = self.alias_of(Path(folder))
         if alias is None:
             return None
-        kept = self._stored(Path(folder))
-        return None if kept.startswith(f"{alias}://") else kept if kept.endswith(":/") else f"{kept}/"
+        beginning = self._stored(Path(folder))
+        if beginning.startswith(f"{alias}://"):
+            return None
+        return beginning if beginning.endswith(":/") else f"{beginning}/"
 
     def texts(self, path: Path) -> tuple[str, ...]:
         """All texts by which a library may hold an absolute path; that of today is the first."""
@@ -174,21 +176,21 @@ class Roots:
         return (text, *texts) if text in texts else (text,)  # a text that is not written as paths are means none
 
     def _beginning(self, text: str) -> Iterator[Filter]:
-        for kept, here, rest in self._beginnings_here:
+        for stored, here, rest in self._beginnings_here:
             if here.startswith(text):
-                yield _all_that_begins(kept)
+                yield _all_that_begins(stored)
             elif text.startswith(here):
-                yield StartsWith(PATH, kept + rest(text.removeprefix(here)))
+                yield StartsWith(PATH, stored + rest(text.removeprefix(here)))
 
     def _containing(self, text: str) -> Iterator[Filter]:
         """Roots whose folder contains the text, and what begins in the folder and ends below it."""
-        for kept, here, rest in self._beginnings_here:
+        for stored, here, rest in self._beginnings_here:
             if text in here:
-                yield _all_that_begins(kept)
+                yield _all_that_begins(stored)
                 continue
             for cut in range(1, len(text)):
                 if here.endswith(text[:cut]):
-                    yield StartsWith(PATH, kept + rest(text[cut:]))
+                    yield StartsWith(PATH, stored + rest(text[cut:]))
 
     @cached_property
     def _beginnings_here(self) -> list[tuple[str, str, Callable[[str], str]]]:
@@ -206,10 +208,10 @@ class Roots:
         return found
 
 
-def _all_that_begins(kept: str) -> Filter:
+def _all_that_begins(beginning: str) -> Filter:
     """All of a root whose paths are kept in one of the two ways."""
-    begins = StartsWith(PATH, kept)
-    return begins if kept.endswith("//") else And((begins, Not(StartsWith(PATH, f"{kept}/"))))
+    begins = StartsWith(PATH, beginning)
+    return begins if beginning.endswith("//") else And((begins, Not(StartsWith(PATH, f"{beginning}/"))))
 
 
 def stored_path(alias: str, below: Path) -> str:

@@ -17,9 +17,9 @@ from sonovec.library import sound_tags
 from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
-from sonovec.library.records import MAIN, Segment, Track, Value
+from sonovec.library.records import MAIN, Parts, Segment, Track, Value
 from sonovec.library.store import Store, row_count
-from sonovec.vectors import cosines, unit
+from sonovec.vectors import cosines, unit32
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -249,9 +249,9 @@ def search(
     whole = level == "track"
     candidates = (_by_track if whole else _by_segment)(store, query, limit, where, space, effort)
     tracks = store.get(candidates, vectors=whole, space=space)
-    segments = store.segments(tracks, space)
+    parts = store.parts(tracks, space)
     # A track can be removed by another process between the search and this look.
-    hits = [_hit(tracks[id], segments.get(id, []), query, whole) for id in candidates if id in tracks]
+    hits = [_hit(tracks[id], parts.get(id), query, whole) for id in candidates if id in tracks]
     found = [hit for hit in hits if hit is not None]
     return sorted(found, key=lambda hit: (-hit.score, hit.path))[:limit]
 
@@ -324,16 +324,16 @@ def _least(best: Mapping[str, float], limit: int) -> float:
     return score - ROUNDING if score else score
 
 
-def _hit(track: Track, segments: Sequence[Segment], query: Query, whole: bool) -> Hit | None:
+def _hit(track: Track, parts: Parts | None, query: Query, whole: bool) -> Hit | None:
     """A hit, with the pair of parts that match best; in a space of whole tracks these are the whole sounds."""
     fields = {name: value for name, value in track.fields.items() if name != "path"}
     score = float(_rounded(cosines(query.vector[None], track.vector[None]))[0]) if whole else 0.0
-    if not segments:
+    if parts is None:
         return _whole_hit(track, score, fields, query) if whole else None
-    i, j, best = _best_pair(query.parts, np.stack([segment.vector for segment in segments]))
+    i, j, best = _best_pair(query.parts, parts.vectors)
     query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
-    score = score if whole else best
-    return Hit(track.id, track.path, score, query_start, query_end, segments[j].start, segments[j].end, fields)
+    start, end = map(float, parts.times[j])
+    return Hit(track.id, track.path, score if whole else best, query_start, query_end, start, end, fields)
 
 
 def _whole_hit(track: Track, score: float, fields: Mapping[str, Value], query: Query) -> Hit:
@@ -347,9 +347,12 @@ def _best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int
 
     Of those that are alike but for rounding the first is taken.
     """
-    rough = unit(a).astype(np.float32) @ unit(b).astype(np.float32).T
-    rows, columns = np.nonzero(rough >= rough.max() - ROUNDING)
-    rows, columns = rows[:MOST_TIES], columns[:MOST_TIES]
+    rough = unit32(a) @ unit32(b).T
+    of_rows = rough.max(axis=1)
+    least = of_rows.max() - ROUNDING
+    near = np.flatnonzero(of_rows >= least)
+    rows, columns = np.nonzero(rough[near] >= least)
+    rows, columns = near[rows[:MOST_TIES]], columns[:MOST_TIES]
     scores = _rounded(cosines(a[rows], b[columns]))
     place = int(scores.argmax())
     return int(rows[place]), int(columns[place]), float(scores[place])

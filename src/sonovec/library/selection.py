@@ -119,8 +119,8 @@ class Selection:
         """Settle a file that could not be embedded, with its copies."""
         self._settle(candidate, "failed", reason)
         for copy in self._taken(str(candidate.content)):
-            told = f"same content as {display(candidate.found.path)}, which failed"
-            self._settle(copy, "failed", told)
+            reason = f"same content as {display(candidate.found.path)}, which failed"
+            self._settle(copy, "failed", reason)
         self._running.pop(str(candidate.content))
 
     def _taken(self, content: str) -> list[Candidate]:

@@ -43,12 +43,12 @@ class SpaceIngest:
         encoder: Encoder,
         space: Space,
         *,
-        own: Callable[[Path], bool] = lambda path: False,
+        is_own: Callable[[Path], bool] = lambda path: False,
         reread: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._store, self._ledger, self._encoder, self._space = store, ledger, encoder, space
-        self._own, self._reread, self._progress = own, reread, progress
+        self._is_own, self._reread, self._progress = is_own, reread, progress
         self._report = Report()
         self._counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
         self._contents: dict[Path, str] = {}
@@ -58,7 +58,7 @@ class SpaceIngest:
     def run(self, paths: Sequence[Path]) -> Report:
         """Embed what the space lacks of the tracks under `paths`."""
         began = self._committed = time.monotonic()
-        with Walk(paths, self._own, counted=self._progress is not None) as walk:
+        with Walk(paths, self._is_own, counted=self._progress is not None) as walk:
             try:
                 for result in self._encoder.pool_many(self._choose(walk), self._space.segment_seconds):
                     self._take(result)

@@ -1,7 +1,7 @@
 """The one interface to a vector store, with all that is the same for all of them.
 
-What is checked before a write, the order of writes that makes a killed one repeatable, batching, and the merging of
-results. What differs is behind the protocols of `sonovec.library.backend`.
+What is checked before a write (values by `sonovec.library.values`), the order of writes that makes a killed one repeatable,
+batching, and the merging of results. What differs is behind the protocols of `sonovec.library.backend`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from sonovec.errors import LibraryError, UsageError
 from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table
-from sonovec.library.columns import KIND_NAMES, TRACK_COLUMNS, USER, Column, Kind, check_new
-from sonovec.library.filters import MAX_INT, And, Compare, Filter, In, any_of
+from sonovec.library.columns import TRACK_COLUMNS, USER, Column, Kind, check_new
+from sonovec.library.filters import And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
-from sonovec.library.records import MAIN, LibraryConfig, Segment, Space, Track, Value, plain
+from sonovec.library.records import MAIN, LibraryConfig, Parts, Segment, Space, Track, Value, plain
 from sonovec.library.tables import TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
+from sonovec.library.values import checked
 from sonovec.vectors import TINY
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ class Store:
         columns, space = self.columns(), self.space()
         rows, vectors = {}, {}
         for track, segments in items:
-            fields = _checked(track.fields, columns)
+            fields = checked(track.fields, columns)
             if reason := self._backend.refusal(fields):
                 raise UsageError(f"{fields.get('path') or track.id}: {reason}")
             rows[track.id] = {"id": track.id, **fields}
@@ -300,12 +301,12 @@ class Store:
         """
         self._check_current()
         columns = self.columns()
-        checked = {id: _checked(fields, columns) for id, fields in changes.items()}
+        given = {id: checked(fields, columns) for id, fields in changes.items()}
         refused: dict[str, str] = {}
-        for batch in _batches(checked):
+        for batch in _batches(given):
             changed: dict[tuple[str, ...], list[Row]] = {}
             for row in self._tracks_table.rows(In("id", tuple(batch)), ["id", *columns]):
-                new = {name: value for name, value in checked[row["id"]].items() if row[name] != value}
+                new = {name: value for name, value in given[row["id"]].items() if row[name] != value}
                 if reason := self._backend.refusal({**{name: row[name] for name in columns}, **new}):
                     refused[row["id"]] = reason
                 elif new:
@@ -369,7 +370,7 @@ class Store:
 
     def ids(self, filter: Filter | None = None, limit: int | None = None) -> list[str]:
         """Ids of all tracks, or of those that match; at most `limit` of them."""
-        return [row["id"] for row in self._tracks_table.rows(filter, ["id"], limit)]
+        return self._tracks_table.ids(filter, limit)
 
     def segments(self, ids: Iterable[str], space: str = MAIN) -> dict[str, list[Segment]]:
         """Segments of tracks, by track and in the order of their `index`; none in a space of whole tracks."""
@@ -383,6 +384,18 @@ class Store:
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
+
+    def parts(self, ids: Iterable[str], space: str = MAIN) -> dict[str, Parts]:
+        """The same segments as arrays, by track: of an hour in seconds there are thousands."""
+        wanted = self.space(space)
+        if wanted.level == "track":
+            return {}
+        table = self._backend.table(segments_of(wanted))
+        columns = ["track", "index", "start", "end", "vector"]
+        found = [
+            batch for some in _batches(ids) for batch in table.batches(In("track", tuple(some)), columns) if len(batch)
+        ]
+        return _parts_by_track(found, wanted.dim) if found else {}
 
     def count(self) -> tuple[int, int]:
         """How many tracks, and segments of the main space, there are."""
@@ -547,46 +560,25 @@ def row_count(name: str, value: object) -> int:
     return min(count, MOST_ROWS)
 
 
-def _checked(fields: Mapping[str, Value], columns: Mapping[str, Kind]) -> dict[str, Value]:
-    """The fields as every store keeps them alike."""
-    return {name: _checked_value(name, value, columns) for name, value in fields.items()}
-
-
-def _checked_value(name: str, value: Value, columns: Mapping[str, Kind]) -> Value:
-    if name not in columns:
-        raise UsageError(f"field {name!r} is unknown; add it with Store.add_columns({{{name!r}: str}})")
-    kind = columns[name]
-    value = cast(Value, plain(value))
-    if value is None:
-        return None
-    if kind in (list[str], list[float]):
-        if not isinstance(value, list | tuple):
-            raise UsageError(f"field {name!r}: {value!r} is no {KIND_NAMES[kind]}; give a list")
-        inner = str if kind == list[str] else float
-        return [_checked_scalar(name, plain(item), inner) for item in value]
-    return cast(Value, _checked_scalar(name, value, kind))
-
-
-def _checked_scalar(name: str, value: Any, kind: Kind) -> Any:
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise UsageError(f"field {name!r}: {value!r} is not of type {kind.__name__}")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise UsageError(f"field {name!r}: {value} is not finite; give None where a value is missing")
-        return value + 0.0  # stores that order floats bit by bit tell a negative zero from zero
-    if type(value) is int and abs(value) > MAX_INT:
-        raise UsageError(f"field {name!r}: {value} is beyond 64 bits; store it as text")
-    if isinstance(value, str) and not value.isascii() and re.search("[\ud800-\udfff]", value):
-        raise UsageError(f"field {name!r}: {value!r} is not Unicode text; use sonovec.paths.to_text for paths")
-    return value
-
-
 def _beyond(counts: Mapping[str, int]) -> Filter:
     """Segments that tracks had before and have no more, given how many each has now."""
     groups = groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__)
     return any_of([And((In("track", tuple(ids)), Compare("index", ">=", count))) for count, ids in groups])
+
+
+def _parts_by_track(batches: Sequence[pa.RecordBatch], dim: int) -> dict[str, Parts]:
+    import numpy as np
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(batches)
+    tracks = table["track"].combine_chunks().dictionary_encode()
+    codes = tracks.indices.to_numpy()
+    order = np.lexsort([table["index"].to_numpy(), codes])
+    ends = np.cumsum(np.bincount(codes))
+    times = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    vectors = np.concatenate([batch.column("vector").flatten().to_numpy() for batch in batches]).reshape(-1, dim)
+    of_each = zip(tracks.dictionary.to_pylist(), np.split(order, ends[:-1]), strict=True)
+    return {track: Parts(times[rows], vectors[rows]) for track, rows in of_each}
 
 
 def _queries(vectors: NDArray[np.float32], space: Space) -> NDArray[np.float64]:

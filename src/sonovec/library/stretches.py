@@ -26,8 +26,8 @@ class Stretches(Generic[Stretch]):
     A stretch that is put again, of the same track, place, source and text or class, takes the place of the one that is there.
     """
 
-    def __init__(self, store: Store, spec: TableSpec, made: Callable[..., Stretch], told: str) -> None:
-        self._store, self._spec, self._told = store, spec, told
+    def __init__(self, store: Store, spec: TableSpec, made: Callable[..., Stretch], text_field: str) -> None:
+        self._store, self._spec, self._text_field = store, spec, text_field
         self._made: Callable[..., Stretch] = made
         self._names = [field.name for field in fields(made)]  # type: ignore[arg-type]  # both are dataclasses
 
@@ -115,11 +115,11 @@ class Stretches(Generic[Stretch]):
         if not 0 <= stretch.start <= stretch.end:
             times = f"start={stretch.start}, end={stretch.end}"
             raise UsageError(f"{self._spec.name}: {times}: give 0 <= start <= end in seconds")
-        told, most = getattr(stretch, self._told), self._store.most_text
-        if most is not None and (size := len(told.encode())) > most:
-            raise UsageError(f"{self._spec.name}: {self._told} of {size} bytes; this store keeps {most}: part it")
+        text, most = getattr(stretch, self._text_field), self._store.most_text
+        if most is not None and (size := len(text.encode())) > most:
+            raise UsageError(f"{self._spec.name}: {self._text_field} of {size} bytes; this store keeps {most}: part it")
         row = {**asdict(stretch), **{name: float(value) for name, value in numbers.items()}}
-        key = repr([row[name] for name in ("track", "start", "end", "source", self._told)])
+        key = repr([row[name] for name in ("track", "start", "end", "source", self._text_field)])
         digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
         return {"id": f"{stretch.track}:{digest}", **row}
 

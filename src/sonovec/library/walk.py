@@ -20,7 +20,7 @@ class Walk:
     Parameters
     ----------
     paths : sequence of Path
-    own : callable
+    is_own : callable
         See `scan`.
     counted : bool
         Let a thread walk ahead and count, so that it can be told how much there is to do.
@@ -31,9 +31,9 @@ class Walk:
         What could not be read.
     """
 
-    def __init__(self, paths: Sequence[Path], own: Callable[[Path], bool], *, counted: bool) -> None:
+    def __init__(self, paths: Sequence[Path], is_own: Callable[[Path], bool], *, counted: bool) -> None:
         self._paths = paths
-        self._own = own
+        self._is_own = is_own
         self._walked = self._ahead = 0
         self._stopped = self._done = False
         self._counter = threading.Thread(target=self._count, daemon=True) if counted else None
@@ -58,7 +58,7 @@ class Walk:
         """What is found, in its order: at most `size` items, and what took `seconds`, at a time."""
         batch: list[Found | Skipped] = []
         began = time.monotonic()
-        for item in scan(self._paths, self._own):
+        for item in scan(self._paths, self._is_own):
             self._walked += 1
             if isinstance(item, Skipped) and item.failed:
                 self.unreadable.append(item.path)
@@ -71,7 +71,7 @@ class Walk:
             yield batch
 
     def _count(self) -> None:
-        for _ in scan(self._paths, self._own):
+        for _ in scan(self._paths, self._is_own):
             self._ahead += 1
             if self._stopped:
                 return

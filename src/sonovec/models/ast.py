@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import KALDI, LogMel
+from sonovec.features.mel import KALDI, LogMel
 from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard, Option
 from sonovec.models.model import Model
+from sonovec.models.pretrained import Pretrained
 from sonovec.models.unpadded import cut
 
 if TYPE_CHECKING:
@@ -53,15 +54,15 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
                 "tokens", ("tokens", "mean"), "the class tokens, which the classifier sees, or all patches"
             )
         },
-        tags=len(_tags(pretrained)),
+        n_classes=len(_classes(pretrained)),
     )
 
 
-def _frames(pretrained: hf.Pretrained) -> int:
+def _frames(pretrained: Pretrained) -> int:
     return int(pretrained.config.get("max_length", 1024))
 
 
-def _normalisation(pretrained: hf.Pretrained) -> tuple[float, float]:
+def _normalisation(pretrained: Pretrained) -> tuple[float, float]:
     """What is taken off, and what it is divided by."""
     if not pretrained.processor.get("do_normalize", True):
         return 0.0, 1.0
@@ -71,14 +72,14 @@ def _normalisation(pretrained: hf.Pretrained) -> tuple[float, float]:
     return float(mean), 2 * float(deviation)
 
 
-def _tags(pretrained: hf.Pretrained) -> tuple[str, ...]:
+def _classes(pretrained: Pretrained) -> tuple[str, ...]:
     if "ASTForAudioClassification" not in (pretrained.config.get("architectures") or ()):
         return ()
     names = pretrained.config.get("id2label", {})
     return tuple(names[key] for key in sorted(names, key=int))
 
 
-def _front_end(pretrained: hf.Pretrained) -> LogMel:
+def _front_end(pretrained: Pretrained) -> LogMel:
     rate = int(pretrained.processor.get("sampling_rate", KALDI.rate))
     n_mels = int(pretrained.processor.get("num_mel_bins", pretrained.config.get("num_mel_bins", 128)))
     return replace(KALDI, rate=rate, f_max=rate / 2, n_mels=n_mels, window="hann_symmetric")
@@ -89,7 +90,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     front_end = _front_end(pretrained)
-    frames, tags = _frames(pretrained), _tags(pretrained)
+    frames, classes = _frames(pretrained), _classes(pretrained)
     hop = frames * front_end.hop_length
     pooling = str(options["pooling"])
     digest = pretrained.weights_hash
@@ -106,12 +107,12 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         graph=Graph(
             key=f"{VERSION}-{digest[:32]}-{pooling}",
             input_shape=(frames, front_end.n_mels),
-            torch_module=lambda: _network(pretrained, pooling, bool(tags)),
+            torch_module=lambda: _network(pretrained, pooling, bool(classes)),
             bf16=card.bf16_cosine is not None,
             rows=1,
         ),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
-        tags=tags,
+        classes=classes,
     )
 
 
@@ -132,7 +133,7 @@ def spectrograms(
     return (result - np.float32(mean)) / np.float32(divisor)
 
 
-def _network(pretrained: hf.Pretrained, pooling: str, classified: bool) -> nn.Module:
+def _network(pretrained: Pretrained, pooling: str, classified: bool) -> nn.Module:
     import torch
     from torch import Tensor, nn
 

@@ -29,14 +29,14 @@ NAME = "sonovec-1"
 #: The network with its weights in float16; what it computes with is float32 or bf16.
 FILE = Path(__file__).with_name(f"{NAME}.onnx")
 DIM = 512
-TAGS = names()
+CLASSES = names()
 
 CARDS = (
     ModelCard(
         name=NAME,
         family="sonovec",
         revision="1",
-        summary="the built-in encoder: no download, 527 tags",
+        summary="the built-in encoder: no download, 527 classes",
         licence="MIT",
         rate=FRONT_END.rate,
         window_seconds=WINDOW.length / FRONT_END.rate,
@@ -46,7 +46,7 @@ CARDS = (
         bf16_cosine=None,
         trained_on="11 hours of openly licensed sounds, speech and instruments, mixed; taught by EfficientAT mn04 and YAMNet",
         reference="docs/sonovec-1.md",
-        tags=len(TAGS),
+        n_classes=len(CLASSES),
     ),
 )
 
@@ -70,7 +70,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             bf16=card.bf16_cosine is not None,
         ),
         finish=finish,
-        tags=TAGS,
+        classes=CLASSES,
     )
 
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
@@ -110,7 +110,7 @@ def _card(dim: int) -> ModelCard:
         },
         bf16_cosine=None,  # 0.998 was measured with the published weights of 512 numbers
         trained_on="AudioSet (2 million 10 s excerpts of YouTube videos), without its labels",
-        scores={
+        published_scores={
             f"{task} (the authors' linear evaluation) %": score
             for task, score in zip(TASKS, SIZES[dim][-1], strict=True)
         },

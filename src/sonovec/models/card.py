@@ -69,11 +69,11 @@ class ModelCard:
     bf16_cosine : float or None
         Lowest cosine of a bf16 vector with the float32 one that was measured or is promised; None forbids bf16.
     trained_on : str
-    scores : mapping of str to float
-        Published scores, each with its protocol in the name; protocols are not comparable with each other.
+    published_scores : mapping of str to float
+        Each with its protocol in the name; protocols are not comparable with each other.
     reference : str
         Paper and reference implementation.
-    tags : int
+    n_classes : int
         How many classes of sound it scores beside the vectors.
     place : str
         Where a model of the user's own lies, as an absolute path; empty for one that its name finds. It shapes no vector:
@@ -95,9 +95,9 @@ class ModelCard:
     options: Mapping[str, Option] = field(default_factory=dict)
     bf16_cosine: float | None = None
     trained_on: str = ""
-    scores: Mapping[str, float] = field(default_factory=dict)
+    published_scores: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
-    tags: int = 0
+    n_classes: int = 0
     place: str = ""
 
     @property

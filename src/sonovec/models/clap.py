@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import MissingExtraError, UsageError
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model, Text
+from sonovec.models.pretrained import Pretrained
 from sonovec.models.unpadded import cut
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
     )
 
 
-def _fusion(pretrained: hf.Pretrained) -> bool:
+def _fusion(pretrained: Pretrained) -> bool:
     return bool(pretrained.config.get("audio_config", {}).get("enable_fusion", False))
 
 
-def _front_end(pretrained: hf.Pretrained) -> LogMel:
+def _front_end(pretrained: Pretrained) -> LogMel:
     settings = pretrained.processor
     # Trained with torchaudio's bands in the one case and librosa's in the other.
     fused = settings.get("truncation", "fusion") == "fusion"
@@ -133,7 +134,7 @@ def _filled(row: NDArray[np.float32], length: int, padding: str) -> NDArray[np.f
     return np.pad(repeated, (0, length - len(repeated)))
 
 
-def _audio_tower(pretrained: hf.Pretrained) -> nn.Module:
+def _audio_tower(pretrained: Pretrained) -> nn.Module:
     import torch
     from torch import Tensor, nn
 
@@ -152,7 +153,7 @@ def _audio_tower(pretrained: hf.Pretrained) -> nn.Module:
     return Audio().eval()
 
 
-def _text_tower(pretrained: hf.Pretrained) -> nn.Module:
+def _text_tower(pretrained: Pretrained) -> nn.Module:
     import torch
     from torch import Tensor, nn
 
@@ -170,7 +171,7 @@ def _text_tower(pretrained: hf.Pretrained) -> nn.Module:
     return Words().eval()
 
 
-def _tokens(pretrained: hf.Pretrained, text: str) -> NDArray[np.int64]:
+def _tokens(pretrained: Pretrained, text: str) -> NDArray[np.int64]:
     ids = _tokenizer(pretrained.folder)(text)["input_ids"]
     limit = int(pretrained.config.get("text_config", {}).get("max_position_embeddings", 514)) - 2
     if len(ids) > limit:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard, Option, WeightFile
@@ -57,7 +57,7 @@ WINDOW = WindowSpec(length=320_000, hop=320_000)
 #: The shortest sound that the authors' front end takes (its mirror image of half an FFT needs more samples than that);
 #: anything shorter is padded with zeros to this length.
 SHORTEST = 514
-TAGS = names()
+CLASSES = names()
 
 # Input, expanded and output channels at width 1, kernel and stride of the depthwise convolution; whether squeeze and
 # excitation follows it; whether the activations are hard swish. (MobileNetV3-Large; dynamic networks have no SE.)
@@ -163,7 +163,7 @@ def _card(size: Size) -> ModelCard:
         name=f"efficientat-{size.name}",
         family="efficientat",
         revision=f"v0.0.1-{size.file.name.removesuffix('.pt')}",
-        summary=f"{kind} of AudioSet, {size.millions:g} million weights, with 527 tags",
+        summary=f"{kind} of AudioSet, {size.millions:g} million weights, with 527 classes",
         licence="MIT",
         rate=FRONT_END.rate,
         window_seconds=WINDOW.length / FRONT_END.rate,
@@ -180,9 +180,9 @@ def _card(size: Size) -> ModelCard:
         # On real sounds, bf16 has cosines down to 0.98 with float32 (mn04) and changes every tenth nearest neighbour.
         bf16_cosine=None,
         trained_on="ImageNet, then AudioSet (2 million 10 s excerpts of YouTube videos), taught by an ensemble of PaSST",
-        scores={"AudioSet evaluation set (527 classes) mAP %": size.score},
+        published_scores={"AudioSet evaluation set (527 classes) mAP %": size.score},
         reference=_PAPERS[size.dynamic] + "; https://github.com/fschmid56/EfficientAT",
-        tags=len(TAGS),
+        n_classes=len(CLASSES),
     )
 
 
@@ -213,13 +213,13 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             bf16=card.bf16_cosine is not None,
         ),
         finish=lambda rows, coverage: _joined(np.asarray(rows, np.float32), vectors),
-        tags=TAGS,
+        classes=CLASSES,
     )
 
 
 def _joined(rows: NDArray[np.float32], vectors: slice) -> NDArray[np.float32]:
     """The vectors that were asked for, and the scores."""
-    return np.concatenate([rows[:, vectors], rows[:, -len(TAGS) :]], axis=1)
+    return np.concatenate([rows[:, vectors], rows[:, -len(CLASSES) :]], axis=1)
 
 
 def spectrograms(samples: NDArray[np.float32], coverage: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -249,7 +249,7 @@ def network(size: Size) -> nn.Module:
     blocks = [_dynamic_block(size.width, *block) if size.dynamic else _block(size.width, *block) for block in BLOCKS]
     first = _convolution(1, channels(BLOCKS[0][0] * size.width), 3, 2, activation=nn.Hardswish)
     last = _convolution(channels(BLOCKS[-1][2] * size.width), size.dim, 1, activation=nn.Hardswish)
-    dense = (nn.Linear(size.dim, size.hidden), nn.Hardswish(), nn.Dropout(), nn.Linear(size.hidden, len(TAGS)))
+    dense = (nn.Linear(size.dim, size.hidden), nn.Hardswish(), nn.Dropout(), nn.Linear(size.hidden, len(CLASSES)))
 
     class Network(nn.Module):
         """Names its parts as the published state dicts do, which differ between the two kinds."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from typing import Any
 from filelock import FileLock
 
 from sonovec.errors import MissingExtraError, UsageError, WeightsError
-from sonovec.models.huggingface import CONFIG, OTHERS, WEIGHTS, Pretrained, pins, read_json, record
+from sonovec.models.pretrained import CONFIG, OTHERS, WEIGHTS, Pretrained, read_json
 from sonovec.models.weights import sha256_of
-from sonovec.paths import cache_dir, cached, display, why_not_writable
+from sonovec.paths import atomic, cache_dir, cached, display, why_not_writable
 
+#: ``organisation/name``, and after an @ the revision: a branch, a tag or a commit.
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 #: Files that are fetched whatever else a repository holds.
 ALWAYS = (CONFIG, *OTHERS, "README.md", "*.py")
 
@@ -29,11 +33,11 @@ def snapshot(name: str) -> tuple[Path, str]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         if not pin.exists():
-            record(pin, {"name": name, **_fetch(name)})
+            _record(pin, {"name": name, **_fetch(name)})
         pinned = read_json(pin)
         if not all((Path(pinned["folder"]) / file).is_file() for file in pinned["files"]):
             pinned = _fetch_again(name, pinned)
-            record(pin, pinned)
+            _record(pin, pinned)
     folder = Path(pinned["folder"])
     for file, expected in pinned["files"].items():
         if sha256_of(folder / file) != expected:
@@ -80,8 +84,8 @@ def _fetch(name: str) -> dict[str, Any]:
     except UsageError:
         raise
     except Exception as error:  # offline, refused, broken off, no room: the client raises many kinds, by its version
-        if (kept := _in_the_clients_cache(repository, revision)) is not None:
-            return kept
+        if (found := _in_the_clients_cache(repository, revision)) is not None:
+            return found
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(
             f"{name} could not be fetched from the hub ({reason}); on a machine with a network: hf download {repository} "
@@ -132,6 +136,17 @@ def _wanted(name: str, there: list[str]) -> list[str]:
     return [file for file in there if any(fnmatch(file, pattern) for pattern in patterns)]
 
 
+def _record(file: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON at once or not at all."""
+    with atomic(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=1))
+
+
+def _pins() -> Path:
+    """Where it is kept which commit and which hashes a hub id had when it was first used."""
+    return cache_dir() / "hub"
+
+
 def pin_of(name: str) -> Path:
     """Where the pin of a hub id is, or would be."""
     return cached("hub", f"{re.sub(r'[/@]', '--', name)}.json")
@@ -139,7 +154,7 @@ def pin_of(name: str) -> Path:
 
 def pinned_names() -> list[str]:
     """Hub ids that are pinned here."""
-    return [str(read_json(pin)["name"]) for pin in sorted(pins().glob("*.json"))]
+    return [str(read_json(pin)["name"]) for pin in sorted(_pins().glob("*.json"))]
 
 
 def files_of(name: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Pre-trained Transformers: a folder in Hugging Face's layout, or a hub id whose revision and hashes are pinned.
+"""Pre-trained Transformers: found by a folder in Hugging Face's layout or a hub id, described, and loaded.
 
 The configuration alone says what a model is, so neither ``transformers`` nor PyTorch is imported until weights have to be
 converted for the first time.
@@ -6,11 +6,7 @@ converted for the first time.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,29 +16,15 @@ from numpy.typing import NDArray
 from sonovec.errors import MissingExtraError, OutOfMemoryError, UsageError, WeightsError
 from sonovec.memory import enough_memory
 from sonovec.models.card import ModelCard, Option
-from sonovec.models.side_files import is_below
-from sonovec.models.weights import sha256_of
-from sonovec.paths import absolute, atomic, cache_dir, display
+from sonovec.models.hub import HUB_ID, snapshot
+from sonovec.models.pretrained import CONFIG, Pretrained, read
+from sonovec.paths import absolute, display
 
 if TYPE_CHECKING:
     from torch import nn
 
 Floats = NDArray[np.float32]
 
-#: ``organisation/name``, and after an @ the revision: a branch, a tag or a commit.
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
-CONFIG = "config.json"
-#: Where the front end is described; newer repositories have the second.
-PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-#: Layouts of weights, in the order in which they are looked for.
-WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-#: What else is fetched, where a repository has it: the front end, the words, the licence, and code that runs only on demand.
-OTHERS = (*PROCESSORS, "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 #: Weights that no use here needs: masking in training, quantisers of pre-training, heads of other tasks.
 UNNEEDED = ("masked_spec_embed", "decoder.", "proj_out", "lm_head", "quantizer", "project_", "num_batches_tracked")
 
@@ -61,64 +43,6 @@ LAYER = Option(
 POOLING = Option("mean", tuple(POOLINGS), "how the frames of a window become its vector")
 WINDOW = Option(WINDOW_SECONDS, (float, int), "seconds of sound that the model hears at once")
 REMOTE_CODE = Option(False, (False, True), "run the Python code that comes with the model; only for those you trust")
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A model on this machine.
-
-    Attributes
-    ----------
-    name : str
-        The hub id, or the folder's absolute path.
-    folder : Path
-    revision : str
-        The commit; "local" for a folder of the user's own.
-    config, processor : mapping
-        Contents of its configuration files.
-    """
-
-    name: str
-    folder: Path
-    revision: str
-    config: Mapping[str, Any]
-    processor: Mapping[str, Any]
-
-    @property
-    def type(self) -> str:
-        """The architecture, such as ``"wav2vec2"``."""
-        return str(self.config.get("model_type", ""))
-
-    @property
-    def weight_files(self) -> list[Path]:
-        """The files that hold the weights, shards included."""
-        for name in WEIGHTS:
-            if (file := self.folder / name).is_file():
-                return [file, *_shards(file)] if name.endswith(".json") else [file]
-        raise WeightsError(
-            f"{display(self.folder)}: has no weights; put {WEIGHTS[0]} or {WEIGHTS[2]} beside its {CONFIG}"
-        )
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files that it is made of: weights, what configures them, words, licence, and code that runs only on demand."""
-        others = [self.folder / name for name in (CONFIG, *OTHERS, "README.md")]
-        return (*self.weight_files, *(file for file in others if file.is_file()), *sorted(self.folder.glob("*.py")))
-
-    @property
-    def weights_hash(self) -> str:
-        """SHA-256 over the weights and what configures them."""
-        files = [*self.weight_files, *(self.folder / name for name in (CONFIG, *PROCESSORS))]
-        sums = [sha256_of(file) for file in files if file.is_file()]
-        return hashlib.sha256("".join(sums).encode()).hexdigest()
-
-    @property
-    def licence(self) -> str:
-        """What the model's own page says."""
-        readme = self.folder / "README.md"
-        head = readme.read_text(encoding="utf-8", errors="replace")[:4000] if readme.is_file() else ""
-        found = re.search(r"^license:\s*['\"]?([\w.+-]+)", head, re.MULTILINE)
-        return found[1] if found else "see the model's own page"
 
 
 def locate(name: str, weights: Path | None = None) -> Pretrained | None:
@@ -142,57 +66,12 @@ def locate(name: str, weights: Path | None = None) -> Pretrained | None:
             raise WeightsError(
                 f"{display(weights)}: has no {CONFIG}; give weights= the folder that holds the files of {name}"
             )
-        return _read(name, weights, "local")
+        return read(name, weights, "local")
     if (folder / CONFIG).is_file():
-        return _read(str(folder), folder, "local")
+        return read(str(folder), folder, "local")
     if folder.exists() or not HUB_ID.fullmatch(name):
         return None
-    from sonovec.models.hub import snapshot
-
-    return _read(name, *snapshot(name))
-
-
-def _read(name: str, folder: Path, revision: str) -> Pretrained:
-    processor = next((folder / file for file in PROCESSORS if (folder / file).is_file()), None)
-    described = read_json(processor) if processor else {}
-    return Pretrained(name, folder, revision, read_json(folder / CONFIG), described.get("feature_extractor", described))
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A file of configuration.
-
-    Raises
-    ------
-    WeightsError
-        If it cannot be read.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{display(file)}: cannot be read ({error}); fetch it again") from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{display(file)}: holds a {type(content).__name__} and no configuration; fetch it again")
-    return content
-
-
-def _shards(index: Path) -> list[Path]:
-    """The files that an index names: beside it, and there."""
-    weight_map = read_json(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
-        raise WeightsError(f"{display(index)}: has no weight_map that names files; fetch it again")
-    shards = []
-    for name in sorted(set(weight_map.values())):
-        # The hub's client keeps files elsewhere and links to them, so that links are followed.
-        if not is_below(name):
-            raise WeightsError(
-                f"{display(index)}: names {display(name)}, which lies outside of its folder; fetch it again"
-            )
-        if not (index.parent / name).is_file():
-            raise WeightsError(
-                f"{display(index)}: names {display(index.parent / name)}, which is missing; fetch it again"
-            )
-        shards.append(index.parent / name)
-    return shards
+    return read(name, *snapshot(name))
 
 
 def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:
@@ -368,14 +247,3 @@ def layer_text(layer: object) -> str:
 def pooled(rows: Sequence[Floats] | Floats, pooling: str) -> Floats:
     """Frames of each window (frames, dim) to its vector."""
     return np.stack([POOLINGS[pooling](frames) for frames in rows])
-
-
-def record(file: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON at once or not at all."""
-    with atomic(file) as temporary:
-        temporary.write_text(json.dumps(content, indent=1))
-
-
-def pins() -> Path:
-    """Where it is kept which commit and which hashes a hub id had when it was first used."""
-    return cache_dir() / "hub"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
 

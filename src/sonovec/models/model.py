@@ -58,8 +58,8 @@ class Model:
         The network; None where the features are the vectors.
     finish : callable
         What the network gives for each row, and the rows' coverage (n,), to vectors (n, dim) float32; for a model with
-        `tags` to (n, dim + len(tags)), the scores behind the vectors.
-    tags : tuple of str
+        `classes` to (n, dim + len(classes)), the scores behind the vectors.
+    classes : tuple of str
         Names of the classes that the model scores; empty if it scores none.
     text : Text or None
         How words become vectors in the same space.
@@ -76,6 +76,6 @@ class Model:
     features: Callable[[Floats, Floats], Rows]
     graph: Graph | None
     finish: Callable[[Rows, Floats], Floats]
-    tags: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     text: Text | None = None
     files: tuple[Path, ...] = ()

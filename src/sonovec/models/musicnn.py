@@ -1,7 +1,7 @@
 """``musicnn-*``: tags of music, by the authors' own TensorFlow checkpoints, read without TensorFlow.
 
 Pons and Serra ("musicnn: pre-trained convolutional neural networks for music audio tagging", 2019) taught two kinds of
-networks 50 tags each: one whose first filters are as wide as timbres and as long as rhythms, and a VGG to compare with.
+networks 50 classes each: one whose first filters are as wide as timbres and as long as rhythms, and a VGG to compare with.
 Both see 187 frames of 96 mel bands, three seconds; they were trained on MagnaTagATune (mtt) or the Million Song Dataset
 (msd).
 
@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models import tf_checkpoint
 from sonovec.models.archive import member
@@ -130,13 +130,13 @@ DATA = {
 
 
 def _card(name: str, data: str, kind: str, roc_auc: float, pr_auc: float) -> ModelCard:
-    tags, trained_on = DATA[data]
+    classes, trained_on = DATA[data]
     default, *_ = LAYERS[kind]
     return ModelCard(
         name=name,
         family="musicnn",
         revision=f"pypi-0.1.0-{data.upper()}_{kind}",
-        summary=f"{SUMMARIES[kind]} with {len(tags)} tags of music",
+        summary=f"{SUMMARIES[kind]} with {len(classes)} classes of music",
         licence="ISC",
         rate=FRONT_END.rate,
         window_seconds=WINDOW.length / FRONT_END.rate,
@@ -155,9 +155,9 @@ def _card(name: str, data: str, kind: str, roc_auc: float, pr_auc: float) -> Mod
         },
         bf16_cosine=None,
         trained_on=trained_on,
-        scores={"ROC-AUC of its tags (the authors' test set) %": roc_auc, "PR-AUC of its tags %": pr_auc},
+        published_scores={"ROC-AUC of its tags (the authors' test set) %": roc_auc, "PR-AUC of its tags %": pr_auc},
         reference="Pons and Serra 2019, https://arxiv.org/abs/1909.06654; https://github.com/jordipons/musicnn",
-        tags=len(tags),
+        n_classes=len(classes),
     )
 
 
@@ -193,7 +193,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             bf16=card.bf16_cosine is not None,
         ),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
-        tags=DATA[data][0],
+        classes=DATA[data][0],
     )
 
 
@@ -222,7 +222,7 @@ def _load(file: Path, name: str, layer: str) -> nn.Module:
 
 
 def network(kind: str, layer: str) -> nn.Module:
-    """A network with random weights: spectrograms (n, 187, 96) to the vector of a layer and the scores of tags.
+    """A network with random weights: spectrograms (n, 187, 96) to the vector of a layer and the scores of classes.
 
     It names its parts as the checkpoints do.
     """

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import MissingExtraError, WeightsError
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard, WeightFile
 from sonovec.models.checkpoint import load_state
@@ -142,7 +142,7 @@ def _card(kind: Kind, dim: int) -> ModelCard:
         extras=("openl3",),
         bf16_cosine=0.9999,
         trained_on=kind.trained_on,
-        scores=kind.scores[dim],
+        published_scores=kind.scores[dim],
         reference="Cramer et al. 2019, https://doi.org/10.1109/ICASSP.2019.8682475; https://github.com/marl/openl3",
     )
 
@@ -229,7 +229,7 @@ def _read(file: Path, card: ModelCard) -> list[list[NDArray[Any]]]:
 
 
 #: What Keras keeps of a layer, in its order.
-KEPT = {2: ("weight", "bias"), 4: ("weight", "bias", "running_mean", "running_var")}
+PARTS = {2: ("weight", "bias"), 4: ("weight", "bias", "running_mean", "running_var")}
 
 
 def _state(layers: list[list[NDArray[Any]]], network: nn.Module) -> dict[str, Any]:
@@ -239,9 +239,9 @@ def _state(layers: list[list[NDArray[Any]]], network: nn.Module) -> dict[str, An
     names = [name for name, layer in network.layers.named_children() if list(layer.parameters())]
     names += [f"further_layer_{i}" for i in range(len(names), len(layers))]
     return {
-        f"layers.{name}.{kept}": torch.from_numpy(_turned(array))
+        f"layers.{name}.{part}": torch.from_numpy(_turned(array))
         for name, arrays in zip(names, layers, strict=False)
-        for kept, array in zip(KEPT.get(len(arrays), map(str, range(len(arrays)))), arrays, strict=True)
+        for part, array in zip(PARTS.get(len(arrays), map(str, range(len(arrays)))), arrays, strict=True)
     }
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
-from sonovec.features.logmel import LogMel, mel_bank
+from sonovec.features.mel import LogMel, mel_bank
 from sonovec.graph import Graph
 from sonovec.models.audioset import names
 from sonovec.models.card import ModelCard, WeightFile
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 VERSION = "panns-2"
 RECORD = "https://zenodo.org/records/3987831/files"
 WINDOW_SECONDS = 10.0
-TAGS = names()
+CLASSES = names()
 
 FRONT_END = LogMel(
     rate=32000,
@@ -119,10 +119,10 @@ def _card(name: str, kind: Kind, dim: int, summary: str, scores: Mapping[str, fl
         if kind.network is _cnn14
         else None,  # measured with random weights; `models check` takes yours
         trained_on="AudioSet (1.9 million 10 s excerpts of YouTube videos)",
-        scores=scores,
+        published_scores=scores,
         reference="Kong et al. 2020, https://arxiv.org/abs/1912.10211; "
         "https://github.com/qiuqiangkong/audioset_tagging_cnn; https://github.com/qiuqiangkong/panns_inference",
-        tags=len(TAGS),
+        n_classes=len(CLASSES),
     )
 
 
@@ -149,7 +149,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             bf16=card.bf16_cosine is not None,
         ),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
-        tags=TAGS,
+        classes=CLASSES,
     )
 
 
@@ -192,7 +192,7 @@ def _network(width: int, parts: Mapping[str, nn.Module]) -> nn.Module:
             for name, part in parts.items():
                 self.add_module(name, part)
             self.fc1 = nn.Linear(width, width)
-            self.fc_audioset = nn.Linear(width, len(TAGS))
+            self.fc_audioset = nn.Linear(width, len(CLASSES))
 
         def forward(self, spectrograms: Tensor) -> tuple[Tensor, Tensor]:
             maps = spectrograms[:, None]
@@ -268,21 +268,21 @@ CARDS = (
         "panns-cnn14",
         KINDS["panns-cnn14"],
         CNN14_BLOCKS[-1],
-        "CNN of AudioSet with 80 million weights, the best-known of the PANNs, with 527 tags",
+        "CNN of AudioSet with 80 million weights, the best-known of the PANNs, with 527 classes",
         {_EVALUATION: 43.1, "ESC-50 (HEAR) %": 90.9, "GTZAN genre (HEAR) %": 86.0},
     ),
     _card(
         "panns-cnn14-16k",
         KINDS["panns-cnn14-16k"],
         CNN14_BLOCKS[-1],
-        "CNN14 of the PANNs for sound at 16 kHz, with 527 tags",
+        "CNN14 of the PANNs for sound at 16 kHz, with 527 classes",
         {_EVALUATION: 43.8},
     ),
     _card(
         "panns-mobilenetv1",
         KINDS["panns-mobilenetv1"],
         MOBILENET_BLOCKS[-1][0],
-        "MobileNetV1 of the PANNs, 4.8 million weights, with 527 tags",
+        "MobileNetV1 of the PANNs, 4.8 million weights, with 527 classes",
         {_EVALUATION: 38.9},
     ),
 )

@@ -74,8 +74,8 @@ class Message:
 
     Examples
     --------
-    >>> told = Message(b"\\x08\\x07\\x12\\x02hi")
-    >>> told.number(1), told.content(2), told.number(3), told.content(4)
+    >>> message = Message(b"\\x08\\x07\\x12\\x02hi")
+    >>> message.number(1), message.content(2), message.number(3), message.content(4)
     (7, b'hi', 0, b'')
     """
 

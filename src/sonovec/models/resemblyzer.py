@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.archive import member
 from sonovec.models.card import ModelCard, Option, WeightFile
@@ -143,8 +143,8 @@ def _load(file: Path, name: str) -> nn.Module:
     if not isinstance(state.get("model_state"), dict):
         raise WeightsError(f"{display(file)}: not a checkpoint of {name}; give weights= the published {WHEEL.name}")
     # What training compares vectors with lies beside the network's weights.
-    kept = {key: tensor for key, tensor in state["model_state"].items() if not key.startswith("similarity_")}
-    return load_state(network(), kept, file, name)
+    needed = {key: tensor for key, tensor in state["model_state"].items() if not key.startswith("similarity_")}
+    return load_state(network(), needed, file, name)
 
 
 def network() -> nn.Module:

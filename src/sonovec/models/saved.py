@@ -19,10 +19,12 @@ from typing import Any
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.models import huggingface
 from sonovec.models.card import ModelCard, Option
 from sonovec.models.checkpoint import differing, load_state, need_torch, read_state
+from sonovec.models.hub import HUB_ID
+from sonovec.models.huggingface import REMOTE_CODE
 from sonovec.models.model import Model
+from sonovec.models.pretrained import read_json
 from sonovec.models.side_files import inside
 from sonovec.models.weights import sha256_of
 from sonovec.paths import absolute, display
@@ -43,25 +45,25 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
     folder = absolute(Path(name).expanduser())
     if not (folder / CARD).is_file():
         return None
-    told = _read(folder)
-    model, files = _places(folder, told)
+    entries = _read(folder)
+    model, files = _places(folder, entries)
     from sonovec.models import registry
 
     base = registry.card(model, files)
     return replace(
         base,
-        name=told["name"],
-        revision=told["revision"],
+        name=entries["name"],
+        revision=entries["revision"],
         place=str(folder),
-        hop_seconds=told["hop"] / base.rate,
-        options={key: _as_saved(folder, key, option, told["options"]) for key, option in base.options.items()},
+        hop_seconds=entries["hop"] / base.rate,
+        options={key: _as_saved(folder, key, option, entries["options"]) for key, option in base.options.items()},
     )
 
 
 def _as_saved(folder: Path, name: str, option: Option, saved: Mapping[str, Any]) -> Option:
     """An option whose default is what the encoder was saved with."""
     # Code that comes with a model is never run because a file says so.
-    if name not in saved or option is huggingface.REMOTE_CODE:
+    if name not in saved or option is REMOTE_CODE:
         return option
     if not option.allows(saved[name]):
         raise WeightsError(
@@ -77,15 +79,15 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     folder = Path(card.place)
     if weights is not None:
         raise UsageError(f"weights={str(weights)!r}: {display(folder)} has its own; leave weights out")
-    told = _read(folder)
-    _check_files(folder, told)
-    model, files = _places(folder, told)
+    entries = _read(folder)
+    _check_files(folder, entries)
+    model, files = _places(folder, entries)
     base = registry.build(model, options, files)
-    if not base.files and base.weights_hash != told["packaged"]:
+    if not base.files and base.weights_hash != entries["packaged"]:
         raise WeightsError(f"{display(folder)}: this version of sonovec has another {model!r} than it was saved with")
-    window = WindowSpec(base.window.length, told["hop"], told["tail"])
+    window = WindowSpec(base.window.length, entries["hop"], entries["tail"])
     built = replace(base, card=card, window=window)
-    return _trained(built, folder / STATE) if STATE in told["files"] else built
+    return _trained(built, folder / STATE) if STATE in entries["files"] else built
 
 
 def _trained(base: Model, state: Path) -> Model:
@@ -112,20 +114,20 @@ def _trained(base: Model, state: Path) -> Model:
 
 def _read(folder: Path) -> dict[str, Any]:
     file = folder / CARD
-    told = huggingface.read_json(file)
-    odd = [name for name, kind in FIELDS.items() if not isinstance(told.get(name), kind)]
-    if odd or told["format"] != FORMAT:
-        what = f"lacks {odd[0]}" if odd else f"has format {told['format']}, and this version reads {FORMAT}"
+    entries = read_json(file)
+    odd = [name for name, kind in FIELDS.items() if not isinstance(entries.get(name), kind)]
+    if odd or entries["format"] != FORMAT:
+        what = f"lacks {odd[0]}" if odd else f"has format {entries['format']}, and this version reads {FORMAT}"
         raise WeightsError(f"{display(file)}: is no card of a saved encoder ({what}); save it again with Encoder.save")
-    return told
+    return entries
 
 
-def _places(folder: Path, told: Mapping[str, Any]) -> tuple[str, Path | None]:
+def _places(folder: Path, entries: Mapping[str, Any]) -> tuple[str, Path | None]:
     """What `registry.build` takes: the model by its name or its place in the folder, and its weights."""
     from sonovec.models import registry
 
-    model, weights = told["model"], told["weights"]
-    if not registry.is_listed(model) and not (weights and huggingface.HUB_ID.fullmatch(model)):
+    model, weights = entries["model"], entries["weights"]
+    if not registry.is_listed(model) and not (weights and HUB_ID.fullmatch(model)):
         model = str(_inside(folder, model))
     return model, None if weights is None else _inside(folder, weights)
 
@@ -136,8 +138,8 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _check_files(folder: Path, told: Mapping[str, Any]) -> None:
-    for name, expected in told["files"].items():
+def _check_files(folder: Path, entries: Mapping[str, Any]) -> None:
+    for name, expected in entries["files"].items():
         path = _inside(folder, name)
         if not path.is_file():
             raise WeightsError(f"{display(path)}: no such file, and {CARD} names it; copy the whole folder again")
@@ -174,17 +176,17 @@ def save(model: Model, window: WindowSpec, folder: Path, network: Any = None) ->
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
         made = Path(scratch, "encoder")
         made.mkdir()
-        told = _copied(Path(model.card.place), made) if _is_saved(model) else _described(model, made)
+        entries = _copied(Path(model.card.place), made) if _is_saved(model) else _described(model, made)
         if network is not None:
-            told["name"] = folder.name
+            entries["name"] = folder.name
             _write_state(network, made / STATE)
-        told |= {
+        entries |= {
             "hop": window.hop,
             "tail": window.tail,
             "options": dict(model.options),
             "files": {path.relative_to(made).as_posix(): sha256_of(path) for path in _all_files(made)},
         }
-        (made / CARD).write_text(json.dumps(told, indent=1), encoding="utf-8")
+        (made / CARD).write_text(json.dumps(entries, indent=1), encoding="utf-8")
         if folder.exists():
             folder.rmdir()
         made.replace(folder)
@@ -196,10 +198,10 @@ def _is_saved(model: Model) -> bool:
 
 def _copied(source: Path, made: Path) -> dict[str, Any]:
     """All files of an encoder that was saved before, and its card."""
-    told = _read(source)
-    for name in told["files"]:
+    entries = _read(source)
+    for name in entries["files"]:
         _copy(_inside(source, name), made / name)
-    return told
+    return entries
 
 
 def _described(model: Model, made: Path) -> dict[str, Any]:
@@ -215,7 +217,7 @@ def _described(model: Model, made: Path) -> dict[str, Any]:
         _copy(file, made / FILES / (file.relative_to(root) if root else file.name))
     if place is not None:
         found, weights = FILES if place == root else f"{FILES}/{place.name}", None
-    elif huggingface.HUB_ID.fullmatch(card.name) or len(model.files) > 1:
+    elif HUB_ID.fullmatch(card.name) or len(model.files) > 1:
         found, weights = card.name, FILES
     else:
         found, weights = card.name, f"{FILES}/{model.files[0].name}" if model.files else None

@@ -22,6 +22,7 @@ from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
+from sonovec.models.pretrained import Pretrained
 from sonovec.models.unpadded import cut
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     )
 
 
-def _network(pretrained: hf.Pretrained, layer: object, remote_code: bool) -> nn.Module:
+def _network(pretrained: Pretrained, layer: object, remote_code: bool) -> nn.Module:
     kind = "AutoModel" if remote_code else KINDS[pretrained.type].loader
     settings: dict[str, Any] = {}
     if kind != "AutoModel":
@@ -117,7 +118,7 @@ def _network(pretrained: hf.Pretrained, layer: object, remote_code: bool) -> nn.
     return hf.with_layer(hf.load(pretrained, kind, remote_code=remote_code, **settings), layer, pretrained)
 
 
-def _check_cqt(pretrained: hf.Pretrained, remote_code: bool) -> None:
+def _check_cqt(pretrained: Pretrained, remote_code: bool) -> None:
     if pretrained.config.get("feature_extractor_cqt") and not remote_code:
         raise UsageError(
             f"{pretrained.name}: hears a constant-Q transform beside the waveform, which its own code computes; "
@@ -125,16 +126,16 @@ def _check_cqt(pretrained: hf.Pretrained, remote_code: bool) -> None:
         )
 
 
-def _rate(pretrained: hf.Pretrained) -> int:
+def _rate(pretrained: Pretrained) -> int:
     return int(pretrained.processor.get("sampling_rate") or pretrained.config.get("sample_rate") or 16000)
 
 
-def _dim(pretrained: hf.Pretrained) -> int:
+def _dim(pretrained: Pretrained) -> int:
     adapted = pretrained.config.get("output_hidden_size") if pretrained.config.get("add_adapter") else None
     return int(adapted or pretrained.config["hidden_size"])
 
 
-def _front_end(pretrained: hf.Pretrained) -> str:
+def _front_end(pretrained: Pretrained) -> str:
     normalised = pretrained.processor.get("do_normalize", True)
     return "waveform" + (" of zero mean and unit variance in each window" if normalised else "")
 

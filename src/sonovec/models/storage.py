@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonovec.errors import UsageError
-from sonovec.models import hub, huggingface, registry, weights
+from sonovec.models import hub, registry, weights
 from sonovec.models.card import ModelCard
 from sonovec.paths import cache_dir
 
 
 @dataclass(frozen=True)
-class Kept:
+class Stored:
     """Files and folders of one model, and how many bytes they take."""
 
     name: str
@@ -26,7 +26,7 @@ class Kept:
         return sum(_size(path) for path in self.paths)
 
 
-def kept(name: str) -> Kept:
+def stored(name: str) -> Stored:
     """What is kept of a model: nothing, if it was never fetched or converted.
 
     Raises
@@ -36,13 +36,13 @@ def kept(name: str) -> Kept:
 
     Examples
     --------
-    >>> kept("logmel").paths
+    >>> stored("logmel").paths
     ()
     """
     pin = hub.pin_of(name)
     if pin.exists():
-        return Kept(name, (*hub.files_of(name), *_graphs([hub.digest_of(name)])))
-    if huggingface.HUB_ID.fullmatch(name):
+        return Stored(name, (*hub.files_of(name), *_graphs([hub.digest_of(name)])))
+    if hub.HUB_ID.fullmatch(name):
         raise UsageError(f"model {name!r}: nothing of it is kept here; kept are: {', '.join(all_names()) or 'none'}")
     return _of_card(registry.card(name))
 
@@ -60,12 +60,12 @@ def is_here(name: str) -> bool:
     >>> is_here("default")
     True
     """
-    if huggingface.HUB_ID.fullmatch(name):
+    if hub.HUB_ID.fullmatch(name):
         return hub.pin_of(name).exists()
     return all((weights.folder() / file.name).exists() for file in registry.card(name).weights)
 
 
-def _of_card(card: ModelCard) -> Kept:
+def _of_card(card: ModelCard) -> Stored:
     files = [weights.folder() / file.name for file in card.weights]
     there = [file for file in files if file.exists()]
     records = [record for file in files if (record := weights.record_of(file)).exists()]
@@ -73,7 +73,7 @@ def _of_card(card: ModelCard) -> Kept:
     sums = [*map(weights.sha256_of, there), *(record.read_text().strip() for record in records)]
     begun = [weights.part_of(file) for file in files]
     parts = [part for part in (*begun, *map(weights.source_of, begun)) if part.exists()]
-    return Kept(card.name, (*there, *records, *parts, *_graphs(sums)))
+    return Stored(card.name, (*there, *records, *parts, *_graphs(sums)))
 
 
 def _graphs(digests: Iterable[str]) -> list[Path]:
@@ -89,25 +89,25 @@ def all_names() -> list[str]:
     return [*listed, *hub.pinned_names()]
 
 
-def remove(name: str) -> Kept:
+def remove(name: str) -> Stored:
     """Delete what is kept of a model; a file of the user's own, given by ``weights=``, is never touched.
 
     Returns
     -------
-    Kept
+    Stored
         What is gone; its size was taken before.
     """
-    found = kept(name)
+    found = stored(name)
     for path in found.paths:
         delete(path)
     return found
 
 
-def rest() -> Kept:
+def rest() -> Stored:
     """Converted networks that belong to no name: of files and folders of the user's own, or of weights that are gone."""
-    named = {path for name in all_names() for path in kept(name).paths}
+    named = {path for name in all_names() for path in stored(name).paths}
     graphs = sorted((cache_dir() / "graphs").glob("*"))
-    return Kept("networks of your own", tuple(path for path in graphs if path not in named))
+    return Stored("networks of your own", tuple(path for path in graphs if path not in named))
 
 
 def delete(path: Path) -> None:

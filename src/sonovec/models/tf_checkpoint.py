@@ -137,8 +137,8 @@ def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 * (restarts + 1)
     stream, key = io.BytesIO(block), b""
     while stream.tell() < end:
-        shared, own, size = varint(stream), varint(stream), varint(stream)
-        key = key[:shared] + stream.read(own)
+        shared, rest, size = varint(stream), varint(stream), varint(stream)
+        key = key[:shared] + stream.read(rest)
         yield key, stream.read(size)
 
 
@@ -146,8 +146,8 @@ def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _of_bundle(entries: Mapping[bytes, bytes], header: bytes, content: Read) -> Arrays:
-    told = Message(header)
-    shards, endianness = told.number(1), told.number(2)
+    message = Message(header)
+    shards, endianness = message.number(1), message.number(2)
     if endianness:
         raise ValueError("its numbers have their bytes in an order that no machine here has")
     data = [content(f".data-{shard:05}-of-{shards:05}") for shard in range(shards)]
@@ -181,18 +181,18 @@ def _shape(content: bytes) -> tuple[int, ...]:
 
 def _of_slices(entries: Mapping[bytes, bytes], header: bytes) -> Arrays:
     shapes = {}
-    for told in Message(Message(header).content(1)).messages(1):
-        if len(told.all(4)) != 1 or any(extent.all(2) for extent in Message(told.content(4)).messages(1)):
-            raise ValueError(f"{told.content(1).decode()} is kept in parts, which is not supported")
-        shapes[told.content(1).decode()] = (_shape(told.content(2)), told.number(3))
+    for message in Message(Message(header).content(1)).messages(1):
+        if len(message.all(4)) != 1 or any(extent.all(2) for extent in Message(message.content(4)).messages(1)):
+            raise ValueError(f"{message.content(1).decode()} is kept in parts, which is not supported")
+        shapes[message.content(1).decode()] = (_shape(message.content(2)), message.number(3))
     arrays = dict(_of_slice(Message(Message(value).content(2)), shapes) for value in entries.values())
     if missing := sorted(shapes.keys() - arrays.keys()):
         raise ValueError(f"it lacks the numbers of {missing[0]}")
     return arrays
 
 
-def _of_slice(told: Message, shapes: Mapping[str, tuple[tuple[int, ...], int]]) -> tuple[str, NDArray[np.generic]]:
-    name, tensor = told.content(1).decode(), Message(told.content(3))
+def _of_slice(message: Message, shapes: Mapping[str, tuple[tuple[int, ...], int]]) -> tuple[str, NDArray[np.generic]]:
+    name, tensor = message.content(1).decode(), Message(message.content(3))
     shape, kind = shapes[name]
     numbers = _type(kind, name)
     content = tensor.content(4)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import WeightsError
-from sonovec.features.logmel import VGGISH
+from sonovec.features.mel import VGGISH
 from sonovec.graph import Graph
 from sonovec.models import tf_checkpoint
 from sonovec.models.card import ModelCard, Option, WeightFile
@@ -79,7 +79,7 @@ CARDS = (
         },
         bf16_cosine=0.9999,
         trained_on="a preliminary version of YouTube-8M (Google); not to be confused with AudioSet itself",
-        scores={"ESC-50 (EVAR linear probe) %": 68.2, "GTZAN (EVAR linear probe) %": 75.3},
+        published_scores={"ESC-50 (EVAR linear probe) %": 68.2, "GTZAN (EVAR linear probe) %": 75.3},
         reference="Hershey et al. 2017, https://arxiv.org/abs/1609.09430; "
         "https://github.com/tensorflow/models/tree/master/research/audioset/vggish; "
         "https://github.com/harritaylor/torchvggish",
@@ -193,17 +193,17 @@ def _state_of_google(file: Path, network: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _components(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Eigenvectors (128, 128) and means (128,); kept as NumPy arrays, so that PyTorch is needed only once."""
-    kept = cached("graphs", f"{VERSION}-pca-{sha256_of(file)[:32]}.npz")
-    if not kept.exists():
+    """Eigenvectors (128, 128) and means (128,); stored as NumPy arrays, so that PyTorch is needed only once."""
+    stored = cached("graphs", f"{VERSION}-pca-{sha256_of(file)[:32]}.npz")
+    if not stored.exists():
         state = _arrays(file) if file.suffix == ".npz" else read_state(file, "vggish")
         try:
             eigenvectors, means = (np.asarray(state[name]) for name in ("pca_eigen_vectors", "pca_means"))
         except KeyError as error:
             raise WeightsError(f"{display(file)}: has no {error}; give weights= the published {PCA.name}") from None
-        with atomic(kept) as temporary:
+        with atomic(stored) as temporary:
             np.savez(temporary, eigenvectors=eigenvectors, means=means)
-    with np.load(kept) as arrays:
+    with np.load(stored) as arrays:
         return arrays["eigenvectors"].astype(np.float32), arrays["means"].astype(np.float32).reshape(-1)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import KALDI, LogMel
+from sonovec.features.mel import KALDI, LogMel
 from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
+from sonovec.models.pretrained import Pretrained
 from sonovec.models.unpadded import cut
 
 VERSION = "w2v-bert-1"
@@ -44,7 +45,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
     )
 
 
-def _front_end(pretrained: hf.Pretrained) -> LogMel:
+def _front_end(pretrained: Pretrained) -> LogMel:
     rate = int(pretrained.processor.get("sampling_rate", KALDI.rate))
     n_mels = int(pretrained.processor.get("num_mel_bins", pretrained.processor.get("feature_size", 80)))
     return replace(KALDI, rate=rate, f_max=rate / 2, n_mels=n_mels)

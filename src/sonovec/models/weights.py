@@ -73,14 +73,14 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
     if target.exists():
         _check(file, target, f"delete it to fetch it again: {display(target)}")
     else:
-        with _told_on_a_terminal(file.name, progress) as tell:
+        with _shown_on_a_terminal(file.name, progress) as tell:
             download(file, target, tell)
     _hold(file, target)
     return target
 
 
 @contextmanager
-def _told_on_a_terminal(name: str, progress: Progress | None) -> Iterator[Progress | None]:
+def _shown_on_a_terminal(name: str, progress: Progress | None) -> Iterator[Progress | None]:
     if progress or not sys.stderr.isatty():
         yield progress
         return
@@ -175,7 +175,7 @@ def _download(file: WeightFile, target: Path, progress: Progress | None) -> None
                     if attempt == ATTEMPTS:
                         raise
     except (httpx.HTTPError, OSError) as error:
-        raise WeightsError(f"{_told(file, target)} ({_one_line(error)})") from error
+        raise WeightsError(f"{_not_fetched(file, target)} ({_one_line(error)})") from error
     try:
         _check(file, part, f"what {file.url} sends is not what was published; nothing was kept")
     except WeightsError:
@@ -198,7 +198,7 @@ def _fetch(client: httpx.Client, file: WeightFile, part: Path, progress: Progres
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"}
     if not file.sha256:  # nothing would tell a mixture of two files from either
-        same = _validator_kept(part, file.url)
+        same = _former_validator(part, file.url)
         have = have if same else 0
         headers |= {"If-Range": same} if have and same else {}
     if have:
@@ -230,8 +230,8 @@ def _fetch(client: httpx.Client, file: WeightFile, part: Path, progress: Progres
 
 def _range_of(response: httpx.Response) -> tuple[int | None, int | None]:
     """What a server says of a part that it sends: its first byte, and the bytes of the whole file."""
-    told = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
-    first, whole = (told[1], told[2]) if told else (None, None)
+    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    first, whole = (found[1], found[2]) if found else (None, None)
     return int(first) if first else None, int(whole) if whole and whole != "*" else None
 
 
@@ -256,15 +256,15 @@ def _validator(headers: Mapping[str, str]) -> str | None:
     return headers["Last-Modified"] if settled else None
 
 
-def _validator_kept(part: Path, url: str) -> str | None:
+def _former_validator(part: Path, url: str) -> str | None:
     try:
-        kept = json.loads(source_of(part).read_text())
-        return str(kept["validator"]) if kept["url"] == url else None
+        source = json.loads(source_of(part).read_text())
+        return str(source["validator"]) if source["url"] == url else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _told(file: WeightFile, target: Path) -> str:
+def _not_fetched(file: WeightFile, target: Path) -> str:
     size = f" ({file.about})" if file.about else ""
     return (
         f"{file.name}{size} could not be fetched from {file.url}; fetch it by hand and put it at {display(target)}, "

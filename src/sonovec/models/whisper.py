@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models import huggingface as hf
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model
+from sonovec.models.pretrained import Pretrained
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +51,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
     )
 
 
-def _front_end(pretrained: hf.Pretrained) -> LogMel:
+def _front_end(pretrained: Pretrained) -> LogMel:
     fft_length = int(pretrained.processor.get("n_fft", 400))
     return LogMel(
         rate=int(pretrained.processor.get("sampling_rate", 16000)),
@@ -99,7 +100,7 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     )
 
 
-def _network(pretrained: hf.Pretrained, layer: object) -> nn.Module:
+def _network(pretrained: Pretrained, layer: object) -> nn.Module:
     return hf.with_layer(hf.load(pretrained, "WhisperModel").get_encoder(), layer, pretrained)
 
 

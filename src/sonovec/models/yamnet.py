@@ -25,7 +25,7 @@ WINDOW = WindowSpec(length=15600, hop=7680)
 OUTPUTS = ("yamnet_frames/global_average_pooling2d/Mean", "Identity")
 #: Classes that YAMNet leaves out: speech and song by sex, battle cry, funny music.
 LEFT_OUT = frozenset({"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"})
-TAGS = names(without=LEFT_OUT)
+CLASSES = names(without=LEFT_OUT)
 
 FILE = WeightFile(
     "yamnet.tflite",
@@ -40,7 +40,7 @@ CARDS = (
         name="yamnet",
         family="yamnet",
         revision="tflite-classification-1",
-        summary="MobileNetV1 of AudioSet; small, fast, with 521 tags",
+        summary="MobileNetV1 of AudioSet; small, fast, with 521 classes",
         licence="Apache-2.0",
         rate=RATE,
         window_seconds=WINDOW.length / RATE,
@@ -48,9 +48,9 @@ CARDS = (
         dim=1024,
         front_end="waveform; 64 log-mel bands inside the file",
         weights=(FILE,),
-        tags=len(TAGS),
+        n_classes=len(CLASSES),
         trained_on="AudioSet (2 million 10 s excerpts of YouTube videos)",
-        scores={"ESC-50 (HEAR) %": 83.8, "GTZAN genre (HEAR) %": 84.7},
+        published_scores={"ESC-50 (HEAR) %": 83.8, "GTZAN genre (HEAR) %": 84.7},
         reference="https://github.com/tensorflow/models/tree/master/research/audioset/yamnet; "
         "Howard et al. 2017, https://arxiv.org/abs/1704.04861",
     ),
@@ -73,5 +73,5 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
         # The file is made for one window at a time.
         graph=Graph(f"yamnet-2-{digest[:32]}", (WINDOW.length,), file=file, outputs=OUTPUTS, rows=1),
         finish=lambda rows, coverage: np.asarray(rows, np.float32),
-        tags=TAGS,
+        classes=CLASSES,
     )

@@ -41,14 +41,14 @@ def about(folder: Path) -> dict[str, Any]:
     return content
 
 
-def keep(model: Any, folder: Path, told: Mapping[str, object] | None = None, *, anew: bool = False) -> None:
+def keep(model: Any, folder: Path, record: Mapping[str, object] | None = None, *, anew: bool = False) -> None:
     """Save a graph in float32, with its checksums and, if given, a record of what is known of it.
 
     Parameters
     ----------
     model : openvino.Model
     folder : Path
-    told : mapping, optional
+    record : mapping, optional
         JSON values.
     anew : bool
         Replace one that is there and whole.
@@ -58,8 +58,8 @@ def keep(model: Any, folder: Path, told: Mapping[str, object] | None = None, *, 
         made = Path(scratch, "graph")
         made.mkdir()
         openvino().save_model(model, made / GRAPH, compress_to_fp16=False)
-        if told is not None:
-            (made / ABOUT).write_text(json.dumps(told))
+        if record is not None:
+            (made / ABOUT).write_text(json.dumps(record))
         sums = {file.name: _sum(file) for file in made.iterdir()}
         (made / "sums.json").write_text(json.dumps(sums))
         if folder.exists() and (anew or not is_whole(folder)):

@@ -82,8 +82,10 @@ def _front_end(model: Any) -> list[str]:
         if node.get_friendly_name() not in seen:
             seen.add(node.get_friendly_name())
             waiting += [node.input_value(i).get_node() for i in range(node.get_input_size())]
-    kept = {node.get_friendly_name() for node in model.get_ops() if node.get_type_name() in ("Parameter", "Constant")}
-    return sorted(seen - kept)
+    left_alone = {
+        node.get_friendly_name() for node in model.get_ops() if node.get_type_name() in ("Parameter", "Constant")
+    }
+    return sorted(seen - left_alone)
 
 
 def _has_attention(model: Any) -> bool:

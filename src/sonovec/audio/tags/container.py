@@ -13,7 +13,7 @@ def read(file: Section) -> Iterator[tuple[str, str]]:
     """Give the texts by FFmpeg's names, which are the same for all containers."""
     file.seek(0)
     with open_container(file) as container:
-        told = dict(container.metadata)
-    for name, text in told.items():
+        texts = dict(container.metadata)
+    for name, text in texts.items():
         if name.lower() in WANTED:
             yield name.lower(), text

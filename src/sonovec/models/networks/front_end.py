@@ -1,7 +1,7 @@
 """What the built-in encoder hears of a window, be its network run by OpenVINO or trained in PyTorch."""
 
 from sonovec.audio.windows import WindowSpec
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 
 FRONT_END = LogMel(
     rate=32000,

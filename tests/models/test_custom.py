@@ -9,7 +9,7 @@ import yaml
 
 import sonovec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.features.logmel import VGGISH
+from sonovec.features.mel import VGGISH
 from tests.golden import make_saved_model
 from tests.models import tiny
 
@@ -61,13 +61,24 @@ def windows(samples=SAMPLES, length=8000) -> np.ndarray:
 
 
 def test_onnx_with_a_tensor_inside_and_scores(tmp_path):
-    tags = [f"class {i}" for i in range(8)]
-    encoder = sonovec.load(write(tmp_path, file=onnx_file(tmp_path), scores="scores", tags=tags))
+    classes = [f"class {i}" for i in range(8)]
+    encoder = sonovec.load(write(tmp_path, file=onnx_file(tmp_path), scores="scores", classes=classes))
     found = encoder.embed((SAMPLES, 16000))
     expected = by_hand(windows())
     np.testing.assert_allclose(found.windows, expected, atol=1e-4)
     np.testing.assert_allclose(found.scores, 1 / (1 + np.exp(-expected)), atol=1e-4)
-    assert found.tags == tuple(tags) and encoder.card.tags == 8
+    assert found.classes == tuple(classes) and encoder.card.n_classes == 8
+
+
+def test_a_card_of_a_former_version_calls_its_classes_tags(tmp_path):
+    for folder, field in (("now", "classes"), ("former", "tags")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "names.txt").write_text("\n".join("abcdefgh"), encoding="utf-8")
+        write(tmp_path / folder, name="one", file=onnx_file(tmp_path / folder), scores="scores", **{field: "names.txt"})
+    now, former = (sonovec.load(tmp_path / folder) for folder in ("now", "former"))
+    assert former.classes == now.classes == tuple("abcdefgh") and former.passport == now.passport
+    again = sonovec.load(former.save(tmp_path / "saved"))
+    assert again.classes == former.classes and again.passport == former.passport
 
 
 def test_a_log_mel_front_end_is_made_of_fields(tmp_path):
@@ -133,8 +144,9 @@ def test_tflite_is_read_as_the_family_reads_it(tmp_path, shared_data):
         ({"front_end": {"n_mels": 64}}, UsageError, "front_end: .*missing"),
         ({"front_end": "mfcc"}, UsageError, "front_end: 'mfcc'; give waveform"),
         ({"layout": ["frames"]}, UsageError, "layout: .*give samples in order"),
-        ({"tags": ["a"]}, UsageError, "scores and tags go together"),
-        ({"tags": "no.txt", "scores": "scores"}, UsageError, "'no.txt' cannot be read"),
+        ({"classes": ["a"]}, UsageError, "scores and classes go together"),
+        ({"classes": ["a"], "tags": ["a"]}, UsageError, "tags is the former name of classes; give classes alone"),
+        ({"classes": "no.txt", "scores": "scores"}, UsageError, "'no.txt' cannot be read"),
         ({"file": "no.onnx"}, WeightsError, "no.onnx: no such file; put it there"),
         ({"output": "embeding"}, WeightsError, "has no tensor 'embeding'; the nearest are: embedding"),
         ({"dim": 9}, UsageError, "have 8 numbers and should have 9; change dim:"),

@@ -29,7 +29,7 @@ SCALED = {
 }
 
 
-class MemoryReader:
+class SamplesReader:
     """Reads samples, float `(n, channels)`, as an `AudioReader` reads a file."""
 
     def __init__(self, samples: NDArray[np.floating], rate: int, start: float, end: float | None) -> None:
@@ -120,16 +120,16 @@ def open_samples(
     array = _floats(samples)
     framed = _channels_last(array)
     _refuse_other_scales(array)
-    return MonoStream(MemoryReader(framed, _rate(own_rate), start, end), rate)
+    return MonoStream(SamplesReader(framed, _rate(own_rate), start, end), rate)
 
 
 def _floats(samples: Any) -> NDArray[np.floating]:
     try:
         array = np.asarray(samples)
     except Exception as error:  # ragged lists, tensors on a GPU: each library has its own
-        told = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120]
         raise UsageError(
-            f"samples of type {type(samples).__name__} cannot be read as an array ({told}); give a NumPy array of floats"
+            f"samples of type {type(samples).__name__} cannot be read as an array ({reason}); give a NumPy array of floats"
         ) from error
     if array.dtype.kind != "f":
         known = SCALED.get(array.dtype.name, "such as (int16_samples / 32768, rate)")

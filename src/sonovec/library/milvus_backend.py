@@ -149,8 +149,8 @@ class MilvusBackend:
 
     def columns(self) -> dict[str, Column]:
         """The columns of tracks."""
-        own = {name: _decode_column(name, text) for name, text in self._settings("column:").items()}
-        return {**{column.name: column for column in TRACK_COLUMNS}, **own}
+        others = {name: _decode_column(name, text) for name, text in self._settings("column:").items()}
+        return {**{column.name: column for column in TRACK_COLUMNS}, **others}
 
     def add_columns(self, columns: Sequence[Column]) -> None:
         """Remember columns; those that have no field of their own are kept in the JSON column, which takes any."""

@@ -5,12 +5,12 @@ The card is a file ``card.yaml``, or the folder that holds it::
     file: birds.onnx              # beside the card
     rate: 32000                   # Hz
     window: 3.0                   # seconds; hop, if the windows should overlap
-    front_end: waveform           # or the fields of a log-mel front end, as in sonovec.features.logmel.LogMel
+    front_end: waveform           # or the fields of a log-mel front end, as in sonovec.features.mel.LogMel
     layout: [samples]             # axes of one input: samples, or frames and mels in order; 1 for an axis of one
     output: embedding             # the tensor that is the vector, inside the network too; "" for its first output
     dim: 1024                     # its length
     scores: probabilities         # a tensor of class scores, with
-    tags: labels.txt              # its names: a file with one a line, or a list
+    classes: labels.txt           # their names: a file with one a line, or a list; `tags` in former versions
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
 from sonovec.errors import UsageError, WeightsError
-from sonovec.features.logmel import LogMel
+from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard
 from sonovec.models.model import Model, Rows
@@ -33,6 +33,7 @@ from sonovec.models.side_files import all_files, digest, inside
 from sonovec.paths import absolute, display
 
 CARD = "card.yaml"
+#: Of the graphs in the cache, and of what was calibrated for them; it stays as it was before the family had another name.
 VERSION = "own-1"
 #: Fields of a card, what each may be, and whether it must be there.
 FIELDS: dict[str, tuple[type | tuple[type, ...], bool]] = {
@@ -45,7 +46,7 @@ FIELDS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "output": (str, True),
     "dim": (int, True),
     "scores": (str, False),
-    "tags": ((str, list), False),
+    "classes": ((str, list), False),
     "bf16": (bool, False),
     "name": (str, False),
     "revision": ((str, int, float), False),
@@ -54,8 +55,8 @@ FIELDS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "trained_on": (str, False),
     "reference": (str, False),
 }
-#: What each axis of an input can be called.
-AXES = ("samples", "frames", "mels", 1)
+#: Fields that had other names in former versions, whose cards are read as they were meant.
+FORMER_NAMES = {"tags": "classes"}
 
 
 def find(name: str, weights: Path | None) -> ModelCard | None:
@@ -63,24 +64,24 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
     file = _card_file(name)
     if file is None:
         return None
-    told = _read(file)
-    front_end = told["front_end"]
+    entries = _read(file)
+    front_end = entries["front_end"]
     return ModelCard(
-        name=told.get("name", file.parent.name if file.name == CARD else file.stem),
+        name=entries.get("name", file.parent.name if file.name == CARD else file.stem),
         place=str(file),
-        family="own",
-        revision=str(told.get("revision", "1")),
-        summary=told.get("summary", "a network of the user's own"),
-        licence=told.get("licence", "not said in the card"),
-        rate=told["rate"],
-        window_seconds=float(told["window"]),
-        hop_seconds=float(told.get("hop", told["window"])),
-        dim=told["dim"],
-        front_end=front_end if isinstance(front_end, str) else _log_mel(file, told).describe(),
-        bf16_cosine=0.9999 if told.get("bf16") else None,
-        trained_on=told.get("trained_on", "not said in the card"),
-        reference=told.get("reference", "not said in the card"),
-        tags=len(_tags(file, told)),
+        family="custom",
+        revision=str(entries.get("revision", "1")),
+        summary=entries.get("summary", "a network of the user's own"),
+        licence=entries.get("licence", "not said in the card"),
+        rate=entries["rate"],
+        window_seconds=float(entries["window"]),
+        hop_seconds=float(entries.get("hop", entries["window"])),
+        dim=entries["dim"],
+        front_end=front_end if isinstance(front_end, str) else _log_mel(file, entries).describe(),
+        bf16_cosine=0.9999 if entries.get("bf16") else None,
+        trained_on=entries.get("trained_on", "not said in the card"),
+        reference=entries.get("reference", "not said in the card"),
+        n_classes=len(_classes(file, entries)),
     )
 
 
@@ -97,43 +98,47 @@ def _read(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        told = yaml.safe_load(file.read_text(encoding="utf-8"))
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{display(file)}: is no YAML ({' '.join(str(error).split())[:120]})") from error
-    if not isinstance(told, dict):
-        raise UsageError(f"{display(file)}: holds no fields; see the documentation of sonovec.models.own")
-    for name, value in told.items():
+    if not isinstance(entries, dict):
+        raise UsageError(f"{display(file)}: holds no fields; see the documentation of sonovec.models.custom")
+    for former, name in FORMER_NAMES.items():
+        if former in entries and name in entries:
+            raise UsageError(f"{display(file)}: {former} is the former name of {name}; give {name} alone")
+    entries = {FORMER_NAMES.get(name, name): value for name, value in entries.items()}
+    for name, value in entries.items():
         if name not in FIELDS:
             raise UsageError(f"{display(file)}: unknown field {name!r}; there are: {', '.join(FIELDS)}")
         if not isinstance(value, FIELDS[name][0]) or (isinstance(value, bool) and FIELDS[name][0] is not bool):
             raise UsageError(f"{display(file)}: {name}: {value!r} is a {type(value).__name__}, which it cannot be")
-    missing = [name for name, (_, needed) in FIELDS.items() if needed and name not in told]
+    missing = [name for name, (_, needed) in FIELDS.items() if needed and name not in entries]
     if missing:
         raise UsageError(f"{display(file)}: lacks {', '.join(missing)}")
-    return told
+    return entries
 
 
-def _log_mel(file: Path, told: Mapping[str, Any]) -> LogMel:
+def _log_mel(file: Path, entries: Mapping[str, Any]) -> LogMel:
     known = {field.name for field in fields(LogMel)} - {"rate"}
-    if odd := sorted(set(told["front_end"]) - known):
+    if odd := sorted(set(entries["front_end"]) - known):
         raise UsageError(f"{display(file)}: front_end has no {', '.join(odd)}; it has: {', '.join(sorted(known))}")
     try:
-        return LogMel(rate=told["rate"], **told["front_end"])
+        return LogMel(rate=entries["rate"], **entries["front_end"])
     except (TypeError, UsageError) as error:
         raise UsageError(f"{display(file)}: front_end: {error}") from error
 
 
-def _tags(file: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
-    if ("tags" in told) != ("scores" in told):
-        raise UsageError(f"{display(file)}: scores and tags go together: a tensor, and the names of its classes")
-    tags = told.get("tags", ())
-    if isinstance(tags, str):
-        named = _beside(file, "tags", tags)
+def _classes(file: Path, entries: Mapping[str, Any]) -> tuple[str, ...]:
+    if ("classes" in entries) != ("scores" in entries):
+        raise UsageError(f"{display(file)}: scores and classes go together: a tensor, and the names of its classes")
+    classes = entries.get("classes", ())
+    if isinstance(classes, str):
+        named = _beside(file, "classes", classes)
         try:
-            tags = named.read_text(encoding="utf-8").splitlines()
+            classes = named.read_text(encoding="utf-8").splitlines()
         except OSError as error:
-            raise UsageError(f"{display(file)}: tags: {tags!r} cannot be read ({error.strerror})") from error
-    return tuple(str(tag).strip() for tag in tags if str(tag).strip())
+            raise UsageError(f"{display(file)}: classes: {classes!r} cannot be read ({error.strerror})") from error
+    return tuple(str(name).strip() for name in classes if str(name).strip())
 
 
 def _beside(file: Path, field: str, name: str) -> Path:
@@ -150,24 +155,24 @@ def _beside(file: Path, field: str, name: str) -> Path:
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model of a card; it has no options. `weights` is another file for the same card."""
     file = Path(card.place)
-    told = _read(file)
-    network = weights or _beside(file, "file", told["file"])
+    entries = _read(file)
+    network = weights or _beside(file, "file", entries["file"])
     if not network.exists():
         raise WeightsError(f"{display(network)}: no such file; put it there, or change file: in {display(file)}")
     weights_hash = digest(network)
     window = WindowSpec(round(card.window_seconds * card.rate), round(card.hop_seconds * card.rate))
-    tags = _tags(file, told)
-    features, shape = _features(file, told, window.length)
-    outputs = tuple(name for name in (told["output"], told.get("scores")) if name)
+    classes = _classes(file, entries)
+    features, shape = _features(file, entries, window.length)
+    outputs = tuple(name for name in (entries["output"], entries.get("scores")) if name)
     return Model(
         card=card,
         options=options,
         window=window,
         dim=card.dim,
         # Which of a network's tensors is the vector is not in its hash.
-        front_end=f"{card.front_end} as {told.get('layout', ['samples'])}, to {told['output'] or 'the first output'}",
+        front_end=f"{card.front_end} as {entries.get('layout', ['samples'])}, to {entries['output'] or 'the first output'}",
         weights_hash=weights_hash,
-        files=_files(file, told, network),
+        files=_files(file, entries, network),
         features=features,
         graph=Graph(
             key="-".join((VERSION, weights_hash[:32], *map(str, shape), *map(_safe, outputs))),
@@ -177,14 +182,14 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
             bf16=card.bf16_cosine is not None,
             rows=1,
         ),
-        finish=lambda rows, coverage: _finish(rows, card.dim + len(tags), file, outputs),
-        tags=tags,
+        finish=lambda rows, coverage: _finish(rows, card.dim + len(classes), file, outputs),
+        classes=classes,
     )
 
 
-def _files(file: Path, told: Mapping[str, Any], network: Path) -> tuple[Path, ...]:
-    tags = told.get("tags")
-    return (*([file.parent / tags] if isinstance(tags, str) else []), file, *all_files(network))
+def _files(file: Path, entries: Mapping[str, Any], network: Path) -> tuple[Path, ...]:
+    classes = entries.get("classes")
+    return (*([file.parent / classes] if isinstance(classes, str) else []), file, *all_files(network))
 
 
 def _safe(name: str) -> str:
@@ -192,22 +197,22 @@ def _safe(name: str) -> str:
 
 
 def _features(
-    file: Path, told: Mapping[str, Any], length: int
+    file: Path, entries: Mapping[str, Any], length: int
 ) -> tuple[Callable[[NDArray[np.float32], NDArray[np.float32]], Rows], tuple[int, ...]]:
     """What turns samples into inputs, and the shape of one."""
-    spectrogram = isinstance(told["front_end"], dict)
-    if not spectrogram and told["front_end"] != "waveform":
+    spectrogram = isinstance(entries["front_end"], dict)
+    if not spectrogram and entries["front_end"] != "waveform":
         raise UsageError(
-            f"{display(file)}: front_end: {told['front_end']!r}; give waveform, or the fields of a log-mel"
+            f"{display(file)}: front_end: {entries['front_end']!r}; give waveform, or the fields of a log-mel"
         )
-    layout = told.get("layout", ["frames", "mels"] if spectrogram else ["samples"])
+    layout = entries.get("layout", ["frames", "mels"] if spectrogram else ["samples"])
     expected = ["frames", "mels"] if spectrogram else ["samples"]
     named = [axis for axis in layout if axis != 1]
     if sorted(map(str, named)) != sorted(expected):
         raise UsageError(
             f"{display(file)}: layout: {layout}; give {' and '.join(expected)} in order, and 1 for an axis of one"
         )
-    front_end = _log_mel(file, told) if spectrogram else None
+    front_end = _log_mel(file, entries) if spectrogram else None
     sizes = {"samples": length, 1: 1}
     if front_end:
         sizes |= {"frames": front_end.frames(length), "mels": front_end.n_mels}
@@ -229,6 +234,6 @@ def _finish(rows: Rows, expected: int, file: Path, outputs: Sequence[str]) -> ND
     if vectors.shape[1] != expected:
         raise UsageError(
             f"{display(file)}: {' and '.join(outputs)} have {vectors.shape[1]} numbers and should have {expected}; "
-            "change dim: or tags:"
+            "change dim: or classes:"
         )
     return vectors

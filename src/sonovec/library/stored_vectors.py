@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Vectors:
+class StoredVectors:
     """Vectors as a stream: each `for` reads them anew, one Arrow record batch after the other, and holds one at a time.
 
     `dim` is their length.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
-from sonovec.features.logmel import KALDI, LOGARITHMS, MEL_FORMULAS, VGGISH, WINDOWS, LogMel, mel_bank
+from sonovec.features.mel import KALDI, LOGARITHMS, MEL_FORMULAS, VGGISH, WINDOWS, LogMel, mel_bank
 
 WINDOW = 15600
 SLANEY = LogMel(22050, 1024, 512, 1024, 40, 0.0, 11025.0, mel="slaney", power=2, log_offset=1e-6, shift=-4.0, scale=2.0)

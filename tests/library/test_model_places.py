@@ -12,9 +12,9 @@ import soundfile
 import sonovec
 from sonovec.cli.main import run
 from sonovec.errors import LibraryError, PassportError
-from sonovec.library import binding, places
+from sonovec.library import binding, model_places
 from sonovec.library.spaces import space_of
-from tests.models.test_own import onnx_file, write
+from tests.models.test_custom import onnx_file, write
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +136,7 @@ def test_a_library_of_a_former_version_knew_it_by_its_path(model):
 
 def test_a_record_that_is_damaged_is_written_anew(model):
     encoder = sonovec.load(str(model))
-    places.record().parent.mkdir(parents=True, exist_ok=True)
-    places.record().write_text("[1")
-    places.remember(encoder)
-    assert places.candidates(space_of(encoder, "main", 10.0)) == [str(model / "card.yaml")]
+    model_places.record().parent.mkdir(parents=True, exist_ok=True)
+    model_places.record().write_text("[1")
+    model_places.remember(encoder)
+    assert model_places.candidates(space_of(encoder, "main", 10.0)) == [str(model / "card.yaml")]

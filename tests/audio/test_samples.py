@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonovec.audio.checks import LOUDEST
-from sonovec.audio.memory import MOST_CHANNELS, open_samples, open_waveform
+from sonovec.audio.samples import MOST_CHANNELS, open_samples, open_waveform
 from sonovec.audio.stream import open_mono
 from sonovec.audio.waveform import Waveform
 from sonovec.errors import AudioError, UsageError

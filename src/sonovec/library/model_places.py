@@ -59,13 +59,13 @@ def source_of(library: object, space: Space) -> str:
     LibraryError
         It is one of the user's own, and is at no place that is known.
     """
-    from sonovec.models import huggingface, registry
+    from sonovec.models import hub, registry
 
     places = candidates(space)
     if (here := next((place for place in places if Path(place).exists()), None)) is not None:
         return here
     name = space.model
-    if not Path(name).is_absolute() and (registry.is_listed(name) or huggingface.HUB_ID.fullmatch(name)):
+    if not Path(name).is_absolute() and (registry.is_listed(name) or hub.HUB_ID.fullmatch(name)):
         return name
     looked = f"looked at {', '.join(map(display, places))}" if places else "this machine has not had it before"
     content = str(space.passport.get("weights", ""))[:16]
