@@ -142,6 +142,8 @@ def test_vectors_of_an_analyser_are_searched_by_tracks_and_by_sounds(sounds, lib
     assert names(library.search((sound.astype(np.float32) / 3, RATE), 1, space="coarse")) == ["1.wav"]
     rows = library.search(sounds / "2.wav", 1, space="bands", start=0.0, end=2.0)
     assert names(rows) == ["2.wav"]
+    found = library.passages.find("heard", filter=f"path = '{sounds / '3.wav'}'")
+    assert [passage.text for passage, _ in found] == ["heard 4 seconds by 1"]
     ids, vectors = library.vectors("coarse").numpy()
     assert len(ids) == 4 and vectors.shape == (4, 4)
 

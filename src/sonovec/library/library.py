@@ -231,14 +231,14 @@ class Library(Opening):
         """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
         from sonovec.library import stretches
 
-        return stretches.passages(self._existing_store())
+        return stretches.passages(self._existing_store(), self._parse)
 
     @property
     def labels(self) -> Stretches[Label]:
         """Stretches of tracks with a class, by a person or a detector; see `sonovec.library.stretches.Stretches`."""
         from sonovec.library import stretches
 
-        return stretches.labels(self._existing_store())
+        return stretches.labels(self._existing_store(), self._parse)
 
     def vectors(self, space: str = MAIN, level: str = "track") -> StoredVectors:
         """All stored vectors of a space, read batch by batch.
@@ -417,8 +417,8 @@ class Library(Opening):
                 kinds,
                 report,
                 began=began,
-                isolate=self._isolates,
-                jobs=settle_jobs(self._binding.options.get("jobs")),  # type: ignore[arg-type]  # `load` checks it as well
+                isolate=self._binding.isolate,
+                jobs=settle_jobs(self._binding.jobs),
                 progress=progress,
             ).run([None])
             self._store.optimize()
@@ -432,10 +432,6 @@ class Library(Opening):
         analyser_spaces.check(self._store, kinds)
         self._store.declare(columns)
         analyser_spaces.prepare(self._store, self._local.ledger, kinds, passport_of(self._store.space()))
-
-    @property
-    def _isolates(self) -> bool:
-        return self._binding.options.get("isolate") is True
 
     def _add_to_space(
         self, paths: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
@@ -748,7 +744,7 @@ class Library(Opening):
 
         source, seconds = source_of(sound, start, end), self._store.space().segment_seconds
         return analyser_spaces.query(
-            self.location, space, source, lambda: self.encoder, seconds, isolate=self._isolates
+            self.location, space, source, lambda: self.encoder, seconds, isolate=self._binding.isolate
         )
 
     def _here(self, hits: list[Hit]) -> list[Hit]:
