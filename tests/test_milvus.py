@@ -60,6 +60,7 @@ def test_a_sound_is_found_in_a_database(client, files, metric):
     assert found[0][0]["distance"] == pytest.approx(best, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_words_can_ask_for_sounds(client, files, clap):
     embed = AudioEmbeddingFunction(clap, queries="text")
     fill(client, embed, files, "COSINE")

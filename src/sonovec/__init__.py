@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sonovec.errors import (
     AnalyserError,
     AudioError,
+    Cancelled,
     LibraryError,
     LibraryLockedError,
     MissingExtraError,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder, load
     from sonovec.embedding.engine import Engine
     from sonovec.embedding.passport import Passport
+    from sonovec.jobs import Job, Progress
+    from sonovec.library.job_records import JobRecord
     from sonovec.library.library import Library
     from sonovec.library.records import Label, Passage, Track
     from sonovec.library.report import Report
@@ -48,11 +51,14 @@ __version__ = "0.1.0"
 __all__ = [
     "AnalyserError",
     "AudioError",
+    "Cancelled",
     "Embedding",
     "Encoder",
     "Engine",
     "Failure",
     "Hit",
+    "Job",
+    "JobRecord",
     "Label",
     "Library",
     "LibraryError",
@@ -63,6 +69,7 @@ __all__ = [
     "Passage",
     "Passport",
     "PassportError",
+    "Progress",
     "Report",
     "SonovecError",
     "Track",
@@ -81,11 +88,14 @@ _HOMES = {
     "Engine": "sonovec.embedding.engine",
     "Failure": "sonovec.embedding.embedding",
     "Hit": "sonovec.library.search",
+    "Job": "sonovec.jobs",
+    "JobRecord": "sonovec.library.job_records",
     "Label": "sonovec.library.records",
     "Library": "sonovec.library.library",
     "ModelCard": "sonovec.models.card",
     "Passage": "sonovec.library.records",
     "Passport": "sonovec.embedding.passport",
+    "Progress": "sonovec.jobs",
     "Report": "sonovec.library.report",
     "Track": "sonovec.library.records",
     "Waveform": "sonovec.audio.waveform",

@@ -45,3 +45,7 @@ class LibraryLockedError(LibraryError):
 
 class AnalyserError(SonovecError):
     """An analyser gave what does not fit its fields, or took too long: its columns stay empty."""
+
+
+class Cancelled(SonovecError):
+    """A job was cancelled: the call ended early, and what was complete by then stays."""

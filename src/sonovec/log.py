@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 
-from sonovec.errors import OutOfMemoryError, SonovecError, UnexpectedError
+from sonovec.errors import Cancelled, OutOfMemoryError, SonovecError, UnexpectedError
 from sonovec.paths import display
 
 #: Warnings are for the user; errors are bugs, with their traceback.
@@ -21,13 +21,16 @@ def as_failure(name: str, error: Exception) -> SonovecError:
     """The error to report of one file or sound called `name`.
 
     One that sonovec raised on purpose stays as it is. Any other is a bug: it is logged with its traceback, which the
-    error also keeps as a note. No frame is kept, for the frames hold samples.
+    error also keeps as a note. No frame is kept, for the frames hold samples. An end that was asked for is no failure, and is
+    raised again.
 
     Examples
     --------
     >>> print(as_failure("a.wav", KeyError("rate")))
     a.wav: unexpected KeyError: 'rate'; this is a bug of sonovec, please report it with the traceback in the log
     """
+    if isinstance(error, Cancelled):
+        raise error
     if isinstance(error, SonovecError):
         return error.with_traceback(None)
     if isinstance(error, MemoryError):

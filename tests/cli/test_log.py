@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import shutil
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -99,6 +102,66 @@ def test_where_all_is_well_there_is_no_log(sounds, home, sonovec, tmp_path, monk
     assert not (home / log.NAME).exists()
     handlers = logging.getLogger("sonovec").handlers
     assert [type(handler) for handler in handlers] == [logging.NullHandler], "nothing is left behind"
+
+
+def test_quiet_leaves_errors_and_verbose_tells_every_step(sounds, home, sonovec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (sounds / "broken.wav").write_bytes(b"RIFF")
+    (sounds / "part.wav.part").write_bytes(b"")
+    (sounds / "song.mp3.part").write_bytes(b"")
+    code, out, complaints = sonovec(*COMMANDS["index"])
+    assert code == main.SOME_FAILED and "left out: " in complaints and "broken.wav" in complaints
+    shutil.rmtree("library")
+    code, quiet_out, complaints = sonovec(*COMMANDS["index"], "--quiet")
+    assert code == main.SOME_FAILED and len(complaints.splitlines()) == 1 and "broken.wav" in complaints
+    assert quiet_out.splitlines()[:2] == out.splitlines()[:2], "results are no warnings"
+    shutil.rmtree("library")
+    code, _, complaints = sonovec(*COMMANDS["index"], "--verbose")
+    for told in (
+        "sonovec.library.ingest: ",
+        "library: indexing ",
+        "sonovec.library.pending: committed 4 tracks, and 7 rows of the ledger",
+        "fine1.wav: PCM_16, 16000 Hz, 1 channels, decoded by ",
+        "main.tracks was brought up to date in ",
+        "left out: ",
+    ):
+        assert told in complaints, told
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_log_has_all_with_times(sounds, home, sonovec, tmp_path, monkeypatch, place):
+    """Of groups of commands the option is taken before and behind the name of the command."""
+    monkeypatch.chdir(tmp_path)
+    assert sonovec(*COMMANDS["index"], "--log", "all.log", "--quiet")[0] == main.OK
+    first = (tmp_path / "all.log").read_text().splitlines()
+    assert all(
+        re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO|WARNING) sonovec\.\S+: ", line) for line in first
+    )
+    assert any("committed 4 tracks" in line for line in first)
+    option = ("--log", "all.log")
+    command = ("library", *option, "jobs", "none") if place == "before" else ("library", "jobs", "none", *option)
+    code, _, complaints = sonovec(*command)
+    assert code == main.USAGE and "none: no library here" in complaints
+    later = (tmp_path / "all.log").read_text().splitlines()
+    assert later[: len(first)] == first and "none: no library here" in later[-1]
+    assert logging.getLogger("sonovec").level == 0
+    code, _, complaints = sonovec(*COMMANDS["index"], "--log", "no/such/folder.log")
+    assert code == main.USAGE and "--log no/such/folder.log: cannot be written (No such file" in complaints
+
+
+def test_every_command_takes_the_options():
+    def commands(group, context):
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            yield command
+            if isinstance(command, click.Group):
+                yield from commands(command, context)
+
+    found = list(commands(main.cli, click.Context(main.cli)))
+    assert len(found) > 20
+    for command in found:
+        names = [name for parameter in command.params for name in parameter.opts]
+        assert [names.count(name) for name in ("--quiet", "--verbose", "--log")] == [1, 1, 1], command.name
 
 
 def test_an_error_of_the_command_itself_is_a_line_too(home, sonovec, monkeypatch):

@@ -23,7 +23,8 @@ import sonovec
 from sonovec.audio.waveform import Waveform
 from sonovec.audio.windows import WindowSpec
 from sonovec.embedding.encoder import Encoder, EncoderSettings
-from sonovec.embedding.engine import AHEAD, Engine
+from sonovec.embedding.engine import Engine
+from sonovec.embedding.results import AHEAD
 from sonovec.errors import AudioError, UsageError
 from sonovec.graph import Graph
 from sonovec.models.model import Model
@@ -275,7 +276,7 @@ def test_a_single_sound_comes_before_the_many_and_before_the_rest_of_a_long_one(
 
         thread = threading.Thread(target=caller)
         thread.start()
-        while not engine._core._decoding:
+        while not engine._pipeline._decoding:
             time.sleep(0.001)
         engine.embed(sounds([400])[0])
         assert not done

@@ -124,6 +124,7 @@ print("fine")
     assert (run.stdout, run.stderr, run.returncode) == ("fine\n", "", 0)
 
 
+@pytest.mark.slow
 @forks
 def test_a_run_that_is_inherited_says_so_and_the_encoder_goes_on():
     code = """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
+import psutil
 import pytest
 
 import sonovec
@@ -58,6 +60,28 @@ def test_another_calibration_is_another_passport(folder, loss, sounds, tmp_path)
     assert other.precision != loss.precision
     with pytest.raises((UsageError, PassportError), match="calibrated on other sounds"):
         sonovec.Library(tmp_path / "library").add(sounds[3:6])
+
+
+@pytest.mark.parametrize("stage", ["reading windows", "calibrating"])
+def test_it_is_watched_and_a_cancel_leaves_what_was_there(folder, sounds, loss, stage):
+    def tell(progress):
+        if progress.stage == stage:
+            asked.append(time.monotonic())
+            job.cancel()
+
+    asked, job, before = [], sonovec.Job(tell), psutil.Process().children()
+    encoder = sonovec.load(str(folder), window=2)
+    kept = int8.loss(encoder.model.graph)
+    with pytest.raises(sonovec.Cancelled, match=f"cancelled while {stage}: "):
+        quantize(encoder, sounds[::-1], progress=job)
+    assert time.monotonic() - asked[0] < 2 and psutil.Process().children() == before
+    assert int8.loss(encoder.model.graph) == kept is not None
+
+
+def test_what_nncf_cannot_do_is_an_error(folder, sounds, monkeypatch):
+    monkeypatch.setattr(int8, "ROWS", "elsewhere.npz")
+    with pytest.raises(sonovec.SonovecError, match="NNCF could not quantise it .*No such file"):
+        quantize(sonovec.load(str(folder), window=2), sounds)
 
 
 def test_what_cannot_be_quantised_is_told(folder, sounds):

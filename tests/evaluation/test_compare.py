@@ -18,6 +18,7 @@ from matplotlib.image import imread
 import sonovec
 from sonovec import demo
 from sonovec.audio.scan import scan
+from sonovec.cli import log
 from sonovec.cli.compare import compare as command
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import MissingExtraError, UsageError
@@ -26,6 +27,8 @@ from sonovec.evaluation.chart import draw, make_figure
 from sonovec.evaluation.compare import Comparison, Row, compare
 from sonovec.evaluation.metrics import Score
 from sonovec.models import registry
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -248,9 +251,10 @@ def test_too_little_to_compare(sounds, loose, tmp_path):
 def test_progress_tells_of_every_file_and_encoder(loose):
     told = []
     encoders = {"logmel": sonovec.load("logmel"), "loudness": loudness_alone()}
-    compare(loose, encoders, progress=lambda *news: told.append(news))
-    names = ("reading", "logmel", "loudness")
-    assert told == [(name, done, 14) for name in names for done in range(1, 15)]
+    compare(loose, encoders, progress=lambda news: told.append((news.stage, news.done, news.total)))
+    stages = list(dict.fromkeys(stage for stage, *_ in told))
+    assert stages == ["reading", "logmel", "loudness", "measuring"]
+    assert set(told) >= {(stage, done, 14) for stage in stages[:3] for done in range(1, 15)}
     assert set(encoders) == {"logmel", "loudness"}, "the caller's mapping is left alone"
 
 
@@ -313,7 +317,8 @@ def sonovec_compare(capsys):
 
     def run(*arguments):
         capsys.readouterr()
-        code = command.main([str(argument) for argument in arguments], standalone_mode=False)
+        with log.shown():
+            code = command.main([str(argument) for argument in arguments], standalone_mode=False)
         return code, *capsys.readouterr()
 
     return run

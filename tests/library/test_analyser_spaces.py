@@ -282,8 +282,27 @@ def test_a_later_run_tells_how_far_it_is(made, tmp_path, known):
         library.add(made)
         told = []
         library.add(made, analysers=["bands"], progress=told.append)
-        assert [(each.done, each.found) for each in told[-4:]] == [(1, 4), (2, 4), (3, 4), (4, 4)]
-        assert told[-1].audio_seconds == pytest.approx(16)
+        heard = [each for each in told if each.stage == "listening to tracks that were there"]
+        assert heard[-1].done == heard[-1].total == 4 and heard[-1].audio_seconds == pytest.approx(16)
+        assert {each.total for each in heard} == {4} and {each.done for each in heard} >= {1, 2, 3, 4}
+
+
+def test_a_cancelled_run_is_taken_up(made, tmp_path):
+    class Slow(Bands):
+        name, spaces, fields = "slow", (), (Field("slow", float),)
+
+        def finish(self):
+            return Findings({"slow": 1.0})
+
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(made)
+        job = sonovec.Job(lambda progress: progress.done == 2 and job.cancel())
+        with pytest.raises(
+            sonovec.Cancelled, match="cancelled while listening to tracks that were there: 2 of 4 tracks"
+        ):
+            library.analyse([Slow], progress=job)
+        heard = sum(track.fields["slow"] is not None for track in library.tracks())
+        assert job.state == "cancelled" and library.analyse([Slow]).heard == 4 - heard
 
 
 # -- kills
@@ -429,7 +448,8 @@ def test_analyse_hears_what_is_indexed_and_nothing_else(sounds, tmp_path, known,
     with sonovec.Library(tmp_path / "library") as library:
         told = []
         report = library.analyse([Restless, "bands"], progress=told.append)
-        assert (report.heard, report.notes, told[-1].done, told[-1].found) == (4, [], 4, 4)
+        assert (report.heard, report.notes, told[-1].done, told[-1].total) == (4, [], 4, 4)
+        assert (library.jobs()[0].kind, library.jobs()[0].state) == ("analyse", "done")
         assert sum(track.fields["vectors_heard"] for track in library.tracks()) == 16
         assert library.tracks_in_spaces() == {"main": 4, "bands": 3, "coarse": 3}
         assert library.analyse("bands").heard == 0 and len(list(library.ledger.entries())) == 4

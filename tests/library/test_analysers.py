@@ -192,15 +192,17 @@ def test_a_ledger_of_the_former_format_is_read_and_brought_to_this_one(sounds, l
     library.add(sounds)
     library.close()
     path = next((tmp_path / "library").glob("ledger.sqlite"))
-    assert len(_STEPS) == 4
+    assert len(_STEPS) == 5
     with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE jobs")
         db.execute("DROP TABLE analyses")
         db.execute("PRAGMA user_version = 3")
     db.close()
     with sonovec.Library(tmp_path / "library") as again:
-        assert again.ledger.analyses(again.tracks()[0].id) == {}
+        assert again.ledger.analyses(again.tracks()[0].id) == {} and again.jobs() == []
         assert again.add(sounds, analysers=["peak"]).counts.unchanged == 3
         assert again.ledger.analyses(again.tracks()[0].id)["peak"].version == "1"
+        assert [job.kind for job in again.jobs()] == ["index"]
 
 
 @pytest.fixture

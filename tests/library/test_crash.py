@@ -284,6 +284,7 @@ except SonovecError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE is a POSIX limit")
 def test_a_full_disk_is_one_clear_line_and_nothing_is_lost(tmp_path):
     rng = np.random.default_rng(0)

@@ -61,9 +61,9 @@ def work(monkeypatch):
 
         return pool_many(self, tap(), *more)
 
-    def hashing(path):
+    def hashing(path, check):
         done["hashed"].append(Path(path).name)
-        return original(path)
+        return original(path, check)
 
     monkeypatch.setattr(sonovec.Encoder, "pool_many", embedding)
     monkeypatch.setattr(ingest, "content_hash", hashing)

@@ -40,9 +40,9 @@ def hashed(monkeypatch):
     """Files that were read for their content."""
     done = []
 
-    def hashing(path):
+    def hashing(path, check):
         done.append(path.name)
-        return content_hash(path)
+        return content_hash(path, check)
 
     monkeypatch.setattr(ingest, "content_hash", hashing)
     return done

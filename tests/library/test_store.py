@@ -213,6 +213,7 @@ def test_tracks_are_paged_in_one_order(store):
     assert pages == everything
 
 
+@pytest.mark.slow
 def test_many_rows_are_more_than_one_request(store):
     rows = vectors(2500)
     store.put_many([(Track(f"{n:032x}", row, {"path": f"/{n}"}), []) for n, row in enumerate(rows)])

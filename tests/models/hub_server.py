@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,7 @@ class Hub:
         self.commits: dict[str, dict[str, bytes]] = {}
         self.refuse: dict[str, tuple[int, str]] = {}
         self.cut = 0
+        self.pause = 0.0  # seconds between small blocks of weights
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -105,6 +107,11 @@ class Hub:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if with_body:
-            request.wfile.write(body[: len(body) - cut])
+            blocks = [body[: len(body) - cut]]
+            if self.pause and len(body) > 1 << 16:
+                blocks = [body[at : at + (1 << 12)] for at in range(0, len(body) - cut, 1 << 12)]
+            for block in blocks:
+                request.wfile.write(block)
+                time.sleep(self.pause)
         if cut:
             request.close_connection = True

@@ -95,6 +95,7 @@ def test_equals_the_reference(made, golden, sounds, load, size):
         np.testing.assert_array_equal(e.scores, hidden.scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["mn10", "dymn10"])
 def test_larger_networks_equal_the_reference(golden, sounds, folder, size):
     import torch
@@ -112,6 +113,7 @@ def test_weights_have_the_published_names_and_shapes(made, golden, size):
     np.testing.assert_array_equal(made.listing(shapes(size)), golden[f"listing/{size}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SMALL)
 def test_a_vector_does_not_depend_on_what_came_with_it(sounds, load, size):
     encoder = load(size)

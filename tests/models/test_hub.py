@@ -83,6 +83,32 @@ def test_a_model_is_fetched_once_and_pinned(hub, use, model, tmp_path):
     assert use(f"{NAME}@{moved}").startswith(f"OK {moved}")
 
 
+WATCHED = """
+import sys, threading, time, sonovec
+told = []
+job = sonovec.Job(told.append)
+if sys.argv[2]:
+    threading.Timer(float(sys.argv[2]), job.cancel).start()
+began = time.monotonic()
+try:
+    sonovec.load(sys.argv[1], progress=job)
+except sonovec.Cancelled as error:
+    print(job.state, time.monotonic() - began < float(sys.argv[2]) + 2, error)
+else:
+    last = [each for each in told if each.stage == "fetching"][-1]
+    print(job.state, last.unit, last.done >= last.total > 100_000, last.note)
+"""
+
+
+def test_a_fetch_is_watched_without_a_bar_of_the_clients_and_can_be_cancelled(hub, use, model, monkeypatch):
+    hub.push(NAME, model)
+    monkeypatch.setattr(sys.modules[__name__], "CODE", WATCHED)
+    hub.pause = 0.1
+    assert use(without="2").startswith("cancelled True cancelled while fetching: ")
+    hub.pause = 0.001
+    assert use() == f"done bytes True {NAME}"
+
+
 def test_another_file_in_its_place_is_refused(hub, use, model, tmp_path):
     hub.push(NAME, model)
     use()

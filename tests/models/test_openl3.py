@@ -100,6 +100,7 @@ def test_equals_the_reference_network(golden, vectors):
         close(found.reshape(len(found), -1, 512).max(axis=1), golden[f"512/{name}"])
 
 
+@pytest.mark.slow
 def test_the_small_model_is_the_large_one_pooled_further(golden, sounds, load, vectors):
     for name in ("noise", "short"):
         found = load(512).embed((sounds[name], RATE)).windows

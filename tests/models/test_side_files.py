@@ -235,6 +235,7 @@ def sharded(folder: Path, **names: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_each_shard_shapes_the_hash(tmp_path):
     folder = sharded(tmp_path)
     assert sonovec.load(str(folder), precision="f32").embed((SAMPLES, 16000)).vector.shape

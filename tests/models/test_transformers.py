@@ -124,6 +124,7 @@ class OwnModel(HubertModel):
 """
 
 
+@pytest.mark.slow
 def test_code_that_comes_with_a_model_runs_only_on_demand(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     folder, marker = tmp_path / "own", tmp_path / "marker"
@@ -241,6 +242,7 @@ def test_bf16_keeps_its_promise_or_is_not_to_be_had(folders):
     assert cosine > 0.9999
 
 
+@pytest.mark.slow
 def test_nothing_but_the_conversion_needs_torch(folders):
     folder = folders("hubert", lambda into: tiny.waveform("hubert", into))
     sonovec.load(str(folder)).embed((tiny.sound(1, 16000), 16000))

@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from sonovec.errors import WeightsError
+from sonovec import jobs
+from sonovec.errors import Cancelled, WeightsError
 from sonovec.models import weights
 from sonovec.models.card import WeightFile
 
@@ -82,12 +84,36 @@ def described(server, **changes):
 
 def test_a_file_is_fetched_once_and_then_found(server, cache):
     seen = []
-    path = weights.resolve(described(server), progress=lambda have, total: seen.append((have, total)))
+    with jobs.running(seen.append):
+        path = weights.resolve(described(server))
     assert path == cache / "net.pth" and path.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert seen[-1] == jobs.Progress("fetching", len(CONTENT), len(CONTENT), "bytes", note="net.pth")
     assert weights.resolve(described(server)) == path
     assert len(server.requests) == 1
     assert [file.name for file in cache.iterdir()] == ["net.pth"]
+
+
+def test_a_fetch_that_is_cancelled_in_the_middle_keeps_what_arrived(server, cache):
+    job = jobs.Job(lambda progress: job.cancel())
+    with (
+        pytest.raises(Cancelled, match=rf"cancelled while fetching: \d+ of {len(CONTENT)} bytes were done"),
+        jobs.running(job),
+    ):
+        weights.resolve(described(server))
+    assert job.state == "cancelled" and 0 < job.progress.done < len(CONTENT)
+    kept = (cache / "net.pth.part").stat().st_size
+    assert kept >= job.progress.done and not (cache / "net.pth").exists()
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
+    assert server.requests == [None, f"bytes={kept}-"]
+
+
+def test_who_waits_for_another_process_that_fetches_can_be_cancelled(server, cache):
+    lock = cache.parent / "locks" / "net.pth.lock"
+    lock.parent.mkdir(parents=True)
+    job = jobs.Job(lambda progress: job.cancel())
+    with FileLock(lock), pytest.raises(Cancelled, match="while waiting for another process"), jobs.running(job):
+        weights.resolve(described(server))
+    assert weights.resolve(described(server)).read_bytes() == CONTENT
 
 
 def test_a_prefix_of_the_hash_is_enough_and_no_size_is_needed(server, cache):

@@ -32,6 +32,8 @@ from training.start import load
 from training.synthesis import KINDS, synthesise
 from training.train import share
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as Late
 from contextlib import suppress
@@ -194,8 +194,12 @@ def of_windows(kinds: Kinds) -> list[type[Analyser]]:
     return [kind for kind in kinds if issubclass(kind, VectorAnalyser) and kind.unit == "windows"]
 
 
-def hear(source: Source, kinds: Kinds, *, isolate: bool = False) -> Mapping[str, Heard]:
+def hear(
+    source: Source, kinds: Kinds, *, isolate: bool = False, watch: Callable[[float], None] = lambda seconds: None
+) -> Mapping[str, Heard]:
     """Let analysers of sound hear a source that nothing embeds.
+
+    `watch` is called with the seconds that were heard, block by block; what it raises ends it.
 
     Raises
     ------
@@ -206,7 +210,7 @@ def hear(source: Source, kinds: Kinds, *, isolate: bool = False) -> Mapping[str,
     with open_source(source, None, isolate) as stream:
         stream.tap = listening.begin(stream.info)
         for _ in stream:
-            pass
+            watch(stream.source_frames / stream.info.rate)
     listening.end()
     return listening.finish()
 

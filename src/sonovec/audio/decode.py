@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import os
 import stat
@@ -26,6 +27,8 @@ from sonovec.audio.limits import RATES, Allowance
 from sonovec.audio.section import Section, without_tags
 from sonovec.errors import AudioError, UsageError
 from sonovec.paths import display
+
+_LOG = logging.getLogger(__name__)
 
 BLOCK = 65536
 """Frames in a block unless asked otherwise."""
@@ -115,6 +118,8 @@ class AudioReader:
             raise
         rate = self._decoder.rate
         self.info = AudioInfo(name, rate, self._decoder.channels, self._decoder.codec, self._decoder.name)
+        told = (name, self.info.codec, rate, self.info.channels, self.info.decoder)
+        _LOG.debug("%s: %s, %d Hz, %d channels, decoded by %s", *told)
         self.position = 0
         self._start = start
         self._first = round(start * rate)

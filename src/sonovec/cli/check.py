@@ -7,6 +7,7 @@ from functools import partial
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table
 
@@ -27,7 +28,8 @@ def check(name: str, options: tuple[str, ...], quick: bool, as_json: bool, **set
     from sonovec.evaluation import conformance
 
     given = encoder_settings(options, **settings)
-    results = conformance.check(partial(load, name, **given), quick)  # type: ignore[arg-type]
+    with watched() as bar:
+        results = conformance.check(partial(load, name, **given), quick, progress=bar)  # type: ignore[arg-type]
     broken = conformance.breaches(results)
     if as_json:
         print_json({"model": name, "breaches": len(broken), "results": [asdict(result) for result in results]})

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import isolate_option, json_option
-from sonovec.cli.output import print_json, print_table, progress_bar, warn_of
+from sonovec.cli.output import fail_of, print_json, print_table
 from sonovec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def compare(
 
         check_target(picture)
     models = [name.strip() for name in names.split(",") if name.strip()]
-    with progress_bar("comparing") as update:
+    with watched() as bar:
         result = evaluation.compare(
             folder,
             models,
@@ -59,7 +60,7 @@ def compare(
             precision=precision,
             device=device,
             isolate=isolate,
-            progress=update and (lambda name, done, total: update(done, total, name)),
+            progress=bar,
         )
     try:
         if picture:
@@ -68,7 +69,7 @@ def compare(
             draw(result, picture)
     finally:  # the work is not lost where the picture cannot be written
         for path, reason in result.failures:
-            warn_of(path, reason)
+            fail_of(path, reason)
         if as_json:
             print_json(result.to_json())
         else:

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 import click
 
 from sonovec import __version__
+from sonovec.cli.log import watched
 from sonovec.cli.options import json_option
 from sonovec.cli.output import print_json, print_table
 from sonovec.errors import UsageError
@@ -163,7 +164,9 @@ def _library(location: str, token: str | None, mend: bool) -> Iterator[Finding]:
 
     with Library(location, token=token) as library:
         damage = False
-        for found in repair(library) if mend else examine(library):
+        with watched() as bar:
+            seen = repair(library, progress=bar) if mend else examine(library, progress=bar)
+        for found in seen:
             yield Finding(*found)
             damage = damage or found[1] == "failed"
         if damage:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, progress_bar, warn_of, warn_of_nothing_written
+from sonovec.cli.output import fail_of, print_json, warn_of, warn_of_nothing_written
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -56,19 +57,19 @@ def embed(
     notes: list[tuple[str, str]] = []
 
     def embeddings() -> Iterator[Embedding]:
-        for done, result in enumerate(encoder.embed_many(found), start=1):
-            if update:
-                update(done, len(found), "")
+        for result in encoder.embed_many(found, progress=bar):
             if isinstance(result, Failure):
                 failures.append((to_text(result.path or ""), result.reason))
                 continue
             notes.extend((to_text(result.path or ""), note) for note in result.notes)
             yield result
 
-    with progress_bar("embedding") as update:
+    with watched() as bar:
         rows = files.write(embeddings(), output, level)
-    for path, text in [*notes, *failures]:
+    for path, text in notes:
         warn_of(path, text)
+    for path, text in failures:
+        fail_of(path, text)
     if not rows:
         warn_of_nothing_written(output, "no sound was embedded")
     if as_json:

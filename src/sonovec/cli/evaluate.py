@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
-from sonovec.cli.output import print_json, print_table, progress_bar, warn_of
+from sonovec.cli.output import fail_of, print_json, print_table
 
 
 @click.command(short_help="How good an encoder is on labelled sounds.")
@@ -73,13 +74,13 @@ def evaluate(
     encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     named = {"all": list(PERTURBATIONS), "none": []}
     kinds = named.get(robustness, [name.strip() for name in robustness.split(",") if name.strip()])
-    with progress_bar("evaluating") as update:
+    with watched() as bar:
         result = evaluation.evaluate(
             found,
             encoder,
             perturbations=kinds,
             seed=seed,
-            progress=update and (lambda told, done, total: update(done, total, told)),
+            progress=bar,
         )
     try:
         if output:
@@ -91,7 +92,7 @@ def evaluate(
             report.draw(result, picture)
     finally:  # the work is not lost where a file cannot be written
         for path, reason in result.failures:
-            warn_of(path, reason)
+            fail_of(path, reason)
         if as_json:
             print_json(result.to_json())
         else:

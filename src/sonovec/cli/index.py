@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import takewhile
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, library_options
-from sonovec.cli.output import print_json, print_table, progress_bar, shown_path, warn, warn_of
+from sonovec.cli.output import fail_of, print_json, print_table, shown_path, warn, warn_of
 from sonovec.paths import display, printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.library import Library
-    from sonovec.library.report import Progress, Prune, Report
+    from sonovec.library.report import Prune, Report
 
 
 class _Command(click.Command):
@@ -110,26 +110,24 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
 
     With `asks`, the user is asked whether to remove what a prune withholds.
     """
-    with ExitStack() as shown:
-        update = shown.enter_context(progress_bar("indexing"))
-
-        def tell(progress: Progress) -> None:
-            assert update is not None
-            update(progress.done, progress.found, f"{progress.audio_seconds / 60:.1f} min of sound")
+    with watched() as bar:
 
         def ask(place: Path, files: int) -> bool:
-            shown.close()  # a bar would write over the question
+            if bar is not None:
+                bar.close()  # it would write over the question
             warn(_missing(display(place), files))
             return click.confirm(f"Remove {_files(files)} from the library, with the columns of your own?", err=True)
 
         report = library.add(
             paths,
-            progress=tell if update else None,  # only who looks at a bar has the files counted ahead
+            progress=bar,  # only who looks at a bar has the files counted ahead
             confirm=ask if asks else None,
             **arguments,  # type: ignore[arg-type]
         )
-    for path, text in [*report.notes, *report.failures]:
+    for path, text in report.notes:
         warn_of(path, text)
+    for path, text in report.failures:
+        fail_of(path, text)
     for line in left_out_lines(report.left_out):
         warn(line)
     for path, original in report.metadata_copies:

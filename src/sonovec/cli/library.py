@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from sonovec.cli.output import print_json, print_table
 from sonovec.paths import display, to_text
 
 if TYPE_CHECKING:
+    from sonovec.library.job_records import JobRecord
     from sonovec.library.roots import Root
 
 token_option = click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
@@ -68,6 +71,38 @@ def rename_root(name: str, root: str, alias: str, token: str | None, as_json: bo
 
     with Library(name, token=token) as opened:
         _tell(opened.rename_root(root, alias), as_json)
+
+
+@library.command(short_help="What ran on it, and runs.")
+@click.argument("name", metavar="LIBRARY")
+@token_option
+@json_option
+def jobs(name: str, token: str | None, as_json: bool) -> None:
+    """List what ran on LIBRARY from this machine, and what runs, the latest first."""
+    from sonovec.library.library import Library
+
+    with Library(name, token=token) as opened:
+        found = opened.jobs()
+    if as_json:
+        print_json({"library": to_text(name), "jobs": [_job_json(job) for job in found]})
+        return
+    columns = ["job", "kind", "state", "stage", "done", "of", "unit", "started", "ended", "why"]
+    print_table(columns, [_job_row(job) for job in found])
+
+
+def _job_row(job: JobRecord) -> tuple[object, ...]:
+    progress, times = job.progress, [_time(job.started), _time(job.ended)]
+    counted = (progress.stage, progress.done, progress.total, progress.unit)
+    return (job.id, job.kind, job.state, *counted, *times, job.error)
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _job_json(job: JobRecord) -> dict[str, object]:
+    told = asdict(job)
+    return {**{name: value for name, value in told.items() if name not in ("progress", "process")}, **told["progress"]}
 
 
 @library.command("spaces")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from functools import cache
 from importlib import import_module
 from typing import cast
 
@@ -12,6 +13,7 @@ import click
 
 from sonovec import __version__
 from sonovec.cli import log
+from sonovec.cli.output import fail
 from sonovec.errors import SonovecError
 from sonovec.log import as_failure
 
@@ -35,7 +37,12 @@ class _Commands(click.Group):
         """The command of a name, if there is one."""
         if cmd_name not in COMMANDS:
             return None
-        return cast(click.Command, getattr(import_module(f"sonovec.cli.{cmd_name}"), cmd_name))
+        return _told_of(cmd_name)
+
+
+@cache
+def _told_of(name: str) -> click.Command:
+    return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{name}"), name)))
 
 
 @click.group(cls=_Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    with log.shown():
+    with log.shown(), log.fetches_watched():
         return _run(arguments)
 
 
@@ -62,19 +69,17 @@ def _run(arguments: list[str] | None) -> int:
     try:
         return cli.main(arguments, prog_name="sonovec", standalone_mode=False) or OK
     except SonovecError as error:
-        click.echo(f"sonovec: {error}", err=True)
+        fail(f"sonovec: {error}")
     except click.ClickException as error:
         error.show()
     except click.Abort:
-        click.echo(
-            "sonovec: interrupted; nothing that was complete is lost; run the same command again to finish", err=True
-        )
+        fail("sonovec: interrupted; nothing that was complete is lost; run the same command again to finish")
         return 130
     except BrokenPipeError:
         # The reader went away, as `head` does. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        click.echo(f"sonovec: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
+        fail(f"sonovec: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     except Exception as error:  # noqa: BLE001 - a line, and the traceback in the log, help more than a traceback here
-        click.echo(as_failure("sonovec", error), err=True)
+        fail(str(as_failure("sonovec", error)))
     return USAGE

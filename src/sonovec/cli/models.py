@@ -7,7 +7,7 @@ import click
 from sonovec.cli.check import check
 from sonovec.cli.compare import compare
 from sonovec.cli.options import encoder_settings, json_option
-from sonovec.cli.output import print_json, print_table
+from sonovec.cli.output import print_json, print_table, warn
 from sonovec.cli.quantize import quantize
 
 
@@ -50,7 +50,7 @@ def list_models(as_json: bool) -> None:
     rows += [(name, "", "", "", "", _megabytes(stored[name].size), "", "from the hub") for name in hub.pinned_names()]
     print_table(["model", "dim", "rate", "window s", "classes", "MB here", "licence", "what it is"], rows)
     for note in registry.notes():
-        click.echo(note, err=True)
+        warn(note)
 
 
 def _megabytes(size: int) -> str:

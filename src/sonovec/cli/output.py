@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import codecs
 import json
+import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from sonovec.paths import display, from_text, printable
+
+#: What commands say on the error stream: `sonovec.cli.log` shows it as it is.
+LINES = logging.getLogger("sonovec.cli.lines")
 
 
 def print_json(value: object) -> None:
@@ -63,8 +65,13 @@ def seconds_text(start: float | None, end: float | None) -> str:
 
 
 def warn(line: str) -> None:
-    """Print a line to the error stream, above the progress bar if there is one."""
-    click.echo(line, err=True)
+    """A line on the error stream, above the bar if there is one; none with ``--quiet``."""
+    LINES.warning("%s", line)
+
+
+def fail(line: str) -> None:
+    """A line on the error stream about what failed, above the bar if there is one."""
+    LINES.error("%s", line)
 
 
 def shown_path(text: str) -> str:
@@ -73,9 +80,19 @@ def shown_path(text: str) -> str:
 
 
 def warn_of(path: str, text: str) -> None:
-    """Print a line about a file, given as `to_text` writes it, to the error stream; most reasons name it already."""
+    """A line as of `warn` about a file, given as `to_text` writes it."""
+    warn(_of(path, text))
+
+
+def fail_of(path: str, text: str) -> None:
+    """A line as of `fail` about a file, given as `to_text` writes it."""
+    fail(_of(path, text))
+
+
+def _of(path: str, text: str) -> str:
+    """Most reasons name the file already."""
     name = shown_path(path)
-    warn(text if text.startswith(name) else f"{name}: {text}")
+    return text if text.startswith(name) else f"{name}: {text}"
 
 
 def warn_of_nothing_written(target: Path, reason: str) -> None:
@@ -83,36 +100,3 @@ def warn_of_nothing_written(target: Path, reason: str) -> None:
     from sonovec.paths import display
 
     warn(f"{display(target)}: {'left as it was' if target.exists() else 'not written'}: {reason}")
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar on the error stream if that is a terminal: call it with done, total and a remark."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns: list[Any] = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[remark]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None, remark="")
-
-        def update(done: int, total: int, remark: str) -> None:
-            bar.update(task, completed=done, total=total, remark=remark)
-
-        yield update

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table
 
@@ -33,12 +34,12 @@ def quantize(name: str, sounds: tuple[Path, ...], weights: str | None, options: 
     from sonovec.embedding.source import Sound
 
     encoder = load(name, **encoder_settings(options, weights=weights))  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, watched() as bar:
         if not sounds:
             demo.write(Path(folder))
         found = [item.path for item in scan(sounds or (Path(folder),)) if isinstance(item, Found)]
         random.Random(0).shuffle(found)  # the first few hundred windows are enough, but not those of one folder
-        loss = quantize_encoder(encoder, list[Sound](found))
+        loss = quantize_encoder(encoder, list[Sound](found), progress=bar)
     if as_json:
         print_json(asdict(loss))
     else:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
 from sonovec.cli.output import (
+    fail_of,
     print_json,
     print_table,
-    progress_bar,
     seconds_text,
     warn_of,
     warn_of_nothing_written,
 )
 
 if TYPE_CHECKING:
+    from sonovec.bars import Bar
     from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
 
@@ -82,12 +84,9 @@ def tag(
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
     heard: list[dict[str, Any]] = []
-    # Nothing is printed while the bar is there: it takes what goes to the output stream to its own, a terminal.
-    with progress_bar("tagging") as update:
-        results = _listen(encoder, found, start, end, lambda sound: _as_json(sound, top, threshold, windows))
-        for done, result in enumerate(results, start=1):
-            if update:
-                update(done, len(found), "")
+    with watched() as bar:
+        results = _listen(encoder, found, start, end, bar, lambda sound: _as_json(sound, top, threshold, windows))
+        for result in results:
             if isinstance(result, tuple):
                 failures.append(result)
             else:
@@ -121,6 +120,7 @@ def _listen(
     files: Sequence[Path],
     start: float,
     end: float | None,
+    bar: Bar | None,
     tell: Callable[[Embedding], dict[str, Any]],
 ) -> Iterator[dict[str, Any] | tuple[str, str]]:
     """What is heard in each file; its path and the reason in place of what went wrong."""
@@ -128,7 +128,7 @@ def _listen(
     from sonovec.log import as_failure
     from sonovec.paths import display, to_text
 
-    for file, result in zip(files, encoder.embed_many(files, start, end), strict=True):
+    for file, result in zip(files, encoder.embed_many(files, start, end, progress=bar), strict=True):
         if isinstance(result, Failure):
             yield to_text(file), result.reason
             continue
@@ -185,7 +185,7 @@ def _report(report: dict[str, Any], as_json: bool) -> None:
         for note in sound["notes"]:
             warn_of(sound["path"], note)
     for path, reason in report["failures"]:
-        warn_of(path, reason)
+        fail_of(path, reason)
     if as_json:
         print_json({**report, "failures": [{"path": path, "reason": reason} for path, reason in report["failures"]]})
 

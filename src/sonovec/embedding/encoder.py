@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,12 +20,14 @@ from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.windows import Tail, WindowSpec
 from sonovec.embedding.embedding import Embedding
-from sonovec.embedding.engine import Engine, Results
+from sonovec.embedding.engine import Engine
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
+from sonovec.embedding.results import Results, Watch
 from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
 from sonovec.errors import UsageError, WeightsError
+from sonovec.jobs import Watched, running
 from sonovec.models import registry, saved
 from sonovec.models.defaults import ALIAS
 from sonovec.paths import absolute, display
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from sonovec.models.card import ModelCard
     from sonovec.models.model import Model
     from sonovec.runtime import Network
+
+_LOG = logging.getLogger(__name__)
 
 #: Encoders of other processes that are loaded once: a pool sends the encoder with each task.
 MOST_UNPICKLED = 2
@@ -80,6 +86,7 @@ def load(
     device: str = "auto",
     isolate: bool = False,
     jobs: int | None = None,
+    progress: Watched = None,
     **options: object,
 ) -> Encoder:
     """Load an encoder by name.
@@ -107,6 +114,8 @@ def load(
     jobs : int, optional
         Threads that decode, and calls of the network at once; without it the environment variable SONOVEC_JOBS, or one for
         each core that this process may use, quotas of containers included.
+    progress : True, callable or Job, optional
+        Watch how weights are fetched, if they have to be: True draws a bar; see `sonovec.Job`.
     **options
         The model's own options, such as ``pca=True`` for VGGish; its card lists them.
 
@@ -135,10 +144,10 @@ def load(
     True
     """
     files = None if weights is None else os.fspath(weights)
-    return _load(
-        os.fspath(name),
-        EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items())),
-    )
+    settings = EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
+    # Without, a load is a part of what goes on around it.
+    with nullcontext() if progress is None else running(progress):
+        return _load(os.fspath(name), settings)
 
 
 def _load(name: str, settings: EncoderSettings) -> Encoder:
@@ -262,7 +271,12 @@ class Encoder:
             if name not in self._networks:
                 from sonovec.runtime import open_network
 
-                self._networks[name] = open_network(graph, self.settings.precision, self.settings.device, self.jobs)
+                network = open_network(graph, self.settings.precision, self.settings.device, self.jobs)
+                _LOG.info(
+                    "%s: its network for %s runs in %s on %s, up to %d calls at once",
+                    *(self.card.name, name, network.precision, network.device, network.streams),
+                )
+                self._networks[name] = network
             return self._networks[name]
 
     @property
@@ -285,7 +299,9 @@ class Encoder:
             )
         return self._passport
 
-    def embed(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Embedding:
+    def embed(
+        self, sound: Sound, start: float = 0.0, end: float | None = None, *, progress: Watched = None
+    ) -> Embedding:
         """Embed one sound, or the seconds `start` to `end` of it.
 
         Parameters
@@ -295,6 +311,8 @@ class Encoder:
             than 32 is time. Integers, and floats of their size, are refused.
         start, end : float
             Seconds of the sound; `times` of the result are seconds of the whole sound.
+        progress : True, callable or Job, optional
+            Watch how much of it was heard, or cancel it; see `sonovec.Job`.
 
         Returns
         -------
@@ -315,7 +333,7 @@ class Encoder:
         Traceback (most recent call last):
         sonovec.errors.UsageError: an array of shape (16000,) has no rate; give (samples, rate), such as (x, 16000)
         """
-        return self.engine.embed(sound, start, end)
+        return self.engine.embed(sound, start, end, progress=progress)
 
     def submit(self, sound: Sound, start: float = 0.0, end: float | None = None) -> Future[Embedding]:
         """Begin to embed one sound and return at once; see `sonovec.Engine.submit`.
@@ -342,7 +360,9 @@ class Encoder:
         if engine is not None:
             engine.close()
 
-    def embed_many(self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None) -> Results[Embedding]:
+    def embed_many(
+        self, sounds: Iterable[Sound], start: float = 0.0, end: float | None = None, *, progress: Watched = None
+    ) -> Results[Embedding]:
         """Embed many sounds, using all cores, and yield one result for each in the order of the input.
 
         A sound that cannot be embedded, whatever the reason, gives a `Failure` with its `path` and `reason`, and so does
@@ -354,6 +374,8 @@ class Encoder:
             Read as the results are; an error that it raises itself comes out behind the results of what came before.
         start, end : float
             Seconds of each sound.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`. A sound is done when the next one is asked for.
 
         Returns
         -------
@@ -370,13 +392,14 @@ class Encoder:
         >>> [result.reason for result in load("logmel").embed_many(["missing.wav", None])]
         ['missing.wav: no such file...', 'None is not a sound; give a path, a Waveform, or a tuple (samples, rate)']
         """
-        return self.engine.embed_many(sounds, start, end)
+        return self.engine.embed_many(sounds, start, end, progress=progress)
 
     def pool_many(
         self,
         sounds: Iterable[Sound],
         seconds: float,
         listener_of: ListenerOf = lambda source: None,
+        watch: Watch | None = None,
         start: float = 0.0,
         end: float | None = None,
     ) -> Results[Pooled]:
@@ -389,6 +412,9 @@ class Encoder:
             Of a part, as for `Embedding.parts`.
         listener_of : callable, optional
             Gives, for a source, what hears its decoded blocks and its vectors as well.
+        watch : callable, optional
+            Called before each result and while it is waited for, with the number of results that were handed over and the
+            seconds of sound that were heard; what it raises ends the loop.
         start, end : float
             Seconds of each sound.
 
@@ -410,7 +436,7 @@ class Encoder:
         def pooling(source: Source) -> Pooling:
             return Pooling(source, engine.heard, seconds, listener_of(source))
 
-        return engine.run_many((source_of(sound, start, end) for sound in sounds), pooling)
+        return engine.run_many((source_of(sound, start, end) for sound in sounds), pooling, watch)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from sonovec.audio.windows import frame
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.source import Sound, open_source, source_of
 from sonovec.errors import UsageError
+from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.log import LOGGER, as_failure
 from sonovec.models.model import Rows
 from sonovec.vectors import cosines, nearest_others
+
+if TYPE_CHECKING:
+    from sonovec.graph import Graph
 
 #: Windows that calibrate, at most; as many others measure.
 MOST_WINDOWS = 300
@@ -43,7 +48,7 @@ class Loss:
     same_neighbour: float
 
 
-def quantize(encoder: Encoder, sounds: Iterable[Sound]) -> Loss:
+def quantize(encoder: Encoder, sounds: Iterable[Sound], *, progress: Watched = None) -> Loss:
     """Quantise an encoder's network, and keep it and its loss in the cache: ``load(name, precision="int8")`` takes it.
 
     Parameters
@@ -52,6 +57,8 @@ def quantize(encoder: Encoder, sounds: Iterable[Sound]) -> Loss:
     sounds : iterable of sounds
         Some minutes of what it is for. Every other window calibrates, the others measure. What cannot be read is left
         out, with a warning to the logger "sonovec".
+    progress : True, callable or Job, optional
+        Watch it, or cancel it; see `sonovec.Job`.
 
     Returns
     -------
@@ -64,30 +71,43 @@ def quantize(encoder: Encoder, sounds: Iterable[Sound]) -> Loss:
     MissingExtraError
         If NNCF is not installed.
     """
+    if encoder.model.graph is None:
+        raise UsageError(f"model {encoder.card.name!r} has no network to quantise; it is fast as it is")
+    with running(progress) as job:
+        return _quantized(encoder, encoder.model.graph, sounds, job)
+
+
+def _quantized(encoder: Encoder, graph: Graph, sounds: Iterable[Sound], job: Job) -> Loss:
     from sonovec.runtime import open_network
     from sonovec.runtime.int8 import quantize as quantize_graph
     from sonovec.runtime.int8 import record_loss
 
     model = encoder.model
-    if model.graph is None:
-        raise UsageError(f"model {encoder.card.name!r} has no network to quantise; it is fast as it is")
-    rows, coverage = _windows(encoder, sounds)
+    rows, coverage = _windows(encoder, sounds, job)
     if len(rows) < 8:
         raise UsageError(f"{len(rows)} windows of sound are too few to quantise by; give some minutes")
-    precision = quantize_graph(model.graph, rows[::2])
-    measured = rows[1::2]
-    exact, eight = (
-        model.finish(open_network(model.graph, name, "cpu").run(measured), coverage[1::2])[:, : encoder.dim]
-        for name in ("f32", precision)
-    )
+    calibrating, measured = rows[::2], rows[1::2]
+
+    def tell(done: int) -> None:
+        job.report(Progress("calibrating", done, len(calibrating), "windows"))
+
+    precision = quantize_graph(graph, calibrating, tell)
+
+    def vectors(name: str) -> NDArray[np.float32]:
+        job.report(Progress("measuring", 0, len(measured), "windows", note=name))
+        return model.finish(open_network(graph, name, "cpu").run(measured), coverage[1::2])[:, : encoder.dim]
+
+    exact, eight = vectors("f32"), vectors(precision)
     alike = cosines(exact, eight)
     same = float(np.mean(nearest_others(exact) == nearest_others(eight)))
     loss = Loss(precision, len(measured), float(alike.min()), float(alike.mean()), same)
-    record_loss(model.graph, asdict(loss))
+    record_loss(graph, asdict(loss))
     return loss
 
 
-def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+def _windows(
+    encoder: Encoder, sounds: Iterable[Sound], job: Job
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
     """Features of at most twice `MOST_WINDOWS` windows, and how much of each is sound; silent ones are left out."""
     rows: list[NDArray[np.float32]] = []
     coverage: list[float] = []
@@ -96,6 +116,7 @@ def _windows(encoder: Encoder, sounds: Iterable[Sound]) -> tuple[list[NDArray[np
         try:
             with open_source(source, encoder.rate, encoder.isolate) as stream:
                 for windows in frame(stream, encoder.window):
+                    job.report(Progress("reading windows", len(rows), 2 * MOST_WINDOWS, "windows", note=source.name))
                     heard = ~windows.silent
                     features: Rows = encoder.model.features(windows.samples[heard], windows.coverage[heard])
                     rows.extend(features)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from sonovec.audio.scan import Found, scan
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder, load
+from sonovec.embedding.engine import UNIT
 from sonovec.errors import SonovecError, UsageError
 from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import fold
 from sonovec.evaluation.metrics import Score
+from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.paths import display, name_of, to_text
 
 #: A library keeps one vector for each segment of this length, unless it is told otherwise.
@@ -32,9 +34,6 @@ FEWEST = 3
 
 #: Fields of a `Row` that accuracy is read from, and what they are called.
 MEASURES = {"probe": "probe accuracy", "knn": "5-NN accuracy", "mean_average_precision": "retrieval mAP"}
-
-#: Called with the encoder's name, files done, and files in all.
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def compare(
     precision: str = "auto",
     device: str = "auto",
     isolate: bool = False,
-    progress: Progress | None = None,
+    progress: Watched = None,
 ) -> Comparison:
     """Measure encoders, one after another, on the sounds of a folder.
 
@@ -156,7 +155,8 @@ def compare(
         are dealt evenly (`metrics.stratified_folds`).
     precision, device, isolate
         As for `sonovec.load`.
-    progress : callable, optional
+    progress : True, callable or Job, optional
+        Watch it, or cancel it; see `sonovec.Job`.
 
     Returns
     -------
@@ -181,14 +181,26 @@ def compare(
     >>> result.sounds, len(result.classes), result.agreement[0][1] > 0.8
     (28, 14, True)
     """
-    root = Path(folder)
+    given = {"precision": precision, "device": device, "isolate": isolate}
+    with running(progress) as job:
+        return _compared(Path(folder), models, weights or {}, folds, given, job)
+
+
+def _compared(
+    root: Path,
+    models: Sequence[str] | Mapping[str, Encoder],
+    weights: Mapping[str, str | os.PathLike[str]],
+    folds: str | None,
+    given: Mapping[str, Any],
+    job: Job,
+) -> Comparison:
     paths, skipped = _found(root)
     classes = _Classes.of(root, paths, folds)
-    given = {"precision": precision, "device": device, "isolate": isolate}
-    encoders = dict(models) if isinstance(models, Mapping) else _loaded(models, weights or {}, given)
+    encoders = dict(models) if isinstance(models, Mapping) else _loaded(models, weights, given)
     _check(encoders, classes)
-    _read_once(paths, progress)
-    measured = [_measure(name, encoders.pop(name), paths, progress) for name in list(encoders)]
+    _read_once(paths, job)
+    measured = [_measure(name, encoders.pop(name), paths, job) for name in list(encoders)]
+    job.report(Progress("measuring"))
     failures = {**skipped}
     for one in measured:
         failures |= {path: reason for path, reason in one.failures.items() if path not in failures}
@@ -292,29 +304,27 @@ class _Measured:
         return float(np.mean([per_vector * (1 + self.segments[path]) for path in paths]))
 
 
-def _read_once(paths: Sequence[Path], progress: Progress | None) -> None:
+def _read_once(paths: Sequence[Path], job: Job) -> None:
     """Bring the files near, so that the first encoder does not pay for the disk alone."""
     for done, path in enumerate(paths, start=1):
         with suppress(OSError), path.open("rb", buffering=0) as file:
             while file.read(1 << 20):
-                pass
-        if progress:
-            progress("reading", done, len(paths))
+                job.check()
+        job.report(Progress("reading", done, len(paths), "files"))
 
 
-def _measure(name: str, encoder: Encoder, paths: Sequence[Path], progress: Progress | None) -> _Measured:
+def _measure(name: str, encoder: Encoder, paths: Sequence[Path], job: Job) -> _Measured:
+    job.report(Progress(name, 0, len(paths), UNIT))
     _warm_up(encoder, paths[0])
     vectors, segments, audio, failures = {}, {}, {}, {}
     began = time.perf_counter()
-    for path, (done, result) in zip(paths, enumerate(encoder.embed_many(paths), start=1), strict=True):
+    for path, result in zip(paths, encoder.embed_many(paths, progress=job.part(name)), strict=True):
         if isinstance(result, Failure):
             failures[path] = result.reason
         else:
             vectors[path] = result.vector
             segments[path] = len(result.parts(SEGMENT_SECONDS))
             audio[path] = result.duration
-        if progress:
-            progress(name, done, len(paths))
     seconds = time.perf_counter() - began
     return _Measured(name, encoder.dim, encoder.passport.precision, seconds, audio, vectors, segments, failures)
 

@@ -26,7 +26,8 @@ from sonovec import demo
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.engine import Engine
-from sonovec.errors import UsageError
+from sonovec.errors import Cancelled, UsageError
+from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.vectors import cosines, nearest_others
 
 #: What gives the encoder: called without arguments, and with ``precision=`` for the loss of precision.
@@ -71,6 +72,7 @@ class Subject:
     load: Load
     quick: bool
     folder: Path
+    job: Job = field(default_factory=Job)
     _embeddings: dict[float, Embedding] = field(default_factory=dict)
 
     @cached_property
@@ -110,7 +112,7 @@ class Subject:
         return path
 
 
-def check(load: Load, quick: bool = False) -> list[Result]:
+def check(load: Load, quick: bool = False, *, progress: Watched = None) -> list[Result]:
     """Run all checks over an encoder.
 
     Parameters
@@ -119,6 +121,8 @@ def check(load: Load, quick: bool = False) -> list[Result]:
         Gives the encoder, as ``partial(sonovec.load, "yamnet")`` does; it is called with ``precision=`` too.
     quick : bool
         Half a minute instead of ten for the long sound, and no measurement of memory.
+    progress : True, callable or Job, optional
+        Watch it, or cancel it; see `sonovec.Job`.
 
     Returns
     -------
@@ -131,9 +135,13 @@ def check(load: Load, quick: bool = False) -> list[Result]:
     >>> breaches(check(partial(sonovec.load, "logmel"), quick=True))
     []
     """
-    with tempfile.TemporaryDirectory() as folder:
-        subject = Subject(load, quick, Path(folder))
-        return [result for one in CHECKS for result in _guarded(one, subject)]
+    with running(progress) as job, tempfile.TemporaryDirectory() as folder:
+        subject = Subject(load, quick, Path(folder), job)
+        results: list[Result] = []
+        for done, one in enumerate(CHECKS):
+            job.report(Progress("checking", done, len(CHECKS), "checks", note=_name(one)))
+            results += _guarded(one, subject)
+        return results
 
 
 def breaches(results: Iterable[Result]) -> list[Result]:
@@ -146,11 +154,15 @@ def _guarded(one: Callable[[Subject], Iterator[Result]], subject: Subject) -> It
     _ = subject.encoder.passport
     try:
         yield from one(subject)
+    except Cancelled:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever somebody's encoder raises
         reason = " ".join(str(error).split())[:160]
-        yield Result(
-            one.__name__.strip("_").replace("_", " "), f"{type(error).__name__}: {reason}", "no error", "BREACH"
-        )
+        yield Result(_name(one), f"{type(error).__name__}: {reason}", "no error", "BREACH")
+
+
+def _name(check: Callable[[Subject], Iterator[Result]]) -> str:
+    return check.__name__.strip("_").replace("_", " ")
 
 
 # -- the checks
@@ -239,7 +251,7 @@ def _windows(subject: Subject) -> Iterator[Result]:
 
 
 def _all(subject: Subject, sounds: list[Sound]) -> list[Samples]:
-    results = list(subject.encoder.embed_many(sounds))
+    results = list(subject.encoder.embed_many(sounds, progress=subject.job.part("embedding in company")))
     return [result.windows for result in results if isinstance(result, Embedding)]
 
 
@@ -292,8 +304,9 @@ def _lengths(subject: Subject) -> Iterator[Result]:
 def _long(subject: Subject) -> Iterator[Result]:
     seconds, rate = subject.long_seconds, subject.encoder.rate
     short, _ = _peak(lambda: subject.encoder.embed(subject.file(QUICK_SECONDS)))
+    watch = subject.job.part(f"embedding {seconds:g} s")
     began = time.perf_counter()
-    peak, e = _peak(lambda: subject.encoder.embed(subject.file(seconds)))
+    peak, e = _peak(lambda: subject.encoder.embed(subject.file(seconds), progress=watch))
     took = time.perf_counter() - began
     whole = abs(e.duration - seconds) < 1 / rate and bool(np.isfinite(e.windows).all())
     yield ok_if(f"{seconds:g} s", whole, f"{len(e.windows)} windows, {e.duration:.2f} s", "whole and finite")
@@ -388,8 +401,9 @@ def _precision(subject: Subject) -> Iterator[Result]:
         yield Result("loss in bf16", "-", "-", "skipped: the card forbids bf16")
         return
     paths = demo.write(subject.folder / "demo", per_kind=3)
+    watch = subject.job.part("embedding in two precisions")
     exact, lower = (
-        [r.vector for r in encoder.embed_many(paths) if isinstance(r, Embedding)]
+        [r.vector for r in encoder.embed_many(paths, progress=watch) if isinstance(r, Embedding)]
         for encoder in (subject.load(precision="f32"), low)
     )
     a, b = np.stack(exact), np.stack(lower)

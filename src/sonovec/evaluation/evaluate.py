@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import Dataset
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS, Perturbation
+from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
 from sonovec.vectors import cosines
@@ -31,8 +32,6 @@ K = 5
 CONFUSIONS = 10
 
 Floats = NDArray[np.float32]
-#: Called with what is being done, sounds done, and sounds in all.
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def evaluate(
     *,
     perturbations: Sequence[str] = tuple(PERTURBATIONS),
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Watched = None,
 ) -> Evaluation:
     """Measure an encoder on labelled sounds.
 
@@ -137,7 +136,8 @@ def evaluate(
         Names in `perturb.PERTURBATIONS`.
     seed : int
         Of the perturbations, the bootstrap, and the folds where the dataset has none.
-    progress : callable, optional
+    progress : True, callable or Job, optional
+        Watch it, or cancel it; see `sonovec.Job`.
 
     Returns
     -------
@@ -163,9 +163,15 @@ def evaluate(
     """
     kinds = _chosen(perturbations)
     metrics.require("sklearn")
+    with running(progress) as job:
+        return _evaluated(dataset, encoder, kinds, seed, job)
+
+
+def _evaluated(dataset: Dataset, encoder: Encoder, kinds: Sequence[Perturbation], seed: int, job: Job) -> Evaluation:
+    job.report(Progress("opening the encoder", note=encoder.card.name))
     encoder.prepare()
     began = time.perf_counter()
-    clean = _embed(encoder, dataset.paths, list(dataset.paths), "clean", progress)
+    clean = _embed(encoder, dataset.paths, list(dataset.paths), "clean", job)
     seconds = time.perf_counter() - began
     failures = {path: result.reason for path, result in clean.items() if isinstance(result, Failure)}
     harmed: dict[tuple[str, float], dict[Path, Embedding | Failure]] = {}
@@ -174,7 +180,7 @@ def evaluate(
         for level in kind.levels:
             sounds = _harmed(readable, kind, level, seed, encoder.isolate)
             told = f"{kind.name} {level:g} {kind.unit}"
-            harmed[kind.name, level] = results = _embed(encoder, readable, sounds, told, progress)
+            harmed[kind.name, level] = results = _embed(encoder, readable, sounds, told, job)
             failures |= {
                 path: f"{told}: {result.reason}" for path, result in results.items() if isinstance(result, Failure)
             }
@@ -185,7 +191,7 @@ def evaluate(
         )
     vectors = _stacked(clean, usable.paths)
     queries = {key: _stacked(results, usable.paths) for key, results in harmed.items()}
-    return _measured(dataset, usable, encoder, clean, vectors, queries, seconds, failures, seed)
+    return _measured(dataset, usable, encoder, clean, vectors, queries, seconds, failures, seed, job)
 
 
 def _chosen(names: Sequence[str]) -> list[Perturbation]:
@@ -196,14 +202,12 @@ def _chosen(names: Sequence[str]) -> list[Perturbation]:
 
 
 def _embed(
-    encoder: Encoder, paths: Sequence[Path], sounds: Any, told: str, progress: Progress | None
+    encoder: Encoder, paths: Sequence[Path], sounds: Any, told: str, job: Job
 ) -> dict[Path, Embedding | Failure]:
-    results = {}
-    for done, (path, result) in enumerate(zip(paths, encoder.embed_many(sounds), strict=True), start=1):
-        results[path] = result
-        if progress:
-            progress(told, done, len(paths))
-    return results
+    def tell(progress: Progress) -> None:
+        job.report(replace(progress, stage=told, total=len(paths)))
+
+    return dict(zip(paths, encoder.embed_many(sounds, progress=tell), strict=True))
 
 
 def _harmed(
@@ -236,13 +240,19 @@ def _measured(
     seconds: float,
     failures: Mapping[Path, str],
     seed: int,
+    job: Job,
 ) -> Evaluation:
     names = {key: f"{key[0]} {key[1]}" for key in queries}
     asked = {"": vectors, **{names[key]: query for key, query in queries.items()}}
-    probed = metrics.probes(vectors, usable.labels, asked, usable.folds, seed)
+
+    def tell(done: int, folds: int) -> None:
+        job.report(Progress("training the probe", done, folds, "folds"))
+
+    probed = metrics.probes(vectors, usable.labels, asked, usable.folds, seed, tell)
     average, first = metrics.retrieval(vectors, usable.labels, seed)
-    points = []
+    points: list[Point] = []
     for key, query in queries.items():
+        job.report(Progress("measuring", len(points), len(queries), "kinds of harm", note=names[key]))
         kind, level = key
         points.append(
             Point(

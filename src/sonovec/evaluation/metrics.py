@@ -12,7 +12,7 @@ sound has the same outcome it has no width, which is too good to be true.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
@@ -153,8 +153,11 @@ def probes(
     queries: Mapping[str, ArrayLike],
     folds: ArrayLike | None = None,
     seed: int = 0,
+    tell: Callable[[int, int], object] = lambda done, folds: None,
 ) -> dict[str, Probed]:
     """`probe` for several kinds of queries at once, with the predictions; each fold is trained once.
+
+    Before each fold `tell` is called with the number of those that are done and of all; what it raises ends it.
 
     Examples
     --------
@@ -173,7 +176,9 @@ def probes(
     predicted = {name: np.empty(len(split.codes), np.int64) for name in asked}
     # Its many small products take twenty times as long where threads wait for each other.
     with threadpool_limits(1):
-        for train, test in split.parts():
+        parts = list(split.parts())
+        for done, (train, test) in enumerate(parts):
+            tell(done, len(parts))
             scaler = StandardScaler().fit(split.vectors[train])
             classifier = LogisticRegression(C=PROBE_C, max_iter=5000)
             classifier.fit(scaler.transform(split.vectors[train]), split.codes[train])

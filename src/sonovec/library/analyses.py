@@ -15,6 +15,7 @@ from sonovec.analysis.listening import of_segments
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.source import Source
 from sonovec.errors import AudioError
+from sonovec.jobs import Job, Progress
 from sonovec.library.analyser_spaces import item_of
 from sonovec.library.binding import passport_of
 from sonovec.library.columns import Column, Owner
@@ -23,7 +24,7 @@ from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Analysis
 from sonovec.library.records import Label, Passage, Value
-from sonovec.library.report import Progress, Report
+from sonovec.library.report import Report
 from sonovec.library.store import Store
 from sonovec.library.stretches import labels, passages
 from sonovec.log import as_failure
@@ -122,7 +123,6 @@ class _Task:
     path: Path
     content: str
     kinds: tuple[type[Analyser], ...]
-    duration: float
 
 
 @dataclass(frozen=True)
@@ -141,27 +141,40 @@ class CatchUp:
     began: float
     isolate: bool
     jobs: int
-    progress: Callable[[Progress], None] | None = None
+    job: Job = field(default_factory=Job)
+    _seconds: dict[str, float] = field(default_factory=dict)  # of sound that was heard so far, by content
 
     def run(self, paths: Sequence[Path | None]) -> None:
         """Hear what is held under `paths`; None stands for all that there is."""
-        wanted = sum(1 for _ in self._lacking(paths)) if self.progress else 0
-        lacking, done, seconds = self._lacking(paths), 0, 0.0
+        wanted = sum(1 for _ in self._lacking(paths)) if self.job.counts else None
+        lacking, done, heard = self._lacking(paths), 0, 0.0
+
+        def tell() -> None:
+            total, seconds = None if wanted is None else max(done, wanted), heard + sum(list(self._seconds.values()))
+            self.job.report(Progress("listening to tracks that were there", done, total, "tracks", seconds))
+
         with ThreadPoolExecutor(self.jobs) as pool:
             while batch := list(islice(lacking, TOGETHER)):
                 found: dict[_Task, Results] = {}
                 began = time.monotonic()
-                for task, results in zip(batch, pool.map(self._hear, batch), strict=True):
-                    if isinstance(results, str):
-                        self.report.notes.append((to_text(task.path), results))
-                    else:
-                        found[task] = results
-                    if time.monotonic() - began > COMMIT_SECONDS:
-                        self._commit(found)
-                        found, began = {}, time.monotonic()
-                    done, seconds = done + 1, seconds + task.duration
-                    if self.progress:
-                        self.progress(Progress(done, max(done, wanted), seconds))
+                waiting = [pool.submit(self._hear, task) for task in batch]
+                try:
+                    for task, future in zip(batch, waiting, strict=True):
+                        results = self.job.wait_for(future, tell)
+                        if isinstance(results, str):
+                            self.report.notes.append((to_text(task.path), results))
+                        else:
+                            found[task] = results
+                        if time.monotonic() - began > COMMIT_SECONDS:
+                            self._commit(found)
+                            found, began = {}, time.monotonic()
+                        done, heard = done + 1, heard + self._seconds.pop(task.content, 0.0)
+                        tell()
+                except BaseException:
+                    self.job.cancel()  # those that are at work see it between two blocks of sound
+                    for future in waiting:
+                        future.cancel()
+                    raise
                 self._commit(found)
 
     def _commit(self, found: Mapping[_Task, Results]) -> None:
@@ -192,7 +205,7 @@ class CatchUp:
                     lacks = of_segments(lacks)
                 if lacks:
                     done.add(content)
-                    yield _Task(entry.path, content, tuple(lacks), entry.duration or 0.0)
+                    yield _Task(entry.path, content, tuple(lacks))
 
     def _is_lacking(self, kind: type[Analyser], have: Analysis | None) -> bool:
         if have is None or have.version != kind.version:
@@ -210,9 +223,14 @@ class CatchUp:
         kinds = [kind for kind in task.kinds if kind not in of_segments(task.kinds)]
         if not kinds:
             return {}
+
+        def watch(seconds: float) -> None:
+            self.job.check()
+            self._seconds[task.content] = seconds
+
         seconds = self.store.space().segment_seconds
-        found = hear_source(Source(task.path), kinds, self.encoder, seconds, isolate=self.isolate)
-        if content_hash(task.path) != task.content:
+        found = hear_source(Source(task.path), kinds, self.encoder, seconds, isolate=self.isolate, watch=watch)
+        if content_hash(task.path, self.job.check) != task.content:
             raise AudioError(f"{display(task.path)}: changed while it was being read; index again")
         return found
 

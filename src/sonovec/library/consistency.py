@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from sonovec.jobs import Progress, current
 from sonovec.library.backend import BATCH
 from sonovec.library.filters import In
 from sonovec.library.ledger import Ledger
@@ -58,7 +59,8 @@ def examine(store: Store, ledger: Ledger | None) -> State:
     """Look through all tables; nothing is changed."""
     state = State()
     tables = all_tables(store.spaces().values())
-    for spec in tables:
+    for done, spec in enumerate(tables):
+        current().report(Progress("looking for what does not agree", done, len(tables), "tables", note=spec.name))
         health = store.table(spec).health()
         if health.duplicates:
             state.duplicates[spec.name] = health.duplicates

@@ -5,7 +5,7 @@ The marks of a run that was killed are found here by the next run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sonovec.library.given import Given
 from sonovec.library.ledger import Ledger
@@ -24,7 +24,17 @@ TOGETHER = 1000
 class Follower:
     """Brings a store in line with its ledger, in one run."""
 
-    def __init__(self, store: Store, ledger: Ledger, roots: Roots, given: Given, run: int, report: Report) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        roots: Roots,
+        given: Given,
+        run: int,
+        report: Report,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check  # called between tracks, before any of them is written
         self._store = store
         self._ledger = ledger
         self._roots = roots
@@ -44,6 +54,7 @@ class Follower:
         updates: dict[str, dict[str, Value]] = {}
         removed, settled = [], []
         for content in contents:
+            self._check()
             track, is_held = tracks.get(content), next(self._ledger.holders(content), None) is not None
             elsewhere = track is not None and self._roots.local(track.path) is None
             if track is not None and not is_held and not elsewhere and self._may_be_recorded(track):

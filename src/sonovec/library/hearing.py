@@ -22,9 +22,17 @@ Kinds = Sequence[type[Analyser]]
 
 
 def hear_source(
-    source: Source, kinds: Kinds, encoder: Callable[[], Encoder], segment_seconds: float, *, isolate: bool
+    source: Source,
+    kinds: Kinds,
+    encoder: Callable[[], Encoder],
+    segment_seconds: float,
+    *,
+    isolate: bool,
+    watch: Callable[[float], None] = lambda seconds: None,
 ) -> Mapping[str, Heard]:
     """Let analysers hear a sound; the encoder is asked for only where they hear vectors.
+
+    `watch` is called meanwhile, with the seconds that were heard; what it raises ends it.
 
     Raises
     ------
@@ -32,9 +40,16 @@ def hear_source(
         If it cannot be decoded.
     """
     if not (of_windows(kinds) or of_segments(kinds)):
-        return hear(source, kinds, isolate=isolate)
+        return hear(source, kinds, isolate=isolate, watch=watch)
     used = encoder()
-    [pooled] = used.pool_many([source.sound], segment_seconds, listener(kinds), source.start, source.end)
+    [pooled] = used.pool_many(
+        [source.sound],
+        segment_seconds,
+        listener(kinds),
+        lambda handed_over, seconds: watch(seconds),
+        source.start,
+        source.end,
+    )
     if isinstance(pooled, Failure):
         raise pooled.error
     return {**pooled.heard, **hear_segments(pooled.parts, used.passport, kinds)}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 from sonovec.errors import AudioError
 from sonovec.paths import display
 
-_HASH = partial(hashlib.blake2b, digest_size=16)
+BLOCK = 1 << 18
 
 
-def content_hash(path: str | os.PathLike[str]) -> str:
+def content_hash(path: str | os.PathLike[str], check: Callable[[], None] = lambda: None) -> str:
     """Hash the whole file, in blocks, to 32 hexadecimal digits (BLAKE2b, 128 bits): the id of its track.
+
+    Between blocks `check` is called, which may raise what ends it: a file may be large.
 
     Raises
     ------
@@ -27,7 +29,11 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     'cae66941d9efbd404e4d88758ea67670'
     """
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, _HASH).hexdigest()
+        with Path(path).open("rb", buffering=0) as file:
+            digest, block = hashlib.blake2b(digest_size=16), memoryview(bytearray(BLOCK))
+            while count := file.readinto(block):
+                digest.update(block[:count])
+                check()
+            return digest.hexdigest()
     except OSError as error:
         raise AudioError(f"cannot read {display(path)}: {error.strerror or error}") from error

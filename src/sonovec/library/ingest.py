@@ -9,11 +9,12 @@ analysers hear the tracks that they have not heard (`sonovec.library.analyses`).
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sonovec.analysis.analyser import Analyser
@@ -21,9 +22,10 @@ from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
-from sonovec.embedding.engine import Results
-from sonovec.embedding.pooled import Pooled
+from sonovec.embedding.pooled import ListenerOf, Pooled
+from sonovec.embedding.results import Results
 from sonovec.errors import AudioError
+from sonovec.jobs import Job, Progress
 from sonovec.library import vanished
 from sonovec.library.analyses import CatchUp, Heard, heard_of
 from sonovec.library.follow import Follower
@@ -37,7 +39,7 @@ from sonovec.library.outcomes import Outcome
 from sonovec.library.pending import Pending
 from sonovec.library.readers import Readers
 from sonovec.library.records import Segment, Track, Value
-from sonovec.library.report import Progress, Prune, Report
+from sonovec.library.report import Prune, Report
 from sonovec.library.roots import Roots
 from sonovec.library.selection import Candidate, Selection
 from sonovec.library.store import Store
@@ -46,6 +48,10 @@ from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
 
+_LOG = logging.getLogger(__name__)
+
+#: What a run counts.
+UNIT = "files"
 #: Copies that may wait for the file that is embedded for them; where there are more, each batch waits for it so many seconds.
 MOST_COPIES, PATIENCE = 1000, 1.0
 
@@ -66,7 +72,7 @@ class Ingest:
     metadata: Metadata | None = None
     is_own: Callable[[Path], bool] = lambda path: False
     reread: bool = False
-    progress: Callable[[Progress], None] | None = None
+    job: Job = field(default_factory=Job)
 
     def run(
         self,
@@ -79,13 +85,19 @@ class Ingest:
         """Index `paths` and report; an interrupt commits what is finished before it goes on its way."""
         began, now = time.monotonic(), time.time()
         report = Report()
+        _LOG.info("%s: indexing %s", self.store.location, ", ".join(map(display, paths)))
         run = self.ledger.begin_run(options)
         given = Given(self.store, self.roots, self.metadata, paths)
-        with Walk(paths, self.is_own, counted=self.progress is not None) as walk:
+        with Walk(paths, self.is_own, counted=self.job.counts, check=self.job.check) as walk:
             _Embedding(self, walk, given, run, report).run()
-        gone = vanished.find(self.ledger, paths, run, [path for path in walk.unreadable if is_there(path)])
+        stages = _Stages(self.job, report)
+        stages.tell("looking for files that are gone")
+        unreadable = [path for path in walk.unreadable if is_there(path)]
+        gone = vanished.find(self.ledger, paths, run, unreadable, self.job.check)
+        stages.tell("pruning" if prune else "counting files that are gone")
         self._remove(gone, report, prune, confirm)
-        Follower(self.store, self.ledger, self.roots, given, run, report).settle()
+        stages.tell("bringing tracks in line")
+        Follower(self.store, self.ledger, self.roots, given, run, report, self.job.check).settle()
         if self.analysers:
             CatchUp(
                 self.store,
@@ -96,12 +108,14 @@ class Ingest:
                 began=now,
                 isolate=self.encoder.isolate,
                 jobs=self.encoder.jobs,
-                progress=self.progress,
+                job=self.job,
             ).run(paths)
-        self.store.optimize()
+        self.store.optimize(lambda table: stages.tell("bringing indices up to date", table))
         report.counts = self.ledger.end_run(run)
         report.metadata_unused = self.metadata.unused() if self.metadata else []
         report.seconds = time.monotonic() - began
+        counts = ", ".join(f"{count} {status}" for status, count in asdict(report.counts).items())
+        _LOG.info("%s: %s, in %.1f s", self.store.location, counts, report.seconds)
         return report
 
     def _remove(
@@ -119,6 +133,19 @@ class Ingest:
         report.pruned = bool(prune)
         if prune:
             self.ledger.forget(entry.path for entry in doomed)
+
+
+class _Stages:
+    """Tells of the stages behind the embedding, which take no long where little has changed; all files are done."""
+
+    def __init__(self, job: Job, report: Report) -> None:
+        self._job = job
+        before = job.progress
+        files = 0 if before is None else before.done
+        self._told = Progress("", files, files, UNIT, report.audio_seconds)
+
+    def tell(self, stage: str, note: str = "") -> None:
+        self._job.report(replace(self._told, stage=stage, note=note))
 
 
 @dataclass(frozen=True)
@@ -163,34 +190,35 @@ class _Embedding:
             try:
                 for result in self._embedded(readers):
                     self._take(result)
-                    self._tell()
             finally:
                 with self._changed:
                     self._selection.commit()
+        self._tell(0, self._report.audio_seconds)
 
     def _embedded(self, readers: Readers) -> Results[Pooled]:
         kinds, seconds = self._ingest.analysers, self._ingest.segment_seconds
-        if not kinds:
-            return self._ingest.encoder.pool_many(self._choose(readers), seconds)
-        return self._ingest.encoder.pool_many(self._choose(readers), seconds, listener(kinds))
+        listener_of: ListenerOf = listener(kinds) if kinds else lambda source: None
+        return self._ingest.encoder.pool_many(self._choose(readers), seconds, listener_of, self._tell)
 
-    def _tell(self) -> None:
-        if self._ingest.progress:
-            done = self._pending.settled
-            self._ingest.progress(Progress(done, max(done, self._walk.found), self._report.audio_seconds))
+    def _tell(self, handed_over: int, audio_seconds: float) -> None:
+        done = self._pending.settled
+        failed = len(self._report.failures)
+        note = f"{failed} failed" if failed else ""
+        self._ingest.job.report(Progress("indexing", done, max(done, self._walk.found), UNIT, audio_seconds, note))
 
     # -- which files need work; runs in a thread of its own
 
     def _choose(self, readers: Readers) -> Iterator[Path]:
         def begin(candidate: Candidate) -> Future[str]:
             known = candidate.content
-            return readers.submit(content_hash if known is None else lambda path: known, candidate.found.path)
+            check = self._ingest.job.check
+            read = (lambda path: content_hash(path, check)) if known is None else (lambda path: known)
+            return readers.submit(read, candidate.found.path)
 
         for batch in self._walk.batches(LOOK_UP, LOOK_UP_SECONDS):
             with self._changed:
                 unknown = self._selection.to_read(batch)
                 self._commit_if_due()
-            self._tell()
             for group in readers.ahead(unknown, begin):
                 with self._changed:
                     chosen = self._selection.choose(group)
@@ -199,7 +227,6 @@ class _Embedding:
                     for each in chosen:
                         path = each.found.path
                         self._chosen[path] = _Chosen(each, readers.submit(self._read_tags, path, urgent=True))
-                self._tell()
                 yield from [each.found.path for each in chosen]
 
     def _wait_for_originals(self) -> None:

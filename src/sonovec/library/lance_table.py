@@ -351,7 +351,9 @@ class LanceTable:
             return
         name, indexed = self._indexed().get("vector", (None, 0))
         if name is None or rows >= GROWTH * int(dataset.config().get(TRAINED, INDEX_ROWS)):
+            began = time.monotonic()
             dataset.create_index("vector", "IVF_HNSW_SQ", metric="cosine", replace=True)
+            _LOG.info("%s: its index was built over %d vectors in %.1f s", self.path, rows, time.monotonic() - began)
             dataset.update_config({TRAINED: str(rows)})
         elif self._lacks(indexed, rows):
             dataset.optimize.optimize_indices(index_names=[name])

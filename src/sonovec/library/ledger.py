@@ -13,12 +13,15 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 from sonovec.errors import UsageError
+from sonovec.jobs import Progress, State
 from sonovec.library.batches import batches
+from sonovec.library.job_records import ENDED, JobRecord, Process
 from sonovec.library.ledger_file import LedgerFile
 from sonovec.library.outcomes import STATUSES, Again, Analysis, Counts, Entry, Outcome, Run, Status, merge, one_line
 from sonovec.paths import display
@@ -44,6 +47,7 @@ _COLUMNS = {
     "updated": 1,
 }
 _UPSERT = f"INSERT OR REPLACE INTO files ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_NOTE_JOB = "UPDATE jobs SET stage = ?, done = ?, total = ?, unit = ?, audio_seconds = ?, note = ? WHERE id = ?"
 _MET_AGAIN = "UPDATE files SET status = ?, reason = ?, run = ?, updated = ? WHERE path = ? AND run != ?"
 
 
@@ -231,6 +235,46 @@ class Ledger:
         """Forget what an analyser heard, so that it hears all again."""
         with self._file.transaction() as db:
             db.execute("DELETE FROM analyses WHERE analyser = ?", (analyser,))
+
+    def begin_job(self, kind: str, process: Process) -> int:
+        """Note a job that runs, and give its id.
+
+        The caller holds the library's lock, so what is said to be running besides has ended without a word.
+        """
+        with self._file.transaction() as db:
+            now = time.time()
+            db.execute(
+                "UPDATE jobs SET state = 'failed', error = ?, ended = ? WHERE state IN ('queued', 'running')",
+                (ENDED, now),
+            )
+            row = (kind, "running", now, process.host, process.pid, process.started)
+            done = db.execute(
+                "INSERT INTO jobs (kind, state, started, host, pid, process_started) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+            return int(done.lastrowid or 0)
+
+    def note_job(self, job: int, progress: Progress) -> None:
+        """Note how far a job is."""
+        with self._file.transaction() as db:
+            db.execute(_NOTE_JOB, (*astuple(progress), job))
+
+    def end_job(self, job: int, state: State, progress: Progress | None, error: str | None) -> None:
+        """Note how a job ended, and how far it was."""
+        with self._file.transaction() as db:
+            if progress is not None:
+                db.execute(_NOTE_JOB, (*astuple(progress), job))
+            told = None if error is None else one_line(error)
+            db.execute("UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ?", (state, told, time.time(), job))
+
+    def jobs(self) -> list[JobRecord]:
+        """Give all jobs, the latest first; one whose process was killed has failed."""
+        if self._file.format < 5:
+            return []
+        rows = self._file.read(
+            "SELECT id, kind, state, started, ended, error, stage, done, total, unit, audio_seconds, note, host, pid, "
+            "process_started FROM jobs ORDER BY id DESC"
+        )
+        return [_job(*row).settled for row in rows]
 
     def forget(self, paths: Iterable[str | os.PathLike[str]]) -> int:
         """Delete the rows of paths, and give how many there were; the counts of past runs stay as they were.
@@ -470,6 +514,12 @@ def _entry(row: tuple[Any, ...], path: Path | None = None) -> Entry:
         run=run,
         updated=updated,
     )
+
+
+def _job(
+    id: int, kind: str, state: State, started: float, ended: float | None, error: str | None, *rest: Any
+) -> JobRecord:
+    return JobRecord(id, kind, state, started, ended, Progress(*rest[:6]), error, Process(*rest[6:]))
 
 
 def _row(key: bytes, entry: Entry) -> tuple[object, ...]:

@@ -77,6 +77,26 @@ CREATE TABLE analyses (
     PRIMARY KEY (content_hash, analyser)
 ) WITHOUT ROWID;
 """,
+    # Jobs, with the process that runs each: `pid` alone may be that of another process by now.
+    """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    started REAL NOT NULL,
+    ended REAL,
+    stage TEXT NOT NULL DEFAULT '',
+    done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER,
+    unit TEXT NOT NULL DEFAULT '',
+    audio_seconds REAL NOT NULL DEFAULT 0,
+    note TEXT NOT NULL DEFAULT '',
+    error TEXT,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started REAL NOT NULL
+);
+""",
 )
 FORMAT = len(_STEPS)
 

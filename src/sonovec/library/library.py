@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError, PassportError, UsageError
+from sonovec.jobs import Job, Watched, running
 from sonovec.library import place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.job_records import JobRecord
     from sonovec.library.metadata import Metadata
-    from sonovec.library.report import Progress, Prune, Report
+    from sonovec.library.report import Prune, Report
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
 
@@ -221,7 +223,7 @@ class Library(Opening):
         """
         self._require_config()
         self._refuse_place()
-        with self._local.locked("cannot be changed"):
+        with running(None) as job, self._writing("drop-space", job, "cannot be changed"):
             self._store.upgrade()
             self._store.drop_space(name)
         self._space_encoders.pop(name, None)
@@ -276,7 +278,7 @@ class Library(Opening):
         prune: Prune = False,
         confirm: Callable[[Path, int], bool] | None = None,
         reread: bool = False,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Watched = None,
         space: str = MAIN,
         analysers: Iterable[str | type[Analyser]] = (),
     ) -> Report:
@@ -299,8 +301,9 @@ class Library(Opening):
             Asked, with the place and the number of its files, whether to remove what is withheld from ``prune=True``.
         reread : bool
             Read every file anew, also those whose size and times are as they were.
-        progress : callable, optional
-            Called with a `Progress` from time to time.
+        progress : True, callable or Job, optional
+            Watch the run, or cancel it: True draws a bar, a callable is given each `sonovec.Progress`. What is committed
+            by the time of a cancel stays, and the same call takes the run up again. See `sonovec.Job`.
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
             else is written. One that does not exist is made, with the model that this object was given.
@@ -322,7 +325,25 @@ class Library(Opening):
             If another process is indexing into this library.
         UsageError
             If an argument or the metadata file is wrong; nothing was written.
+        Cancelled
+            If `progress` is a job that was cancelled.
         """
+        with running(progress) as job:
+            given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+            kinds = [analysers] if isinstance(analysers, str | type) else list(analysers)
+            return self._add(given, metadata, prune, confirm, reread, space, kinds, job)
+
+    def _add(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        metadata: str | os.PathLike[str] | None,
+        prune: Prune,
+        confirm: Callable[[Path, int], bool] | None,
+        reread: bool,
+        space: str,
+        analysers: Sequence[str | type[Analyser]],
+        job: Job,
+    ) -> Report:
         from sonovec.analysis import registry
         from sonovec.library import rooting
         from sonovec.library.ingest import Ingest
@@ -330,25 +351,24 @@ class Library(Opening):
 
         if prune not in (True, False, "all"):
             raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
-        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        roots = [expanded(path) for path in given]
+        roots = [expanded(path) for path in paths]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         rows = None if metadata is None else read_metadata(metadata, self._users_columns())
         if rows is not None:
             rows.resolve(roots)
         self._refuse_place()
-        kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
+        kinds = registry.find(analysers)
         if space != MAIN:
             if metadata is not None or prune or kinds:
                 raise UsageError(
                     f"space={space!r}: metadata, prune and analysers are of tracks; give them without a space"
                 )
-            return self._add_to_space(roots, space, reread, progress)
+            return self._add_to_space(roots, space, reread, job)
         encoder = self.encoder
         if (made := self._opened().config()) is not None:
             check_same(self.location, made.main, encoder)
-        with self._local.locked("cannot index"):
+        with self._writing("index", job, "cannot index"):
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
@@ -363,7 +383,7 @@ class Library(Opening):
                 metadata=rows,
                 is_own=place.is_own(self.location),
                 reread=reread,
-                progress=progress,
+                job=job,
             )
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, confirm=confirm, options=options)
@@ -372,7 +392,7 @@ class Library(Opening):
         self,
         analysers: Iterable[str | type[Analyser]],
         *,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Watched = None,
     ) -> Report:
         """Let analysers hear the tracks that this machine has indexed and that they have not heard; nothing else is done.
 
@@ -383,8 +403,8 @@ class Library(Opening):
         ----------
         analysers : iterable of str or of subclasses of Analyser
             See `add`.
-        progress : callable, optional
-            Called with a `Progress` from time to time.
+        progress : True, callable or Job, optional
+            See `add`.
 
         Returns
         -------
@@ -407,7 +427,7 @@ class Library(Opening):
         self._require_config()
         self._refuse_place()
         began, report = time.time(), Report()
-        with self._local.locked("cannot index"):
+        with running(progress) as job, self._writing("analyse", job, "cannot index"):
             self._store.upgrade()
             self._make_room(columns_of(kinds), kinds)
             CatchUp(
@@ -419,7 +439,7 @@ class Library(Opening):
                 began=began,
                 isolate=self._binding.isolate,
                 jobs=settle_jobs(self._binding.jobs),
-                progress=progress,
+                job=job,
             ).run([None])
             self._store.optimize()
         report.seconds = time.time() - began
@@ -433,9 +453,7 @@ class Library(Opening):
         self._store.declare(columns)
         analyser_spaces.prepare(self._store, self._local.ledger, kinds, passport_of(self._store.space()))
 
-    def _add_to_space(
-        self, paths: Sequence[Path], name: str, reread: bool, progress: Callable[[Progress], None] | None
-    ) -> Report:
+    def _add_to_space(self, paths: Sequence[Path], name: str, reread: bool, job: Job) -> Report:
         from sonovec.library.spaces import SpaceIngest, space_of
 
         config = self._require_config()
@@ -446,7 +464,7 @@ class Library(Opening):
                 f"-l {self.location} --space {name} -m MODEL"
             )
         encoder = self._binding.new() if is_new else self.encoder_of(name)
-        with self._local.locked("cannot index"):
+        with self._writing("space", job, "cannot index"):
             self._store.upgrade()
             if name not in self._store.spaces():
                 seconds = self._binding.segment_seconds or config.segment_seconds
@@ -455,10 +473,28 @@ class Library(Opening):
             check_same(self.location, space, encoder)
             self._binding.check_segments(space)
             is_own = place.is_own(self.location)
-            run = SpaceIngest(
-                self._store, self._local.ledger, encoder, space, is_own=is_own, reread=reread, progress=progress
-            )
+            run = SpaceIngest(self._store, self._local.ledger, encoder, space, is_own=is_own, reread=reread, job=job)
             return run.run(paths)
+
+    @contextmanager
+    def _writing(self, kind: str, job: Job, cannot: str) -> Iterator[None]:
+        """Hold the lock of who writes, with the job in the ledger; `cannot` is what another process then cannot do."""
+        from sonovec.library.job_records import recorded
+
+        with self._local.locked(cannot), recorded(self._local.ledger, kind, job):
+            yield
+
+    def jobs(self) -> list[JobRecord]:
+        """What ran, or runs, on this library from this machine, the latest first; see `JobRecord`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        self._require_config()
+        with self._local.ledger_to_read() as ledger:
+            return [] if ledger is None else ledger.jobs()
 
     def _users_columns(self) -> dict[str, Kind]:
         if self._store.config() is None:
@@ -498,7 +534,9 @@ class Library(Opening):
         """
         from sonovec.library import rooting
 
-        return self._change_root(lambda: rooting.move(self._store, self._local.ledger, root, expanded(folder)))
+        return self._change_root(
+            "move-root", lambda: rooting.move(self._store, self._local.ledger, root, expanded(folder))
+        )
 
     def rename_root(self, root: str, alias: str) -> Root:
         """Give a root of this machine another alias; other machines that have it then need `move_root`.
@@ -510,16 +548,16 @@ class Library(Opening):
         """
         from sonovec.library import rooting
 
-        return self._change_root(lambda: rooting.rename(self._store, self._local.ledger, root, alias))
+        return self._change_root("rename-root", lambda: rooting.rename(self._store, self._local.ledger, root, alias))
 
-    def _change_root(self, change: Callable[[], str]) -> Root:
+    def _change_root(self, kind: str, change: Callable[[], str]) -> Root:
         from sonovec.library.follow import Follower
         from sonovec.library.given import Given
         from sonovec.library.report import Report
 
         store = self._existing_store()
         self._refuse_place()
-        with self._local.locked("cannot change its roots"):
+        with running(None) as job, self._writing(kind, job, "cannot change its roots"):
             store.upgrade()
             alias = change()
             roots, run = self._local.roots(), self._local.ledger.begin_run({"root": alias})

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonovec.errors import LibraryError, LibraryLockedError
+from sonovec.jobs import Progress, current
 from sonovec.library import columns, sound_tags
 from sonovec.library.backend import BATCH, decode_config, encode_config
 from sonovec.library.columns import LISTENER, TRACK_COLUMNS, TRACK_FIELDS, USER, Column, Owner, heard_columns, scores_of
@@ -139,6 +140,7 @@ def _fill(table: LanceTable, batches: Iterator[pa.RecordBatch]) -> None:
     import lance
     import pyarrow as pa
 
+    current().report(Progress("bringing the library to the present format", note=table.path.stem))
     schema = table.schema()
     whole = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches)
     lance.write_dataset(pa.RecordBatchReader.from_batches(schema, whole), str(table.path), mode="append")

@@ -8,6 +8,7 @@ have to follow, in one transaction; see `sonovec.library.follow`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,8 @@ from sonovec.library.records import Segment, Track
 from sonovec.library.report import Report
 from sonovec.library.store import Store
 from sonovec.paths import to_text
+
+_LOG = logging.getLogger(__name__)
 
 #: A batch of tracks is committed when it is this large or this old, whichever comes first.
 COMMIT_TRACKS = 64
@@ -96,4 +99,6 @@ class Pending:
             # Last: a run that is killed before has the analysers hear these tracks again.
             record(self._store, self._ledger, heard)
         self._committed = time.monotonic()
+        if tracks or outcomes or again:
+            _LOG.debug("committed %d tracks, and %d rows of the ledger", len(tracks), len(outcomes) + len(again))
         return new

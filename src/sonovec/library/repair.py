@@ -20,8 +20,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sonovec.errors import LibraryError
+from sonovec.jobs import Job, Progress, Watched, current, running
 from sonovec.library import consistency
 from sonovec.library.backend import decode_config, encode_config
+from sonovec.library.job_records import recorded
 from sonovec.library.lance_backend import LanceBackend
 from sonovec.library.lance_folder import CONFIG, COPY, SPACE, TABLES, create_table, spaces_in, table_path, write_config
 from sonovec.library.lance_table import LanceTable, manifests, repair_command, said_by_lance
@@ -69,8 +71,13 @@ class _Table:
         return self.path.stem
 
 
-def examine(library: Library) -> list[Finding]:
-    """Look for damage, and say what `repair` would do; nothing is changed."""
+def examine(library: Library, *, progress: Watched = None) -> list[Finding]:
+    """Look for damage, and say what `repair` would do; nothing is changed. It may be watched: see `sonovec.Job`."""
+    with running(progress):
+        return _examined(library)
+
+
+def _examined(library: Library) -> list[Finding]:
     remedy = f"mend it with: {repair_command(str(library.location))}"
     findings: list[Finding] = []
     if tables := _tables(library.location):
@@ -88,8 +95,8 @@ def examine(library: Library) -> list[Finding]:
     return findings
 
 
-def repair(library: Library) -> list[Finding]:
-    """Bring back what can be read, and say what is lost.
+def repair(library: Library, *, progress: Watched = None) -> list[Finding]:
+    """Bring back what can be read, and say what is lost. It may be watched, or cancelled: see `sonovec.Job`.
 
     Raises
     ------
@@ -98,6 +105,11 @@ def repair(library: Library) -> list[Finding]:
     LibraryLockedError
         Another process is indexing into it.
     """
+    with running(progress) as job:
+        return _repaired(library, job)
+
+
+def _repaired(library: Library, job: Job) -> list[Finding]:
     if library.location.kind != "lance" or not _is_library(Path(library.location.address)):
         library._require_config()
     library.close()
@@ -113,7 +125,11 @@ def repair(library: Library) -> list[Finding]:
         if not any(state == "failed" for _, state, _ in findings):
             if library.location.kind == "lance":
                 LanceBackend(library.location).upgrade()  # here, since to open it would wait for the lock
-            with open_store(library.location, token=library._token) as store, Ledger(path) as ledger:
+            with (
+                open_store(library.location, token=library._token) as store,
+                Ledger(path) as ledger,
+                recorded(ledger, "repair", job),
+            ):
                 findings += _reconcile(store, ledger, bool(changed))
     return findings or [("repair", "ok", "nothing is damaged")]
 
@@ -155,7 +171,12 @@ def _tables(location: Location) -> list[_Table]:
     for path in (*root.glob("*.lance/**/*"), *root.glob(f"{TABLES}/*.lance/**/*")):
         if not os.access(path, os.R_OK):
             raise LibraryError(f"{display(path)}: cannot be read; check its rights")
-    return [_look_at(path) for path in _layout(root)]
+    paths, job = _layout(root), current()
+    found = []
+    for done, path in enumerate(paths):
+        job.report(Progress("looking for damage", done, len(paths), "tables", note=path.stem))
+        found.append(_look_at(path))
+    return found
 
 
 def _layout(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What an index run tells: how far it is, and what it did."""
+"""What an index run did."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ from sonovec.library.outcomes import Counts
 
 #: Whether files that are gone are removed, and whether all of them.
 Prune = bool | Literal["all"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: files done of files found, and seconds of sound embedded.
-
-    While folders are still being looked through, `found` is what was found so far.
-    """
-
-    done: int
-    found: int
-    audio_seconds: float
 
 
 @dataclass

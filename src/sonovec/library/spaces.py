@@ -11,13 +11,14 @@ from sonovec.audio.scan import Found, Skipped
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.pooled import Pooled
+from sonovec.jobs import Job, Progress
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.making import make_segments
 from sonovec.library.outcomes import Counts
 from sonovec.library.pending import COMMIT_SECONDS, COMMIT_TRACKS
 from sonovec.library.records import Segment, Space
-from sonovec.library.report import Progress, Report
+from sonovec.library.report import Report
 from sonovec.library.store import Store
 from sonovec.library.tables import vectors_of
 from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
@@ -45,10 +46,10 @@ class SpaceIngest:
         *,
         is_own: Callable[[Path], bool] = lambda path: False,
         reread: bool = False,
-        progress: Callable[[Progress], None] | None = None,
+        job: Job,
     ) -> None:
         self._store, self._ledger, self._encoder, self._space = store, ledger, encoder, space
-        self._is_own, self._reread, self._progress = is_own, reread, progress
+        self._is_own, self._reread, self._job = is_own, reread, job
         self._report = Report()
         self._counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
         self._contents: dict[Path, str] = {}
@@ -58,18 +59,23 @@ class SpaceIngest:
     def run(self, paths: Sequence[Path]) -> Report:
         """Embed what the space lacks of the tracks under `paths`."""
         began = self._committed = time.monotonic()
-        with Walk(paths, self._is_own, counted=self._progress is not None) as walk:
+        with Walk(paths, self._is_own, counted=self._job.counts, check=self._job.check) as walk:
+
+            def tell(handed_over: int, audio_seconds: float, stage: str = "indexing", note: str = "") -> None:
+                finished = sum(self._counts.values())
+                found = max(finished, walk.found)
+                self._job.report(Progress(stage, finished, found, "files", audio_seconds, note))
+
+            seconds = self._space.segment_seconds
             try:
-                for result in self._encoder.pool_many(self._choose(walk), self._space.segment_seconds):
+                for result in self._encoder.pool_many(self._choose(walk), seconds, watch=tell):
                     self._take(result)
                     if len(self._done) >= COMMIT_TRACKS or time.monotonic() - self._committed > COMMIT_SECONDS:
                         self._commit()
-                    if self._progress:
-                        finished = sum(self._counts.values())
-                        self._progress(Progress(finished, max(finished, walk.found), self._report.audio_seconds))
             finally:
                 self._commit()
-        self._store.optimize()
+        heard = self._report.audio_seconds
+        self._store.optimize(lambda table: tell(0, heard, "bringing indices up to date", table))
         self._report.counts = Counts(**self._counts)
         self._report.seconds = time.monotonic() - began
         return self._report
@@ -103,7 +109,9 @@ class SpaceIngest:
     def _content_of(self, found: Found) -> str:
         entry = None if self._reread else self._ledger.lookup(found.path)
         known = entry is not None and entry.is_of(found.size, found.mtime_ns, found.ctime_ns)
-        return entry.content_hash if known and entry and entry.content_hash else content_hash(found.path)
+        return (
+            entry.content_hash if known and entry and entry.content_hash else content_hash(found.path, self._job.check)
+        )
 
     def _leave_out(self, path: Path, reason: str, failed: bool = False) -> None:
         self._counts["failed" if failed else "skipped"] += 1
@@ -115,7 +123,7 @@ class SpaceIngest:
         if isinstance(result, Failure):
             self._leave_out(result.path, result.reason, failed=True)
             return
-        if content_hash(result.path) != content:
+        if content_hash(result.path, self._job.check) != content:
             self._leave_out(
                 result.path, f"{display(result.path)}: changed while it was being read; index again", failed=True
             )

@@ -6,11 +6,13 @@ batching, and the merging of results. What differs is behind the protocols of `s
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 import re
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+_LOG = logging.getLogger(__name__)
 
 #: More rows than this are never asked for: a number that every store can read.
 MOST_ROWS = 2**31 - 1
@@ -517,10 +521,16 @@ class Store:
         """One of the library's tables as it is, for its upkeep."""
         return self._backend.table(spec)
 
-    def optimize(self) -> None:
-        """Compact the store and bring its indices up to date where the size calls for it; cheap where it does not."""
+    def optimize(self, tell: Callable[[str], object] = lambda table: None) -> None:
+        """Compact the store and bring its indices up to date where the size calls for it; cheap where it does not.
+
+        With the name of each table `tell` is called before it is looked at; what that raises ends it.
+        """
         for spec in all_tables(self.spaces().values()):
+            tell(spec.name)
+            began = time.monotonic()
             self._backend.table(spec).optimize()
+            _LOG.debug("%s: %s was brought up to date in %.2f s", self.location, spec.name, time.monotonic() - began)
 
     def close(self) -> None:
         """Release what is held; the store cannot be used afterwards."""

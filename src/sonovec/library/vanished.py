@@ -38,7 +38,13 @@ class Vanished:
     withheld: dict[Path, list[Entry]] = field(default_factory=dict)
 
 
-def find(ledger: Ledger, roots: Sequence[Path], run: int, unreadable: Iterable[Path]) -> Vanished:
+def find(
+    ledger: Ledger,
+    roots: Sequence[Path],
+    run: int,
+    unreadable: Iterable[Path],
+    check: Callable[[], None] = lambda: None,
+) -> Vanished:
     """Look for the files of the ledger that lie under `roots` and are gone.
 
     Parameters
@@ -50,6 +56,8 @@ def find(ledger: Ledger, roots: Sequence[Path], run: int, unreadable: Iterable[P
         The run that has just looked through the roots; what it met is not looked for again.
     unreadable : iterable of Path
         Folders and files that are there and could not be read; nothing below them counts as gone.
+    check : callable
+        Called with each row, and may raise what ends the look.
     """
     closed = frozenset(unreadable)
     tops = [root for root in sorted(set(roots)) if not any(parent in roots for parent in root.parents)]
@@ -59,6 +67,7 @@ def find(ledger: Ledger, roots: Sequence[Path], run: int, unreadable: Iterable[P
     gone: list[tuple[Entry, Path]] = []
     for root in tops:
         for entry in ledger.entries(under=root, missed_by=run):
+            check()
             folder = root if entry.path == root else entry.path.parent
             if closed.isdisjoint([*chain(folder), entry.path]) and _is_gone(entry.path):
                 lost[folder] += entry.held

@@ -24,6 +24,8 @@ class Walk:
         See `scan`.
     counted : bool
         Let a thread walk ahead and count, so that it can be told how much there is to do.
+    check : callable
+        Called with each item, and may raise what ends the walk.
 
     Attributes
     ----------
@@ -31,7 +33,15 @@ class Walk:
         What could not be read.
     """
 
-    def __init__(self, paths: Sequence[Path], is_own: Callable[[Path], bool], *, counted: bool) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        is_own: Callable[[Path], bool],
+        *,
+        counted: bool,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check
         self._paths = paths
         self._is_own = is_own
         self._walked = self._ahead = 0
@@ -60,6 +70,7 @@ class Walk:
         began = time.monotonic()
         for item in scan(self._paths, self._is_own):
             self._walked += 1
+            self._check()
             if isinstance(item, Skipped) and item.failed:
                 self.unreadable.append(item.path)
             batch.append(item)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from sonovec.errors import MissingExtraError, UsageError, WeightsError
+from sonovec.errors import Cancelled, MissingExtraError, UsageError, WeightsError
+from sonovec.jobs import Progress, current
 from sonovec.models.pretrained import CONFIG, OTHERS, WEIGHTS, Pretrained, read_json
-from sonovec.models.weights import sha256_of
+from sonovec.models.weights import held, sha256_of
 from sonovec.paths import atomic, cache_dir, cached, display, why_not_writable
+
+_LOG = logging.getLogger(__name__)
 
 #: ``organisation/name``, and after an @ the revision: a branch, a tag or a commit.
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -31,7 +37,7 @@ def snapshot(name: str) -> tuple[Path, str]:
     pin = pin_of(name)
     lock = cache_dir() / "locks" / f"{pin.stem}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with held(lock, name):
         if not pin.exists():
             _record(pin, {"name": name, **_fetch(name)})
         pinned = read_json(pin)
@@ -70,18 +76,22 @@ def _fetch(name: str) -> dict[str, Any]:
         info = huggingface_hub.HfApi().model_info(repository, revision=revision or None, files_metadata=True)
         wanted = _wanted(name, [file.rfilename for file in info.siblings or ()])
         there = _in_the_clients_cache(repository, str(info.sha))
-        folder = Path(
-            huggingface_hub.snapshot_download(
-                repository, revision=info.sha, allow_patterns=wanted, cache_dir=_clients_cache()
-            )
+        _LOG.info("%s: fetching commit %s from the hub", name, info.sha)
+        download = partial(
+            huggingface_hub.snapshot_download,
+            repository,
+            revision=info.sha,
+            allow_patterns=wanted,
+            cache_dir=_clients_cache(),
         )
+        folder = Path(_watched(download, name))
     except GatedRepoError as error:
         raise WeightsError(f"{name}: its authors ask for consent; give it on its page, then: hf auth login") from error
     except RevisionNotFoundError as error:
         raise UsageError(f"model {name!r}: no such revision; give a branch, tag or commit after the @") from error
     except RepositoryNotFoundError as error:
         raise UsageError(f"model {name!r} is unknown here and on the hub, or private; see: sonovec models") from error
-    except UsageError:
+    except (UsageError, Cancelled):
         raise
     except Exception as error:  # offline, refused, broken off, no room: the client raises many kinds, by its version
         if (found := _in_the_clients_cache(repository, revision)) is not None:
@@ -94,6 +104,41 @@ def _fetch(name: str) -> dict[str, Any]:
     published = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
     files = {file: published.get(file) or sha256_of(folder / file) for file in wanted if (folder / file).is_file()}
     return {"commit": info.sha, "folder": str(folder), "files": files, "fetched": there is None}
+
+
+def _watched(download: Callable[..., str], name: str) -> str:
+    """What the client fetches, in a thread of its own, while the job of this call is told of the bytes.
+
+    The client draws a bar for whatever it does; it is given one that only counts, and that ends it where nobody waits.
+    """
+    from tqdm import tqdm
+
+    job, ended, counters = current(), threading.Event(), list[Any]()
+
+    class Counter(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "file": io.StringIO(), "disable": False})
+            counters.append(self)
+
+        def update(self, n: float | None = 1) -> None:
+            if ended.is_set():
+                raise Cancelled(f"{name}: nobody waits for it any more")
+            super().update(n)
+
+    def tell() -> None:
+        fetched = [counter for counter in counters if counter.unit == "B"]
+        have = max((int(counter.n) for counter in fetched), default=0)
+        total = max((int(counter.total or 0) for counter in fetched), default=0)
+        job.report(Progress("fetching", have, max(have, total) or None, "bytes", note=name))
+
+    fetching = ThreadPoolExecutor(1, "sonovec_fetch")
+    try:
+        folder = job.wait_for(fetching.submit(download, tqdm_class=Counter), tell)
+        tell()
+        return folder
+    finally:
+        ended.set()
+        fetching.shutdown(wait=False)
 
 
 def _clients_cache() -> Path:

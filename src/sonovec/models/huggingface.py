@@ -6,7 +6,8 @@ converted for the first time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,11 +120,9 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         raise MissingExtraError(
             f"{pretrained.name} needs transformers once, to be converted: pip install 'sonovec[transformers]'"
         ) from None
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
     files = pretrained.weight_files
     try:
-        with enough_memory(pretrained.name, "load"):
+        with enough_memory(pretrained.name, "load"), _quiet(transformers.utils.logging):
             network, report = getattr(transformers, kind).from_pretrained(
                 pretrained.folder,
                 local_files_only=True,
@@ -143,6 +142,20 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         odd = ", ".join([*sorted(missing), *map(str, report.get("mismatched_keys") or ())][:4])
         raise WeightsError(f"{display(files[0])}: not weights of this {pretrained.type} (lacks {odd}); fetch it again")
     return network.to(torch.float32).eval()
+
+
+@contextmanager
+def _quiet(logging: Any) -> Iterator[None]:
+    """Let transformers say and draw nothing within the block."""
+    level, draws = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if draws:
+            logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from sonovec.errors import WeightsError
+from sonovec.jobs import TICK, Pace, Progress, current
 from sonovec.models.card import WeightFile
 from sonovec.paths import atomic, cache_dir, cached, display
 
 if TYPE_CHECKING:
     import httpx
 
-#: Called with the bytes that are there and the bytes in all, None where the server does not say.
-Progress = Callable[[int, int | None], None]
-
 BLOCK = 1 << 16
 TIMEOUT_SECONDS = 20.0
 ATTEMPTS = 3
+
+_LOG = logging.getLogger(__name__)
 
 
 def folder() -> Path:
@@ -49,8 +49,8 @@ def _sha256_of(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress | None = None) -> Path:
-    """Find a file of weights: what the user named, else the cache, else a download.
+def resolve(file: WeightFile, explicit: Path | None = None) -> Path:
+    """Find a file of weights: what the user named, else the cache, else a download, which the job of the call is told of.
 
     Parameters
     ----------
@@ -58,8 +58,6 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
     explicit : Path, optional
         A file, or a folder that holds it under its published name. It is taken as it is: weights of one's own have
         another hash than the published ones, and the passport holds the hash of what was used.
-    progress : callable, optional
-        Without it a bar is shown if the error stream is a terminal.
 
     Raises
     ------
@@ -73,25 +71,9 @@ def resolve(file: WeightFile, explicit: Path | None = None, progress: Progress |
     if target.exists():
         _check(file, target, f"delete it to fetch it again: {display(target)}")
     else:
-        with _shown_on_a_terminal(file.name, progress) as tell:
-            download(file, target, tell)
+        download(file, target)
     _hold(file, target)
     return target
-
-
-@contextmanager
-def _shown_on_a_terminal(name: str, progress: Progress | None) -> Iterator[Progress | None]:
-    if progress or not sys.stderr.isatty():
-        yield progress
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda have, total: bar.update(task, completed=have, total=total)
 
 
 def _named(file: WeightFile, explicit: Path) -> Path:
@@ -146,30 +128,48 @@ def source_of(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def download(file: WeightFile, target: Path, progress: Progress | None = None) -> None:
+def download(file: WeightFile, target: Path) -> None:
     """Fetch a file over HTTPS (plain HTTP only from this machine itself), check it, and put it in place at once.
 
-    What arrived before a connection broke is kept beside the target and taken up again; where no hash was published, only
-    if the server says that its file is still the same.
+    What arrived before a connection broke, or the job was cancelled, is kept beside the target and taken up again; where no
+    hash was published, only if the server says that its file is still the same.
     """
     _need_secure(file.url)
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = cache_dir() / "locks" / f"{target.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):  # two processes would write into one .part
+    with held(lock, file.name):  # two processes would write into one .part
         if not target.exists():
-            _download(file, target, progress)
+            _download(file, target)
 
 
-def _download(file: WeightFile, target: Path, progress: Progress | None) -> None:
+@contextmanager
+def held(path: Path, name: str) -> Iterator[None]:
+    """Hold a lock file; the job of the call is told that another process holds it."""
+    lock = FileLock(path)
+    while True:
+        try:
+            lock.acquire(timeout=TICK)
+            break
+        except Timeout:
+            current().report(Progress("waiting for another process that fetches it", note=name))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _download(file: WeightFile, target: Path) -> None:
     import httpx
+
+    _LOG.info("%s: fetching it from %s", file.name, file.url)
 
     part = part_of(target)
     try:
         with httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    _fetch(client, file, part, progress)
+                    _fetch(client, file, part)
                     break
                 except httpx.TransportError:
                     if attempt == ATTEMPTS:
@@ -183,6 +183,7 @@ def _download(file: WeightFile, target: Path, progress: Progress | None) -> None
         source_of(part).unlink(missing_ok=True)
         raise
     part.replace(target)
+    _LOG.info("%s: fetched, %d bytes", display(target), target.stat().st_size)
     source_of(part).unlink(missing_ok=True)
 
 
@@ -192,8 +193,10 @@ def _need_secure(url: str) -> None:
         raise WeightsError(f"{url}: weights are fetched over https only; put https:// in the card")
 
 
-def _fetch(client: httpx.Client, file: WeightFile, part: Path, progress: Progress | None) -> None:
+def _fetch(client: httpx.Client, file: WeightFile, part: Path) -> None:
     import httpx
+
+    job, pace = current(), Pace(TICK)
 
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"}
@@ -222,8 +225,9 @@ def _fetch(client: httpx.Client, file: WeightFile, part: Path, progress: Progres
             for block in response.iter_raw(BLOCK):
                 stream.write(block)
                 have += len(block)
-                if progress:
-                    progress(have, total)
+                job.check()
+                if pace.due() or have == total:
+                    job.report(Progress("fetching", have, total, "bytes", note=file.name))
             stream.flush()
             os.fsync(stream.fileno())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,14 @@ from sonovec.paths import display
 from sonovec.runtime.graph_cache import GRAPH, is_whole, keep, place
 from sonovec.runtime.openvino_core import core, openvino
 
+_LOG = logging.getLogger(__name__)
+
 
 def converted(graph: Graph) -> Path:
     """The graph in OpenVINO's format, float32; converted if it is not there yet, or not whole."""
     folder = place(graph.key)
     if not is_whole(folder):
+        _LOG.info("%s: converting the network", graph.key)
         with enough_memory(graph.key, "convert"):
             keep(graph.checked(_of_file(graph) if graph.file else _of_torch(graph)), folder)
     return folder / GRAPH

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sonovec.errors import MissingExtraError, UsageError
+import numpy as np
+
+from sonovec.errors import MissingExtraError, SonovecError, UsageError
 from sonovec.graph import Graph
+from sonovec.jobs import TICK
+from sonovec.paths import display
 from sonovec.runtime.convert import converted
 from sonovec.runtime.graph_cache import GRAPH, about, is_whole, keep, place
+from sonovec.runtime.int8_child import RESULT, ROWS, SEEN
 from sonovec.runtime.network import Row
 from sonovec.runtime.openvino_core import core
 
@@ -22,7 +29,7 @@ from sonovec.runtime.openvino_core import core
 INT8 = "int8"
 
 
-def quantize(graph: Graph, rows: Sequence[Row]) -> str:
+def quantize(graph: Graph, rows: Sequence[Row], tell: Callable[[int], object] = lambda done: None) -> str:
     """Quantise a graph by what flows through it for some rows, and keep it in place of one that was made before.
 
     Parameters
@@ -30,6 +37,8 @@ def quantize(graph: Graph, rows: Sequence[Row]) -> str:
     graph : Graph
     rows : sequence of arrays
         Each of the graph's input shape; a few hundred of them.
+    tell : callable
+        Called again and again with how many rows were used; what it raises ends the work.
 
     Returns
     -------
@@ -40,56 +49,46 @@ def quantize(graph: Graph, rows: Sequence[Row]) -> str:
     ------
     MissingExtraError
         If NNCF is not installed.
+    SonovecError
+        If NNCF cannot quantise the graph.
     """
-    try:
-        logging.getLogger("nncf").setLevel(logging.ERROR)
-        import nncf
-    except ImportError:
-        raise MissingExtraError("int8 needs NNCF once, to quantise: pip install 'sonovec[int8]'") from None
-    model = core().read_model(converted(graph))
-    with _bars_on_the_terminal():
-        calibrated = nncf.quantize(
-            model,
-            nncf.Dataset(list(rows), lambda row: row[None]),
-            subset_size=len(rows),
-            preset=nncf.QuantizationPreset.MIXED,
-            ignored_scope=nncf.IgnoredScope(names=_front_end(model)),
-            # Known by their attention; they need other bounds than convolutions.
-            model_type=nncf.ModelType.TRANSFORMER if _has_attention(model) else None,
-        )
-    precision = f"{INT8}-{_hash(rows)}"
-    keep(calibrated, _folder(graph), {"precision": precision, "rows": len(rows)}, anew=True)
+    if find_spec("nncf") is None:
+        raise MissingExtraError("int8 needs NNCF once, to quantise: pip install 'sonovec[int8]'")
+    with tempfile.TemporaryDirectory(prefix="sonovec-") as folder:
+        np.savez(Path(folder, ROWS), *rows)  # of several lengths
+        _run(converted(graph), Path(folder), lambda done: tell(min(done, len(rows))))
+        precision = f"{INT8}-{_hash(rows)}"
+        made = core().read_model(Path(folder, RESULT))
+        keep(made, _folder(graph), {"precision": precision, "rows": len(rows)}, anew=True)
     return precision
 
 
-@contextmanager
-def _bars_on_the_terminal() -> Iterator[None]:
-    """NNCF draws its progress on the output stream, where results belong."""
-    if sys.stderr.isatty():
-        with redirect_stdout(sys.stderr):
-            yield
-    else:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            yield
-
-
-def _front_end(model: Any) -> list[str]:
-    """Names of what comes before a logarithm: a spectrogram inside the network, which 8 bits would ruin."""
-    waiting = [node for node in model.get_ops() if node.get_type_name() == "Log"]
-    seen: set[str] = set()
-    while waiting:
-        node = waiting.pop()
-        if node.get_friendly_name() not in seen:
-            seen.add(node.get_friendly_name())
-            waiting += [node.input_value(i).get_node() for i in range(node.get_input_size())]
-    left_alone = {
-        node.get_friendly_name() for node in model.get_ops() if node.get_type_name() in ("Parameter", "Constant")
-    }
-    return sorted(seen - left_alone)
-
-
-def _has_attention(model: Any) -> bool:
-    return any(node.get_type_name() in ("Softmax", "ScaledDotProductAttention") for node in model.get_ops())
+def _run(graph: Path, folder: Path, tell: Callable[[int], object]) -> None:
+    """Run the child process until it ends, or until `tell` raises."""
+    seen, said = folder / SEEN, folder / "said.txt"
+    paths = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-m", "sonovec.runtime.int8_child", str(graph), str(folder)]
+    with (
+        said.open("wb") as complaints,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env={**os.environ, "PYTHONPATH": paths},
+        ) as child,
+    ):
+        try:
+            while child.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(TICK)
+                tell(seen.stat().st_size if seen.exists() else 0)
+        except BaseException:
+            child.kill()
+            raise
+    if child.returncode:
+        last = said.read_text(errors="replace").strip().splitlines()[-1:]
+        raise SonovecError(f"{display(graph)}: NNCF could not quantise it ({' '.join(last) or child.returncode})")
 
 
 def _hash(rows: Sequence[Row]) -> str:

@@ -1,0 +1,83 @@
+"""The one bar: how far a job is, for people who look at a terminal or a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from sonovec.jobs import Progress
+
+#: Characters of a note that are shown.
+LONGEST_NOTE = 40
+
+
+def visible_bar() -> Bar | None:
+    """A bar on the error stream, or in the notebook; None where nobody would see it."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return Bar(console) if console.is_terminal or console.is_jupyter else None
+
+
+class Bar:
+    """Draws each `Progress` that it is called with, from the first on, until it is closed; called again, it begins anew."""
+
+    def __init__(self, console: Any) -> None:
+        self._console = console
+        self._drawn: tuple[RichProgress, TaskID] | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw how far it is."""
+        if self._drawn is None:
+            self._drawn = self._begin()
+        drawn, task = self._drawn
+        drawn.update(
+            task,
+            description=progress.stage,
+            completed=progress.done,
+            total=progress.total,
+            count=_count(progress),
+            remark=_remark(progress),
+        )
+
+    def close(self) -> None:
+        """Draw no more, and let the last picture stand."""
+        if self._drawn is not None:
+            drawn, self._drawn = self._drawn[0], None
+            drawn.stop()
+
+    def _begin(self) -> tuple[RichProgress, TaskID]:
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[count]}", markup=False),
+            TextColumn("{task.fields[remark]}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        ]
+        # What others print to the output stream is theirs: it stays there. Lines on the error stream go above the bar.
+        drawn = RichProgress(*columns, console=self._console, redirect_stdout=False)
+        task = drawn.add_task("", total=None, count="", remark="")
+        drawn.start()
+        return drawn, task
+
+
+def _count(progress: Progress) -> str:
+    if progress.unit == "bytes":
+        told = f"{progress.done / 1e6:.1f}"
+        return f"{told} MB" if progress.total is None else f"{told}/{progress.total / 1e6:.1f} MB"
+    return f"{progress.done}" if progress.total is None else f"{progress.done}/{progress.total}"
+
+
+def _remark(progress: Progress) -> str:
+    from sonovec.paths import display
+
+    heard = [f"{progress.audio_seconds / 60:.1f} min of sound"] if progress.audio_seconds else []
+    note = display(progress.note)
+    return "  ".join([*heard, note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 3]}..."]).strip()
