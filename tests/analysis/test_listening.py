@@ -75,6 +75,7 @@ def hear(*kinds):
     with open_samples(X, 44100, 16000) as stream:
         stream.tap = listening.begin(stream.info)
         mono = np.concatenate(list(stream))
+    listening.end()
     return mono, listening.finish()
 
 
@@ -106,6 +107,7 @@ def test_each_hears_at_its_own_rate():
         (gives({"value": 1.0}), "gives: gave a dict; finish must return Findings"),
         (gives(None), "gives: gave a NoneType"),
         (gives(Findings({"value": ["a", 1]}), list[str]), "gives: gave ['a', 1] for value, which takes list"),
+        (gives(Findings({"value": "half \ud800"}), str), r"gives: gave half \ud800 for value, which takes str"),
         (gives(Findings({}, [Spoken(2, 1, "x")])), "gives: gave the passage Spoken(start=2, end=1"),
     ],
 )

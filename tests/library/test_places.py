@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 import sonovec
 from sonovec import demo
+from sonovec.analysis.analyser import Analyser, Findings, SpaceSpec
 from sonovec.audio.stream import load
 from sonovec.audio.waveform import Waveform
+from sonovec.embedding.embedding import Part
 from sonovec.errors import UsageError
 from sonovec.library.places import cut, usual_least
 
@@ -121,10 +123,39 @@ def test_a_file_that_is_gone_or_changed_is_told_and_its_segments_remain(folder, 
     assert all(place.start % 10 == 0 for place in coarse)
 
 
-def test_a_space_of_whole_tracks_is_refused(folder, tmp_path):
+def test_segments_that_are_as_short_as_windows_are_places_themselves(folder, tmp_path):
+    file = planted(tmp_path / "gone.wav")
     with sonovec.Library(tmp_path / "library", model="logmel", segment_seconds=1.0) as library:
-        library.add([folder / "sounds" / "second.wav"])
-        assert library.find_places(folder / "query.wav").hits, "segments as short as windows are places themselves"
+        library.add([file])
+        file.unlink()
+        found = library.find_places(folder / "query.wav")
+    assert found.hits and not found.unread, "nothing was read again"
+
+
+class Levels(Analyser):
+    """Fills a space of parts and one of whole tracks."""
+
+    name, version, rate = "levels", "1", 8000
+    spaces = (SpaceSpec("levels", 2), SpaceSpec("whole", 2, "track"))
+
+    def begin(self, rate, channels):
+        self.levels = []
+
+    def push(self, block):
+        self.levels += [float(np.abs(part).mean()) for part in np.array_split(block, max(1, len(block) // 8000))]
+
+    def finish(self):
+        parts = [Part(n, n + 1.0, 1.0, np.array([level, 0.1])) for n, level in enumerate(self.levels)]
+        return Findings(vectors={"levels": parts, "whole": np.array([np.mean(self.levels), 0.1])})
+
+
+def test_places_in_the_spaces_of_an_analyser(folder, tmp_path):
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add([folder / "sounds" / "second.wav"], analysers=[Levels])
+        loud = library.find_places(np.array([1.0, 0.1]), space="levels", min_score=0.9)
+        assert loud.hits and all(26 <= place.start <= 34 for place in loud.hits), "blocks are not whole seconds"
+        with pytest.raises(UsageError, match="the space 'whole' holds whole tracks alone; its places cannot be found"):
+            library.find_places(np.array([1.0, 0.1]), space="whole")
 
 
 def test_it_can_be_watched_and_cancelled(folder, library):

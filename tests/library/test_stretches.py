@@ -65,6 +65,9 @@ def test_words_are_found_and_the_best_comes_first(store):
     assert said.find("hello", source="ctc 1") == []
     assert [p for p, _ in said.find("hello welt", filter=Compare("year", "=", 1992))] == [SAID[2]]
     assert said.find("hello welt", filter=Compare("year", ">", 3000)) == []
+    assert [p for p, _ in said.find("hello welt", filter="year = 1992")] == [SAID[2]]
+    with pytest.raises(UsageError, match="yaer"):
+        said.find("hello welt", filter="yaer = 1992")
 
 
 @pytest.mark.parametrize("words", ["", " ", "!!!", "?! ... --", '("', "AND", "a OR (", "*", "text:x", "\x00", "☃"])

@@ -1,8 +1,7 @@
-"""An analyser: hears the blocks of one track as they are decoded, and gives values for its columns."""
+"""An analyser: hears one track, its blocks or its vectors, and gives columns, passages, labels and vectors."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -10,7 +9,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import AnalyserError
+from sonovec.embedding.embedding import Part
+from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooled import Windows
 
 #: Types of the values of a column.
 Kind = type[bool] | type[int] | type[float] | type[str] | type[list[str]]
@@ -39,11 +40,47 @@ class Spoken:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """A stretch of a track with a class, such as a sound that was detected; `score` is how sure that is, in [0, 1]."""
+
+    start: float
+    end: float
+    name: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class SpaceSpec:
+    """A space of vectors that an analyser fills: its name, the length of a vector, and what has one.
+
+    `level` is "segment", for vectors of parts of tracks, or "track", for one vector of each track.
+    """
+
+    name: str
+    dim: int
+    level: Literal["track", "segment"] = "segment"
+
+
+@dataclass(frozen=True)
 class Findings:
-    """What an analyser gives for a track: values of its fields, of which any may be missing or None, and passages."""
+    """What an analyser gives for a track.
+
+    Attributes
+    ----------
+    columns : mapping
+        Values of its fields; any may be missing, or None.
+    passages : sequence of Spoken
+    labels : sequence of Noted
+    vectors : mapping
+        By the name of a space: an array (dim,) of floats where that is of tracks, else a sequence of `Part`, such as
+        ``Part(start, end, coverage, vector)``. The vector of a track is the mean of its parts by their length. A space may
+        be missing.
+    """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     passages: Sequence[Spoken] = ()
+    labels: Sequence[Noted] = ()
+    vectors: Mapping[str, NDArray[np.floating] | Sequence[Part]] = field(default_factory=dict)
 
 
 class Analyser:
@@ -51,19 +88,22 @@ class Analyser:
 
     A track is decoded once for all analysers and the encoder. Each has a thread of its own, so that one that hangs costs its
     own columns alone: of an analyser that raises, takes more than `limit` seconds for a block or the end, or gives what does
-    not fit its fields, the columns stay empty, and the ledger says why.
+    not fit its fields and spaces, nothing is kept, and the ledger says why.
 
     Attributes
     ----------
     name : str
         It owns its columns by this name.
     version : str
-        To be changed with what it gives: the ledger knows which version heard which content.
+        To be changed with what it gives, whether that is its code, its settings or its weights: the ledger knows which
+        version heard which content, and what another version gave is replaced.
     rate : int or None
         In Hz: blocks are mono at this rate, shape (n,). None: blocks as they were decoded, shape (n, channels), at the rate
         of the track.
     fields : tuple of Field
         The columns that it fills.
+    spaces : tuple of SpaceSpec
+        The spaces that it fills.
     limit : float
         Seconds that it may take for one block of sound, or the end.
 
@@ -90,6 +130,7 @@ class Analyser:
     version: ClassVar[str]
     rate: ClassVar[int | None] = None
     fields: ClassVar[tuple[Field, ...]] = ()
+    spaces: ClassVar[tuple[SpaceSpec, ...]] = ()
     limit: ClassVar[float] = 60.0
 
     def begin(self, rate: int, channels: int) -> None:
@@ -104,50 +145,36 @@ class Analyser:
         raise NotImplementedError
 
 
-def checked(analyser: type[Analyser], findings: object) -> Findings:
-    """What an analyser gave, with Python's own numbers.
+class VectorAnalyser(Analyser):
+    """Hears the vectors of the library's encoder in place of sound: a head of a detector, the place of a track on a map.
 
-    Raises
-    ------
-    AnalyserError
-        If it gave something else, or a value does not fit its field.
+    Attributes
+    ----------
+    unit : {"segments", "windows"}
+        Segments are the parts that a library stores, so that tracks which are there already are heard from the store,
+        without their sound. Windows are finer; for them tracks that are there already are decoded and embedded again.
 
     Examples
     --------
-    >>> class A(Analyser):
-    ...     name, version, fields = "a", "1", (Field("bpm", float),)
-    >>> checked(A, Findings({"bpm": np.float32(90)})).columns
-    {'bpm': 90.0}
-    >>> checked(A, Findings({"bpm": float("nan")}))
-    Traceback (most recent call last):
-    sonovec.errors.AnalyserError: a: gave nan for bpm, which takes float
+    >>> class Restless(VectorAnalyser):
+    ...     name, version, unit = "restless", "1", "windows"
+    ...     fields = (Field("restlessness", float, "scalar"),)
+    ...
+    ...     def begin(self, passport):
+    ...         self.rows = []
+    ...
+    ...     def push(self, windows):
+    ...         self.rows.append(windows.vectors)
+    ...
+    ...     def finish(self):
+    ...         return Findings({"restlessness": np.concatenate(self.rows).std(axis=0).mean()})
     """
-    if not isinstance(findings, Findings):
-        raise AnalyserError(f"{analyser.name}: gave a {type(findings).__name__}; finish must return Findings")
-    kinds = {each.name: each.kind for each in analyser.fields}
-    columns = {name: _plain(value) for name, value in findings.columns.items()}
-    for name, value in columns.items():
-        if name not in kinds:
-            raise AnalyserError(f"{analyser.name}: gave {name!r}, which is none of its fields: {', '.join(kinds)}")
-        if not _fits(value, kinds[name]):
-            kind = getattr(kinds[name], "__name__", str(kinds[name]))
-            raise AnalyserError(f"{analyser.name}: gave {str(value)[:80]} for {name}, which takes {kind}")
-    for passage in findings.passages:
-        if not (isinstance(passage, Spoken) and 0 <= passage.start <= passage.end < math.inf):
-            raise AnalyserError(f"{analyser.name}: gave the passage {str(passage)[:80]}; give Spoken(start, end, text)")
-    return Findings(columns, tuple(findings.passages))
 
+    unit: ClassVar[Literal["segments", "windows"]] = "segments"
 
-def _plain(value: Any) -> Any:
-    """A number of NumPy's as Python's own."""
-    return value.item() if isinstance(value, np.generic) else value
+    def begin(self, passport: Passport) -> None:  # type: ignore[override]  # it hears another kind of thing
+        """Begin a track whose vectors have a passport; one that was fitted on others raises an error here."""
 
-
-def _fits(value: Any, kind: Any) -> bool:
-    if value is None:
-        return True
-    if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    if kind in (bool, int, str):
-        return type(value) is kind
-    return isinstance(value, list) and all(type(item) is str for item in value)
+    def push(self, windows: Windows) -> None:  # type: ignore[override]
+        """Take the next vectors, in the order of time; they may not be written to."""
+        raise NotImplementedError

@@ -1,30 +1,38 @@
-"""Several analysers hear one decode: one resampler for each rate that is asked for, a thread for each analyser."""
+"""Several analysers hear one decode: one resampler for each rate that is asked for, a thread for each analyser.
+
+Those that hear vectors take them where they arise, or from what is stored.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as Late
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.analyser import Analyser, Findings, checked
+from sonovec.analysis.analyser import Analyser, Findings, VectorAnalyser
+from sonovec.analysis.checks import checked
 from sonovec.audio.decode import AudioInfo
 from sonovec.audio.mix import mix_or_first
 from sonovec.audio.resample import Resampler
 from sonovec.embedding.gather import Tap
-from sonovec.embedding.pooled import Listener
+from sonovec.embedding.passport import Passport
+from sonovec.embedding.pooled import Listener, Windows
+from sonovec.embedding.source import Source, open_source
 from sonovec.errors import AnalyserError, SonovecError
 from sonovec.log import LOGGER
 
 Block = NDArray[np.float32]
 #: Blocks that may wait for an analyser.
 WAITING = 8
+Kinds = Iterable[type[Analyser]]
 
 
 @dataclass(frozen=True)
@@ -39,19 +47,19 @@ class Heard:
 class _Ear:
     """One analyser at work, in a thread of its own."""
 
-    def __init__(self, kind: type[Analyser], rate: int, channels: int) -> None:
+    def __init__(self, kind: type[Analyser], *beginning: Any) -> None:
         self.kind = kind
-        self._blocks: queue.Queue[Block | None] = queue.Queue(WAITING)
+        self._blocks: queue.Queue[Any] = queue.Queue(WAITING)
         self._result: Future[Findings] = Future()
         self._abandoned = False
         # A daemon, for one that hangs would keep the program from ending.
-        thread = threading.Thread(target=self._hear, args=(rate, channels), name=f"sonovec_{kind.name}", daemon=True)
+        thread = threading.Thread(target=self._hear, args=beginning, name=f"sonovec_{kind.name}", daemon=True)
         thread.start()
 
-    def _hear(self, rate: int, channels: int) -> None:
+    def _hear(self, *beginning: Any) -> None:
         try:
             analyser = self.kind()
-            analyser.begin(rate, channels)
+            analyser.begin(*beginning)
             while (block := self._blocks.get()) is not None:
                 analyser.push(block)
                 if self._abandoned:
@@ -66,8 +74,8 @@ class _Ear:
             with suppress(InvalidStateError):
                 self._result.set_result(found)
 
-    def push(self, block: Block | None) -> None:
-        """Let it hear a block, or that the track ends; nothing more once it failed."""
+    def push(self, block: Block | Windows | None) -> None:
+        """Let it hear a block or vectors, or with None that the track ends; nothing more once it failed."""
         try:
             if not self._result.done():
                 self._blocks.put(block, timeout=self.kind.limit)
@@ -86,7 +94,7 @@ class _Ear:
             self._result.set_exception(AnalyserError(late))
 
     def result(self) -> Heard:
-        """What it gave."""
+        """What it gave, once it was told of the end."""
         try:
             return Heard(self.kind.version, self._result.result(timeout=self.kind.limit))
         except Late:
@@ -94,28 +102,38 @@ class _Ear:
                 self.kind.version, None, f"{self.kind.name}: took more than {self.kind.limit:g} seconds to end"
             )
         except SonovecError as error:
-            return Heard(self.kind.version, None, str(error))
+            return Heard(self.kind.version, None, _one_line(str(error)))
         except BaseException as error:  # noqa: BLE001 - of the analyser's own code
             LOGGER.error("analyser %s failed", self.kind.name, exc_info=error)
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            reason = _one_line(f"{type(error).__name__}: {error}")[:200]
             return Heard(self.kind.version, None, f"{self.kind.name}: {reason}")
 
 
-class Listening(Listener):
-    """What hears one track: analysers, by the rates that they ask for."""
+def _one_line(text: str) -> str:
+    """A text without line breaks, that can be stored."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
-    def __init__(self, kinds: Iterable[type[Analyser]]) -> None:
+
+class Listening(Listener):
+    """What hears one track: analysers of its sound, by the rates that they ask for, and of the vectors of its windows."""
+
+    def __init__(self, kinds: Kinds) -> None:
         self._kinds = list(kinds)
         self._ears: dict[int | None, list[_Ear]] = {}
+        self._of_windows: list[_Ear] = []
         self._resamplers: dict[int, Resampler] = {}
+        self._found: Mapping[str, Heard] = {}
 
-    def begin(self, info: AudioInfo) -> Tap:
-        """Begin a track."""
+    def begin(self, info: AudioInfo, passport: Passport | None = None) -> Tap | None:
+        """Begin a track; the passport is that of the vectors, where there will be some."""
         for kind in self._kinds:
-            ear = _Ear(kind, kind.rate or info.rate, info.channels if kind.rate is None else 1)
-            self._ears.setdefault(kind.rate, []).append(ear)
+            if issubclass(kind, VectorAnalyser):
+                self._of_windows.append(_Ear(kind, passport))
+            else:
+                ear = _Ear(kind, kind.rate or info.rate, info.channels if kind.rate is None else 1)
+                self._ears.setdefault(kind.rate, []).append(ear)
         self._resamplers = {rate: Resampler(info.rate, rate) for rate in self._ears if rate is not None}
-        return self._push
+        return self._push if self._ears else None
 
     def _push(self, block: Block) -> None:
         self._give(None, block)
@@ -126,23 +144,80 @@ class Listening(Listener):
 
     def _give(self, rate: int | None, block: Block) -> None:
         if len(block) and rate in self._ears:
-            seen = block.view()
-            seen.flags.writeable = False  # the encoder and others hear it too
             for ear in self._ears[rate]:
-                ear.push(seen)
+                ear.push(_locked(block))  # the encoder and others hear it too
+
+    def hear(self, windows: Windows) -> None:
+        """Take the vectors of the next windows."""
+        for ear in self._of_windows:
+            ear.push(replace(windows, vectors=_locked(windows.vectors)))
 
     def __del__(self) -> None:
         for ear in self._all():
             ear.abandon()
 
     def _all(self) -> list[_Ear]:
-        return [ear for ears in self._ears.values() for ear in ears]
+        return [*(ear for ears in self._ears.values() for ear in ears), *self._of_windows]
+
+    def end(self) -> None:
+        """Let those that hear sound come to their end, and wait for them."""
+        for rate, resampler in self._resamplers.items():
+            self._give(rate, resampler.flush())
+        self._found = _results([ear for ears in self._ears.values() for ear in ears])
 
     def finish(self) -> Mapping[str, Heard]:
         """What came of each analyser, by name."""
-        for rate, resampler in self._resamplers.items():
-            self._give(rate, resampler.flush())
-        ears = self._all()
-        for ear in ears:
-            ear.push(None)
-        return {ear.kind.name: ear.result() for ear in ears}
+        return {**self._found, **_results(self._of_windows)}
+
+
+def _results(ears: Sequence[_Ear]) -> Mapping[str, Heard]:
+    """Tell some of the end, and wait for what they gave."""
+    for ear in ears:
+        ear.push(None)
+    return {ear.kind.name: ear.result() for ear in ears}
+
+
+def _locked(array: Block) -> Block:
+    """The same numbers, that may not be written to."""
+    seen = array.view()
+    seen.flags.writeable = False
+    return seen
+
+
+def of_segments(kinds: Kinds) -> list[type[Analyser]]:
+    """Those that hear the segments that a library stores, and need no sound."""
+    return [kind for kind in kinds if issubclass(kind, VectorAnalyser) and kind.unit == "segments"]
+
+
+def of_windows(kinds: Kinds) -> list[type[Analyser]]:
+    """Those that hear what the encoder makes of the sound."""
+    return [kind for kind in kinds if issubclass(kind, VectorAnalyser) and kind.unit == "windows"]
+
+
+def hear(
+    source: Source, kinds: Kinds, *, isolate: bool = False, watch: Callable[[float], None] = lambda seconds: None
+) -> Mapping[str, Heard]:
+    """Let analysers of sound hear a source that nothing embeds.
+
+    `watch` is called with the seconds that were heard, block by block; what it raises ends it.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be decoded.
+    """
+    listening = Listening(kinds)
+    with open_source(source, None, isolate) as stream:
+        stream.tap = listening.begin(stream.info)
+        for _ in stream:
+            watch(stream.source_frames / stream.info.rate)
+    listening.end()
+    return listening.finish()
+
+
+def hear_vectors(segments: Windows, passport: Passport, kinds: Kinds) -> Mapping[str, Heard]:
+    """Let analysers of segments hear those of a track."""
+    ears = [_Ear(kind, passport) for kind in kinds]
+    for ear in ears:
+        ear.push(replace(segments, vectors=_locked(segments.vectors)))
+    return _results(ears)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -11,6 +12,7 @@ from sonovec.analysis.analyser import Analyser
 from sonovec.errors import UsageError
 
 GROUP = "sonovec.analysers"
+_BASE = "sonovec.analysis.analyser.Analyser"
 #: Our own, by name: where the class is. A module is only imported when its analyser is asked for.
 BUILT_IN = {
     "fingerprint": ("sonovec.analysis.fingerprint", "Fingerprint"),
@@ -23,13 +25,13 @@ def names() -> list[str]:
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 
 
-def find(wanted: Iterable[str]) -> list[type[Analyser]]:
-    """The classes of some analysers, each once.
+def find(wanted: Iterable[str | type[Analyser]]) -> list[type[Analyser]]:
+    """The classes of some analysers, each once; a class, such as one that was made around a fitted head, is its own.
 
     Raises
     ------
     UsageError
-        If there is none of a name, or the package that registers it fails.
+        If there is none of a name, the package that registers it fails, or two have one name.
 
     Examples
     --------
@@ -39,7 +41,25 @@ def find(wanted: Iterable[str]) -> list[type[Analyser]]:
     Traceback (most recent call last):
     sonovec.errors.UsageError: there is no analyser 'loudnes'; did you mean 'loudness'? ...
     """
-    return [_find(name) for name in dict.fromkeys(wanted)]
+    found: dict[str, type[Analyser]] = {}
+    for each in dict.fromkeys(wanted):
+        kind = _find(each) if isinstance(each, str) else _checked(each)
+        if found.setdefault(kind.name, kind) is not kind:
+            raise UsageError(f"two analysers are called {kind.name!r}; give one of them another name")
+    return list(found.values())
+
+
+def _checked(kind: object) -> type[Analyser]:
+    """A class that can be used as an analyser, which owns columns and more by its name."""
+    if not (isinstance(kind, type) and issubclass(kind, Analyser)):
+        raise UsageError(f"{kind!r} is no analyser; give a name, such as 'loudness', or a subclass of {_BASE}")
+    for attribute in ("name", "version"):
+        value = getattr(kind, attribute, None)
+        if not (isinstance(value, str) and value and not re.search(r"\s", value)):
+            raise UsageError(
+                f"{kind.__name__}: {attribute}={value!r}; give a text without spaces, such as 'tempo' or '1'"
+            )
+    return kind
 
 
 def _find(name: str) -> type[Analyser]:
@@ -61,8 +81,6 @@ def _find(name: str) -> type[Analyser]:
         raise UsageError(
             f"analyser {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
         ) from error
-    if not (isinstance(found, type) and issubclass(found, Analyser)) or found.name != name:
-        raise UsageError(
-            f"analyser {name!r} ({point.value}) is no subclass of sonovec.analysis.analyser.Analyser of this name"
-        )
-    return found
+    if not (isinstance(found, type) and issubclass(found, Analyser)) or getattr(found, "name", None) != name:
+        raise UsageError(f"analyser {name!r} ({point.value}) is no subclass of {_BASE} of this name")
+    return _checked(found)

@@ -63,7 +63,7 @@ class SamplesReader:
         """Nothing is held open."""
 
 
-def open_waveform(waveform: Waveform, rate: int, start: float = 0.0, end: float | None = None) -> MonoStream:
+def open_waveform(waveform: Waveform, rate: int | None, start: float = 0.0, end: float | None = None) -> MonoStream:
     """Open samples in memory as a stream of mono blocks at `rate`; the counterpart of `open_mono`.
 
     Raises
@@ -85,7 +85,9 @@ def open_waveform(waveform: Waveform, rate: int, start: float = 0.0, end: float 
     return open_samples(waveform.samples, waveform.rate, rate, start, end)
 
 
-def open_samples(samples: Any, own_rate: Any, rate: int, start: float = 0.0, end: float | None = None) -> MonoStream:
+def open_samples(
+    samples: Any, own_rate: Any, rate: int | None, start: float = 0.0, end: float | None = None
+) -> MonoStream:
     """Open samples as people have them as a stream of mono blocks at `rate`: cleaned, mixed and resampled as files are.
 
     Parameters
@@ -95,8 +97,8 @@ def open_samples(samples: Any, own_rate: Any, rate: int, start: float = 0.0, end
         Full scale is -1 to 1.
     own_rate : int
         Their rate in Hz.
-    rate : int
-        That of the blocks.
+    rate : int or None
+        That of the blocks; None keeps the samples' own.
     start, end : float
         Seconds.
 

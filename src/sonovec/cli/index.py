@@ -195,7 +195,7 @@ def print_report(report: Report, library: str, tracks: int) -> None:
     counts = {"found": report.counts.found, **asdict(report.counts)}
     print_table(list(counts), [list(counts.values())], title=f"{library}: {tracks} tracks")
     if report.heard:
-        click.echo(f"analysers heard {report.heard} tracks that were there already; nothing was embedded again for it")
+        click.echo(f"analysers heard {report.heard} tracks that were there already")
     if report.audio_seconds:
         speed = report.audio_seconds / report.seconds
         click.echo(f"{report.audio_seconds / 60:.1f} min of sound in {report.seconds:.1f} s ({speed:.0f} x real time)")

@@ -25,7 +25,7 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
 from sonovec.embedding.pooling import POOLING
 from sonovec.embedding.results import Results, Watch
-from sonovec.embedding.source import Sound, Source, check_many, source_of
+from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
 from sonovec.errors import UsageError, WeightsError
 from sonovec.jobs import Watched, running
 from sonovec.models import registry, saved
@@ -415,6 +415,8 @@ class Encoder:
         seconds: float,
         listener_of: ListenerOf = lambda source: None,
         watch: Watch | None = None,
+        start: float = 0.0,
+        end: float | None = None,
     ) -> Results[Pooled]:
         """As `embed_many`, but what is kept of each sound is its clip vector and parts of about `seconds`.
 
@@ -424,10 +426,12 @@ class Encoder:
         seconds : float
             Of a part, as for `Embedding.parts`.
         listener_of : callable, optional
-            Gives, for a source, what hears its decoded blocks as well.
+            Gives, for a source, what hears its decoded blocks and its vectors as well.
         watch : callable, optional
             Called before each result and while it is waited for, with the number of results that were handed over and the
             seconds of sound that were heard; what it raises ends the loop.
+        start, end : float
+            Seconds of each sound.
 
         Returns
         -------
@@ -441,12 +445,13 @@ class Encoder:
         ((192,), [(0.0, 5.0), (5.0, 10.0)])
         """
         check_many(sounds)
+        check_range(start, end)
         engine = self.engine
 
         def pooling(source: Source) -> Pooling:
             return Pooling(source, engine.heard, seconds, listener_of(source))
 
-        return engine.run_many(map(source_of, sounds), pooling, watch)
+        return engine.run_many((source_of(sound, start, end) for sound in sounds), pooling, watch)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of words, comparable by cosine with those of sounds.

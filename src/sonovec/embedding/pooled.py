@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sonovec.audio.decode import AudioInfo
 from sonovec.embedding.embedding import Part
 from sonovec.embedding.gather import Facts, Heard, Tap, Vectors, check_finite, times_of
+from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, windows_per_segment
 from sonovec.embedding.source import Source
 
@@ -34,7 +35,7 @@ class Pooled:
     rate, channels, codec, duration, notes
         Of the source.
     heard : mapping
-        What others heard in its blocks, by their names.
+        What others heard in its blocks and its vectors, by their names.
     """
 
     path: Path | None
@@ -82,15 +83,42 @@ class Mean:
         return np.asarray(self._sum / self._weight, np.float32)
 
 
-class Listener:
-    """Hears the decoded blocks of a source beside the encoder, and says at the end what it heard; this one hears nothing."""
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Vectors of consecutive windows, or of parts that they were pooled into.
 
-    def begin(self, info: AudioInfo) -> Tap | None:
-        """Take what is known of the source, and give what takes its blocks."""
+    Attributes
+    ----------
+    times : array, shape (n, 2), float64
+        Start and end in seconds of the source.
+    coverage : array, shape (n,), float32
+        How much of each is sound and not padding, in (0, 1].
+    vectors : array, shape (n, dim), float32
+    """
+
+    times: NDArray[np.float64]
+    coverage: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+
+
+class Listener:
+    """Hears the decoded blocks of a source beside the encoder, and its vectors, and says at the end what it heard.
+
+    This one hears nothing.
+    """
+
+    def begin(self, info: AudioInfo, passport: Passport) -> Tap | None:
+        """Take what is known of the source and of the vectors to come, and give what takes the blocks."""
         return None
 
+    def hear(self, windows: Windows) -> None:
+        """Take the vectors of the next windows."""
+
+    def end(self) -> None:
+        """Note that the last block was decoded."""
+
     def finish(self) -> Mapping[str, Any]:
-        """What was heard."""
+        """What was heard, behind the last vectors."""
         return {}
 
 
@@ -105,20 +133,20 @@ class Pooling:
         self._waiting: list[Vectors] = []  # of the part that is not whole yet
         self._count = 0
         self._parts: list[Part] = []
-        self._found: Mapping[str, Any] = {}
 
     def begin(self, info: AudioInfo) -> Tap | None:
         """Let the listener hear the blocks."""
-        return self._listener.begin(info)
+        return self._listener.begin(info, self._heard.passport)
 
     def end(self) -> None:
-        """Wait for the listener."""
-        self._found = self._listener.finish()
+        """Let the listener come to the end of the blocks."""
+        self._listener.end()
 
     def push(self, vectors: Vectors) -> None:
         """Take the next windows."""
         check_finite(vectors.rows, self._source)
         dim = self._heard.dim
+        self._listener.hear(Windows(self._times(vectors), vectors.coverage, vectors.rows[:, :dim]))
         self._clip.add(vectors.rows[:, :dim], vectors.coverage)
         if self._heard.classes:
             sounding = ~vectors.silent
@@ -135,15 +163,17 @@ class Pooling:
         together = _joined(self._waiting)
         for first in range(0, count, self._windows):
             part = _cut(together, slice(first, min(first + self._windows, count)))
-            places = np.stack([part.starts[:1], part.ends[-1:]], axis=1)
-            (start, end), *_ = times_of(places, self._source, self._heard.passport)
+            times = self._times(part)
             vector = pool(part.rows[:, : self._heard.dim], part.coverage)
-            self._parts.append(Part(float(start), float(end), float(part.coverage.mean()), vector))
+            self._parts.append(Part(float(times[0, 0]), float(times[-1, 1]), float(part.coverage.mean()), vector))
         self._count -= count
         self._waiting = [_joined([_cut(together, slice(count, None))])] if self._count else []
 
+    def _times(self, vectors: Vectors) -> NDArray[np.float64]:
+        return times_of(np.stack([vectors.starts, vectors.ends], axis=1), self._source, self._heard.passport)
+
     def finish(self, facts: Facts) -> Pooled:
-        """All parts."""
+        """All parts, and what the listener heard, for which it may wait here."""
         if self._count:
             self._pool(self._count)
         scores = (self._sounding or self._scores).value if self._heard.classes else np.empty(0, np.float32)
@@ -159,7 +189,7 @@ class Pooling:
             codec=facts.codec,
             duration=facts.duration,
             notes=facts.notes,
-            heard=self._found,
+            heard=self._listener.finish(),
         )
 
 

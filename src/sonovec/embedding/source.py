@@ -81,8 +81,8 @@ def _is_one(sounds: Iterable[object]) -> bool:
     return isinstance(sounds, bytes | Mapping)
 
 
-def open_source(source: Source, rate: int, isolate: bool = False) -> MonoStream:
-    """The sound of a source, mono at `rate` in Hz; with `isolate`, a file is decoded in a child process.
+def open_source(source: Source, rate: int | None, isolate: bool = False) -> MonoStream:
+    """The sound of a source, mono at `rate` in Hz or at its own; with `isolate`, a file is decoded in a child process.
 
     Raises
     ------

@@ -34,6 +34,17 @@ class Binding:
     segment_seconds: float | None
     options: Mapping[str, object]
 
+    @property
+    def isolate(self) -> bool:
+        """Whether files are decoded in child processes, also where no encoder is needed."""
+        return bool(self.options.get("isolate", getattr(self.model, "isolate", False)))
+
+    @property
+    def jobs(self) -> int | None:
+        """How many threads work at once, also where no encoder is needed; None for the default."""
+        jobs: int | None = self.options.get("jobs", getattr(self.model, "jobs", None))  # type: ignore[assignment]
+        return jobs
+
     def new(self) -> Encoder:
         """The encoder that was asked for, for a library or a space to be made."""
         from sonovec.embedding.encoder import Encoder, load

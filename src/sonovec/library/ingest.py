@@ -18,20 +18,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sonovec.analysis.analyser import Analyser
-from sonovec.analysis.listening import Listening
 from sonovec.audio.isolate import read_isolated_tags
 from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder
-from sonovec.embedding.pooled import Listener, Pooled
+from sonovec.embedding.pooled import ListenerOf, Pooled
 from sonovec.embedding.results import Results
-from sonovec.embedding.source import Source
 from sonovec.errors import AudioError
 from sonovec.jobs import Job, Progress
 from sonovec.library import vanished
 from sonovec.library.analyses import CatchUp, Heard, heard_of
 from sonovec.library.follow import Follower
 from sonovec.library.given import Given
+from sonovec.library.hearing import hear_segments, listener
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.making import make_segments, make_track, refuse_changed
@@ -84,7 +83,7 @@ class Ingest:
         options: Mapping[str, object],
     ) -> Report:
         """Index `paths` and report; an interrupt commits what is finished before it goes on its way."""
-        began = time.monotonic()
+        began, now = time.monotonic(), time.time()
         report = Report()
         _LOG.info("%s: indexing %s", self.store.location, ", ".join(map(display, paths)))
         run = self.ledger.begin_run(options)
@@ -100,11 +99,17 @@ class Ingest:
         stages.tell("bringing tracks in line")
         Follower(self.store, self.ledger, self.roots, given, run, report, self.job.check).settle()
         if self.analysers:
-            isolate, jobs = self.encoder.isolate, self.encoder.jobs
-            catching_up = CatchUp(
-                self.store, self.ledger, self.analysers, report, isolate=isolate, jobs=jobs, job=self.job
-            )
-            catching_up.run(paths)
+            CatchUp(
+                self.store,
+                self.ledger,
+                lambda: self.encoder,
+                self.analysers,
+                report,
+                began=now,
+                isolate=self.encoder.isolate,
+                jobs=self.encoder.jobs,
+                job=self.job,
+            ).run(paths)
         self.store.optimize(lambda table: stages.tell("bringing indices up to date", table))
         report.counts = self.ledger.end_run(run)
         report.metadata_unused = self.metadata.unused() if self.metadata else []
@@ -192,10 +197,7 @@ class _Embedding:
 
     def _embedded(self, readers: Readers) -> Results[Pooled]:
         kinds, seconds = self._ingest.analysers, self._ingest.segment_seconds
-
-        def listener_of(source: Source) -> Listener | None:
-            return Listening(kinds) if kinds else None
-
+        listener_of: ListenerOf = listener(kinds) if kinds else lambda source: None
         return self._ingest.encoder.pool_many(self._choose(readers), seconds, listener_of, self._tell)
 
     def _tell(self, handed_over: int, audio_seconds: float) -> None:
@@ -265,13 +267,20 @@ class _Embedding:
             path = self._ingest.roots.stored(found.path)
             track = make_track(path, content, pooled, chosen.file_tags.result(), given)
             segments = make_segments(pooled)
-            heard = heard_of(self._ingest.analysers, pooled.heard)
-            track = replace(track, fields={**track.fields, **heard.fields})
             if (reason := self._ingest.store.refusal(track.fields)) is not None:
                 raise AudioError(f"{display(found.path)}: {reason}")
+            heard = self._heard(pooled, track)
+            track = replace(track, fields={**track.fields, **heard.fields})
             refuse_changed(found, content)  # last: all that was read before is of this content
         except Exception as error:  # noqa: BLE001 - it is this file's alone
             return Failure(found.path, as_failure(display(found.path), error))
         outcome = self._selection.outcome(chosen.candidate, "indexed", "; ".join(pooled.notes) or None, content)
         outcome = replace(outcome, duration=pooled.duration, n_segments=len(segments))
         return _Made(track, segments, outcome, [*pooled.notes, *heard.notes], heard)
+
+    def _heard(self, pooled: Pooled, track: Track) -> Heard:
+        ingest = self._ingest
+        if not ingest.analysers:
+            return Heard()
+        found = {**pooled.heard, **hear_segments(pooled.parts, ingest.encoder.passport, ingest.analysers)}
+        return heard_of(ingest.analysers, found, ingest.store, track.fields)

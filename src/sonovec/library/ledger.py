@@ -211,14 +211,10 @@ class Ledger:
         """Iterate over the rows of the paths with this content, a file and its copies, sorted: there may be very many."""
         return self._pages([("content_hash = ?", content_hash)])
 
-    def record_analyses(self, analyses: Mapping[str, Iterable[Analysis]], *, anew: Iterable[str] = ()) -> None:
-        """Record, by content, which analysers heard it.
-
-        Contents in `anew` have new tracks, without what others found before: what was recorded of them goes.
-        """
+    def record_analyses(self, analyses: Mapping[str, Iterable[Analysis]]) -> None:
+        """Record, by content, which analysers heard it."""
         now = time.time()
         with self._file.transaction() as db:
-            db.executemany("DELETE FROM analyses WHERE content_hash = ?", [(content,) for content in anew])
             db.executemany(
                 "INSERT OR REPLACE INTO analyses VALUES (?, ?, ?, ?, ?)",
                 [
@@ -232,8 +228,13 @@ class Ledger:
         """Which analysers heard a content, by name."""
         if self._file.format < 4:
             return {}
-        query = "SELECT analyser, version, reason FROM analyses WHERE content_hash = ? ORDER BY analyser"
+        query = "SELECT analyser, version, reason, updated FROM analyses WHERE content_hash = ? ORDER BY analyser"
         return {row[0]: Analysis(*row) for row in self._file.read(query, content_hash)}
+
+    def forget_analyses(self, analyser: str) -> None:
+        """Forget what an analyser heard, so that it hears all again."""
+        with self._file.transaction() as db:
+            db.execute("DELETE FROM analyses WHERE analyser = ?", (analyser,))
 
     def begin_job(self, kind: str, process: Process) -> int:
         """Note a job that runs, and give its id.
@@ -339,9 +340,14 @@ class Ledger:
             _mark_under(db, _path(folder))
 
     def mark(self, contents: Iterable[str]) -> None:
-        """Note contents as unsettled before the store is written, so that a kill leaves nothing unknown there."""
+        """Note contents as unsettled before their tracks are written, so that a kill leaves nothing unknown there.
+
+        New tracks have nothing of what analysers found in former ones of the same content, so that is forgotten as well.
+        """
+        given = list(contents)
         with self._file.transaction() as db:
-            _mark(db, contents)
+            _mark(db, given)
+            db.executemany("DELETE FROM analyses WHERE content_hash = ?", [(content,) for content in given])
 
     def unsettled(self, after: str = "", limit: int = -1) -> list[str]:
         """Give the contents whose tracks the store may not hold as the ledger says: all, or some that come `after` one."""

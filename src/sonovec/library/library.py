@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -24,11 +25,12 @@ from sonovec.library.filters import Filter, parse
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
+from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
-from sonovec.library.search import Hit, TextSearch, search, search_tags, some
+from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 MOST_EFFORT = 100
 
 
-class Library:
+class Library(Opening):
     """A named collection of tracks in a vector store, with its ledger.
 
     Parameters
@@ -73,7 +75,9 @@ class Library:
     -----
     An object may be held for long: what other processes write is seen. If the library is deleted, or made anew with other
     settings, every method says so (`LibraryError`, `PassportError`), since vectors of two kinds cannot be compared; one
-    that is made anew with the same settings is opened again. A library that cannot be written can be searched.
+    that is made anew with the same settings is opened again. A library that cannot be written can be searched. Threads may
+    share an object: all that they embed goes through one engine, and they may search while one of them, or another
+    process, indexes.
 
     Examples
     --------
@@ -101,6 +105,7 @@ class Library:
         segment_seconds: float | None = None,
         **options: object,
     ) -> None:
+        super().__init__()
         if segment_seconds is not None and not segment_seconds > 0:
             raise UsageError(f"segment_seconds={segment_seconds} is no length; give seconds, such as 10")
         self.location: Location = (
@@ -229,14 +234,14 @@ class Library:
         """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
         from sonovec.library import stretches
 
-        return stretches.passages(self._existing_store())
+        return stretches.passages(self._existing_store(), self._parse)
 
     @property
     def labels(self) -> Stretches[Label]:
         """Stretches of tracks with a class, by a person or a detector; see `sonovec.library.stretches.Stretches`."""
         from sonovec.library import stretches
 
-        return stretches.labels(self._existing_store())
+        return stretches.labels(self._existing_store(), self._parse)
 
     def vectors(self, space: str = MAIN, level: str = "track") -> StoredVectors:
         """All stored vectors of a space, read batch by batch.
@@ -276,7 +281,7 @@ class Library:
         reread: bool = False,
         progress: Watched = None,
         space: str = MAIN,
-        analysers: Iterable[str] = (),
+        analysers: Iterable[str | type[Analyser]] = (),
     ) -> Report:
         """Index files and folders. What is there already is left alone; what changed is replaced.
 
@@ -303,10 +308,10 @@ class Library:
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
             else is written. One that does not exist is made, with the model that this object was given.
-        analysers : iterable of str
-            What else listens, such as ``["loudness"]``: each fills columns of its own, see `sonovec.analysis`. A file is
-            decoded once for all of them and the encoder; tracks that are there already are heard by those that have not
-            heard them, and not embedded again.
+        analysers : iterable of str or of subclasses of Analyser
+            What else listens, such as ``["loudness"]``: each fills columns, spaces, passages and labels of its own, see
+            `sonovec.analysis`. A file is decoded once for all of them and the encoder; tracks that are there already are
+            heard by those that have not heard them or have failed, and not embedded again.
 
         Returns
         -------
@@ -326,7 +331,7 @@ class Library:
         """
         with running(progress) as job:
             given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-            kinds = [analysers] if isinstance(analysers, str) else list(analysers)
+            kinds = [analysers] if isinstance(analysers, str | type) else list(analysers)
             return self._add(given, metadata, prune, confirm, reread, space, kinds, job)
 
     def _add(
@@ -337,7 +342,7 @@ class Library:
         confirm: Callable[[Path, int], bool] | None,
         reread: bool,
         space: str,
-        analysers: Sequence[str],
+        analysers: Sequence[str | type[Analyser]],
         job: Job,
     ) -> Report:
         from sonovec.analysis import registry
@@ -368,7 +373,7 @@ class Library:
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
             config = self._config_for(encoder, columns)
-            self._store.declare(columns)
+            self._make_room(columns, kinds)
             ingest = Ingest(
                 self._store,
                 self._local.ledger,
@@ -383,6 +388,71 @@ class Library:
             )
             options = {"paths": [to_text(root) for root in roots], "prune": prune, "model": config.model}
             return ingest.run(roots, prune=prune, confirm=confirm, options=options)
+
+    def analyse(
+        self,
+        analysers: Iterable[str | type[Analyser]],
+        *,
+        progress: Watched = None,
+    ) -> Report:
+        """Let analysers hear the tracks that this machine has indexed and that they have not heard; nothing else is done.
+
+        No folder is looked through. Analysers of segments hear the stored vectors, so that neither the files nor the
+        encoder have to be there; the others hear the files that are.
+
+        Parameters
+        ----------
+        analysers : iterable of str or of subclasses of Analyser
+            See `add`.
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Report
+            `heard` says how many tracks were heard, and `notes` what failed.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.analysis import registry
+        from sonovec.library.analyses import CatchUp, columns_of
+        from sonovec.library.report import Report
+        from sonovec.runtime.network import settle_jobs
+
+        kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
+        self._require_config()
+        self._refuse_place()
+        began, report = time.time(), Report()
+        with running(progress) as job, self._writing("analyse", job, "cannot index"):
+            self._store.upgrade()
+            self._make_room(columns_of(kinds), kinds)
+            CatchUp(
+                self._store,
+                self._local.ledger,
+                lambda: self.encoder,
+                kinds,
+                report,
+                began=began,
+                isolate=self._binding.isolate,
+                jobs=settle_jobs(self._binding.jobs),
+                job=job,
+            ).run([None])
+            self._store.optimize()
+        report.seconds = time.time() - began
+        return report
+
+    def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
+        """Have the columns that a run fills, and the spaces of analysers."""
+        from sonovec.library import analyser_spaces
+
+        analyser_spaces.check(self._store, kinds)
+        self._store.declare(columns)
+        analyser_spaces.prepare(self._store, self._local.ledger, kinds, passport_of(self._store.space()))
 
     def _add_to_space(self, paths: Sequence[Path], name: str, reread: bool, job: Job) -> Report:
         from sonovec.library.spaces import SpaceIngest, space_of
@@ -600,14 +670,16 @@ class Library:
         LibraryError, AudioError, UsageError
             See `search`; also if the space holds whole tracks alone.
         """
-        from sonovec.library.places import find_places
+        from sonovec.library.places import find_places, query_of
 
         where = self._parse(filter)
         queries = self._queries(space)
+        encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
             found = find_places(
                 queries,
-                queries.windows(query, start, end),
+                encoder,
+                query_of(queries, encoder, query, start, end),
                 self._local.shown(),
                 where=where,
                 min_score=min_score,
@@ -683,7 +755,7 @@ class Library:
 
     # -- what it is made of
 
-    @cached_property
+    @once
     def encoder(self) -> Encoder:
         """The encoder of this library.
 
@@ -707,9 +779,16 @@ class Library:
         """
         if space == MAIN:
             return self.encoder
-        if space not in self._space_encoders:
-            self._space_encoders[space] = self._binding.of(self._existing_store().space(space))
-        return self._space_encoders[space]
+        with self.opening:
+            if space not in self._space_encoders:
+                found = self._existing_store().space(space)
+                if (analyser := found.analyser) is not None:
+                    raise UsageError(
+                        f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
+                        f"sonovec index PATH -l {self.location} --analyser {analyser}"
+                    )
+                self._space_encoders[space] = self._binding.of(found)
+            return self._space_encoders[space]
 
     @property
     def advice(self) -> str | None:
@@ -756,14 +835,24 @@ class Library:
     def _parse(self, filter: str | None) -> Filter | None:
         return None if filter is None else self._local.roots().translated(parse(filter, self._store.columns()))
 
-    @cached_property
+    @once
     def _store(self) -> Store:
         return open_store(self.location, token=self._token)
 
     def _queries(self, space: str) -> Queries:
         found = self._existing_store().space(space)
-        return Queries(
-            self._store, found, self._local.roots(), self._local.ledger_to_read, lambda: self.encoder_of(space)
+        return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
+
+    def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
+        """A sound as what fills a space hears it."""
+        if space.analyser is None:
+            return Query.of_embedding(self.encoder_of(space.name).embed(sound, start, end), space.segment_seconds)
+        from sonovec.embedding.source import source_of
+        from sonovec.library import analyser_spaces
+
+        source, seconds = source_of(sound, start, end), self._store.space().segment_seconds
+        return analyser_spaces.query(
+            self.location, space, source, lambda: self.encoder, seconds, isolate=self._binding.isolate
         )
 
     def _here(self, hits: list[Hit]) -> list[Hit]:

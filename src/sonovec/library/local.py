@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
 
 from sonovec.errors import LibraryError, UsageError
 from sonovec.library.ledger import Ledger
 from sonovec.library.location import Location, ledger_path, lock_path
 from sonovec.library.lock import Lock
+from sonovec.library.once import Opening, once
 from sonovec.library.place import is_foreign, read_only_for
 from sonovec.library.roots import Roots
 from sonovec.paths import display, to_text
 
 
-class LocalFiles:
+class LocalFiles(Opening):
     """The local side of a library, wherever its vectors are; what it opens is opened when it is first needed."""
 
     def __init__(self, location: Location) -> None:
+        super().__init__()
         self._location = location
         self.ledger_path = ledger_path(location)
 
@@ -28,7 +29,7 @@ class LocalFiles:
         if "ledger" in self.__dict__:
             self.__dict__.pop("ledger").close()
 
-    @cached_property
+    @once
     def ledger(self) -> Ledger:
         """A row for every file ever seen, on this machine."""
         return Ledger(self.ledger_path, read_only=self.why_read_only() is not None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -50,11 +50,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Analysis:
-    """That an analyser, in a version, heard a content; `reason` says why it gave nothing, and is None where it did."""
+    """That an analyser, in a version, heard a content; `reason` says why it failed, and is None where it did not.
+
+    `time` is when it was recorded, in seconds since 1970.
+    """
 
     analyser: str
     version: str
     reason: str | None = None
+    time: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

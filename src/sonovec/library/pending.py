@@ -97,7 +97,7 @@ class Pending:
         heard, self._heard = self._heard, {}
         if heard:
             # Last: a run that is killed before has the analysers hear these tracks again.
-            record(self._store, self._ledger, heard, anew=new)
+            record(self._store, self._ledger, heard)
         self._committed = time.monotonic()
         if tracks or outcomes or again:
             _LOG.debug("committed %d tracks, and %d rows of the ledger", len(tracks), len(outcomes) + len(again))

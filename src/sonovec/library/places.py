@@ -7,6 +7,7 @@ what their vector is the mean of; so the most likely stretches are read again, a
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,15 +25,17 @@ from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
+from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import Parts, Track
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store
+from sonovec.paths import from_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
-    from sonovec.library.queries import Queries
+    from sonovec.embedding.source import Sound
 
 Floats = NDArray[np.float64]
 
@@ -147,8 +150,26 @@ ORDERS: Mapping[str, Callable[[Place], tuple[object, ...]]] = {
 }
 
 
+def query_of(
+    queries: Queries, encoder: Encoder | None, query: Sound | NDArray[np.floating], start: float, end: float | None
+) -> Query:
+    """A query whose parts are the encoder's own windows, but for those that are silent, or mostly padding.
+
+    Of a track whose file is gone, and in a space that an analyser fills, the parts are those that are stored there.
+    """
+    sound = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
+    if encoder is None or isinstance(sound, np.ndarray) or (isinstance(sound, Path) and not sound.exists()):
+        return queries.query(query, start, end)
+    embedding = encoder.embed(sound, start, end)
+    heard = ~embedding.silent
+    full = heard & (embedding.coverage >= LEAST_COVERAGE)
+    wanted = full if full.any() else heard
+    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted])
+
+
 def find_places(
     queries: Queries,
+    encoder: Encoder | None,
     query: Query,
     shown: Callable[[str, str], str],
     *,
@@ -160,7 +181,10 @@ def find_places(
     effort: float = 1.0,
     progress: Tell | None = None,
 ) -> PlaceSearch:
-    """Find the places of a query; see `sonovec.Library.find_places`. `shown` gives a track's path on this machine."""
+    """Find the places of a query; see `sonovec.Library.find_places`.
+
+    Without an encoder nothing is read again. `shown` gives a track's path on this machine.
+    """
     if order not in ORDERS:
         raise UsageError(f"order={order!r} is unknown; give one of: {', '.join(ORDERS)}")
     store, space = queries.store, queries.space
@@ -182,7 +206,7 @@ def find_places(
     coarse = _stored(store, space.name, [segment for segment in likely if segment[0] in tracks])
     scored: dict[str, list[_Scored]] = {}
     unread: dict[str, str] = {}
-    for id, parts in _fine(queries, coarse, tracks, unread, progress):
+    for id, parts in _fine(queries, encoder, coarse, tracks, unread, progress):
         scored.setdefault(id, []).append(_score(parts, sought))
     found = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
     last = _stored(store, space.name, likely[-most // LAST :]) if len(likely) == most else {}
@@ -256,13 +280,13 @@ def _stored(store: Store, space: str, segments: Iterable[tuple[str, int]]) -> di
 
 def _fine(
     queries: Queries,
+    encoder: Encoder | None,
     coarse: Mapping[str, Parts],
     tracks: Mapping[str, Track],
     unread: dict[str, str],
     progress: Tell | None,
 ) -> Iterator[tuple[str, Parts]]:
     """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why."""
-    encoder = queries.encoder() if coarse else None
     if encoder is None or encoder.window.length / encoder.rate >= queries.space.segment_seconds:
         yield from coarse.items()
         return

@@ -28,7 +28,7 @@ from sonovec.library.store import Store
 from sonovec.paths import absolute, display, from_text
 
 if TYPE_CHECKING:
-    from sonovec.embedding.encoder import Encoder
+    from sonovec.embedding.embedding import Part
     from sonovec.embedding.source import Sound
 
 
@@ -37,19 +37,21 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     return absolute(Path(path).expanduser())
 
 
-#: So much of a window must be sound for it to be looked for, if other windows have that.
-LEAST_COVERAGE = 0.5
+def lengths(parts: Sequence[Part] | Sequence[Segment]) -> NDArray[np.float64]:
+    """How much each of some parts says of the whole: its length, as far as it is sound; all alike where none has any."""
+    found = np.array([part.coverage * (part.end - part.start) for part in parts])
+    return found if found.any() else np.ones(len(parts))
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Makes the queries of one space of a library; the encoder is asked for only where a sound has to be embedded."""
+    """Makes the queries of one space of a library; what fills the space hears a sound only where nothing is stored of it."""
 
     store: Store
     space: Space
     roots: Roots
     ledger: Callable[[], AbstractContextManager[Ledger | None]]
-    encoder: Callable[[], Encoder]
+    heard: Callable[[Sound, float, float | None], Query]
 
     def query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
         """A query of a sound, of an indexed track, or of a vector; see `sonovec.Library.search`."""
@@ -63,21 +65,7 @@ class Queries:
             stored = self._stored(expanded(query), name, start, end)
             if stored is not None:
                 return stored
-        return Query.of_embedding(self.encoder().embed(query, start, end), self.space.segment_seconds)
-
-    def windows(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
-        """The same with the encoder's own windows as parts, but for those that are silent, or mostly padding.
-
-        Of a track whose file is gone, the parts are its segments.
-        """
-        sound = from_text(os.fspath(query)) if isinstance(query, str | os.PathLike) else query
-        if isinstance(sound, np.ndarray) or (isinstance(sound, Path) and not expanded(sound).exists()):
-            return self.query(query, start, end)
-        embedding = self.encoder().embed(expanded(sound) if isinstance(sound, Path) else sound, start, end)
-        heard = ~embedding.silent
-        full = heard & (embedding.coverage >= LEAST_COVERAGE)
-        wanted = full if full.any() else heard
-        return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted])
+        return self.heard(query, start, end)
 
     def of_vector(self, vector: NDArray[np.floating]) -> Query:
         """A query of a bare vector."""
@@ -123,7 +111,10 @@ class Queries:
         if not asked:
             raise AudioError(f"{display(path)}: no sound from {start} to {end} s; it ends at {segments[-1].end:.2f} s")
         chosen = [segments[n] for n in asked]
-        weights = sound_in(segments, passport_of(self.space), self.space.segment_seconds)[asked]
+        if self.space.analyser is None:
+            weights = sound_in(segments, passport_of(self.space), self.space.segment_seconds)[asked]
+        else:
+            weights = lengths(chosen)
         return Query.of_segments(chosen, pool(np.stack([part.vector for part in chosen]), weights))
 
     def _content_of(self, path: Path, text: str, exists: bool) -> str | None:

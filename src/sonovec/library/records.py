@@ -34,7 +34,7 @@ class Space:
     """One kind of vector of a library, as plain JSON values; `MAIN` is the one that a library is made with.
 
     `level` says what has a vector: "track" the whole tracks alone, "segment" their segments as well. `dtype` is the type of
-    the numbers.
+    the numbers. Of a space that an analyser fills, `model` is its name, and the passport names its version.
     """
 
     name: str
@@ -45,6 +45,12 @@ class Space:
     options: Mapping[str, object] = field(default_factory=dict)
     level: Literal["track", "segment"] = "segment"
     dtype: str = "float32"
+
+    @property
+    def analyser(self) -> str | None:
+        """The name of the analyser that fills it; None where an encoder does."""
+        name = self.passport.get("analyser")
+        return None if name is None else str(name)
 
 
 #: The space that every library has.

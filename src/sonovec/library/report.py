@@ -39,7 +39,7 @@ class Report:
         Files with a row that are a copy of another file, and that file. The row is kept with the copy, and is the track's
         when the copy takes the other file's place.
     heard : int
-        Tracks that were there already and were heard by analysers that had not heard them.
+        Tracks that were there already and were heard by analysers that had not heard them, or had failed.
     audio_seconds, seconds : float
         Sound embedded, and time taken.
     """

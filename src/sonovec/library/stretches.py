@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from sonovec.errors import UsageError
 from sonovec.library.backend import BATCH, Row
-from sonovec.library.filters import Compare, Filter, In, all_of
+from sonovec.library.filters import And, Compare, Filter, In, StartsWith, all_of
+from sonovec.library.filters import parse as parsed
 from sonovec.library.records import Label, Passage
 from sonovec.library.store import Store, row_count
 from sonovec.library.tables import LABELS, PASSAGES, TableSpec
 
 Stretch = TypeVar("Stretch", Passage, Label)
+Item = TypeVar("Item")
+Parse = Callable[[str], Filter | None]
 
 
 class Stretches(Generic[Stretch]):
@@ -25,8 +28,11 @@ class Stretches(Generic[Stretch]):
     A stretch that is put again, of the same track, place, source and text or class, takes the place of the one that is there.
     """
 
-    def __init__(self, store: Store, spec: TableSpec, made: Callable[..., Stretch], text_field: str) -> None:
+    def __init__(
+        self, store: Store, spec: TableSpec, made: Callable[..., Stretch], text_field: str, parse: Parse | None
+    ) -> None:
         self._store, self._spec, self._text_field = store, spec, text_field
+        self._parse = parse or (lambda text: parsed(text, store.columns()))
         self._made: Callable[..., Stretch] = made
         self._names = [field.name for field in fields(made)]  # type: ignore[arg-type]  # both are dataclasses
 
@@ -50,6 +56,13 @@ class Stretches(Generic[Stretch]):
             table.upsert(batch)
         return len(rows)
 
+    def replace(self, tracks: Iterable[str], analyser: str, stretches: Iterable[Stretch]) -> None:
+        """Write what an analyser gave for tracks, in place of what it gave in this version or in others."""
+        table = self._store.table_to_write(self._spec)
+        for ids in _batches(tracks):
+            table.delete(And((In("track", tuple(ids)), StartsWith("source", f"{analyser} "))))
+        self.put(stretches)
+
     def get(
         self, track: str | None = None, *, source: str | None = None, limit: int | None = None, **equal: str
     ) -> list[Stretch]:
@@ -72,7 +85,7 @@ class Stretches(Generic[Stretch]):
         self._store.table_to_write(self._spec).delete(where)
 
     def find(
-        self, words: str, limit: int = 10, *, filter: Filter | None = None, source: str | None = None
+        self, words: str, limit: int = 10, *, filter: str | Filter | None = None, source: str | None = None
     ) -> list[tuple[Stretch, float]]:
         """Passages that hold any of some words, the best first, with their score (BM25); none for punctuation alone.
 
@@ -80,15 +93,16 @@ class Stretches(Generic[Stretch]):
         ----------
         words : str
         limit : int
-        filter : Filter, optional
-            Of the tracks; see `sonovec.library.filters.parse`.
+        filter : str or Filter, optional
+            Only of tracks that match, such as ``"year >= 1990"``.
         source : str, optional
         """
         limit = row_count("limit", limit)
         if limit == 0 or not any(map(str.isalnum, words)):
             return []
+        tracks = self._parse(filter) if isinstance(filter, str) else filter
         where = all_of(
-            None if filter is None else In("track", tuple(self._store.ids(filter))),
+            None if tracks is None else In("track", tuple(self._store.ids(tracks))),
             None if source is None else Compare("source", "=", source),
         )
         found = self._store.table(self._spec).find(words, limit, where, self._names)
@@ -116,17 +130,17 @@ class Stretches(Generic[Stretch]):
         return {"id": f"{stretch.track}:{digest}", **row}
 
 
-def passages(store: Store) -> Stretches[Passage]:
-    """The passages of a library."""
-    return Stretches(store, PASSAGES, Passage, "text")
+def passages(store: Store, parse: Parse | None = None) -> Stretches[Passage]:
+    """The passages of a library; `parse` reads filters of tracks, where paths mean those of this machine."""
+    return Stretches(store, PASSAGES, Passage, "text", parse)
 
 
-def labels(store: Store) -> Stretches[Label]:
-    """The labels of a library."""
-    return Stretches(store, LABELS, Label, "name")
+def labels(store: Store, parse: Parse | None = None) -> Stretches[Label]:
+    """The labels of a library; see `passages`."""
+    return Stretches(store, LABELS, Label, "name", parse)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[Sequence[Row]]:
-    iterator = iter(rows)
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
     while batch := list(islice(iterator, BATCH)):
         yield batch
