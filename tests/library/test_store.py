@@ -97,6 +97,16 @@ def test_parts_are_the_segments_as_arrays(store):
         np.testing.assert_array_equal(found.vectors, np.stack([part.vector for part in segments[id]]))
 
 
+def test_a_sample_is_of_stored_segments(store):
+    assert store.sample(5).shape == (0, DIM)
+    items = [item(n, 2) for n in range(20)]
+    store.put_many(items)
+    everything = {tuple(np.float32(part.vector).tolist()) for _, parts in items for part in parts}
+    assert len(store.sample(100)) == 40 and len(store.sample(7)) == 7
+    assert {tuple(row) for row in store.sample(7).tolist()} <= everything
+    np.testing.assert_array_equal(store.sample(7), store.sample(7))
+
+
 def test_writing_again_replaces_and_leaves_nothing_behind(store):
     store.put_many([item(1, 5), item(2, 1)])
     store.put_many([item(1, 5), item(2, 1)])
