@@ -80,6 +80,23 @@ def test_what_changes_after_it_was_hashed_is_not_taken_for_what_it_was(sounds, l
     check_in_step(library, sounds)
 
 
+def test_a_file_that_cannot_be_decoded_since_it_changed_is_told_as_changed(sounds, library, monkeypatch):
+    hashed = ingest.content_hash
+
+    def change(path, *check):
+        content = hashed(path, *check)
+        if path.name == "03.wav":
+            path.write_bytes(b"no sound")
+        return content
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "content_hash", change)
+        report = library.add(sounds)
+    assert [(Path(path).name, "changed while it was being read" in why) for path, why in report.failures] == [
+        ("03.wav", True)
+    ]
+
+
 def test_few_files_are_held_at_a_time(tmp_path, library, monkeypatch):
     for index in range(150):
         write(tmp_path / "sounds" / f"{index:03}.wav", index)

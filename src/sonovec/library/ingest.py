@@ -244,7 +244,7 @@ class _Embedding:
     def _take(self, result: Pooled | Failure) -> None:
         assert result.path is not None
         chosen = self._chosen[result.path]
-        made = result if isinstance(result, Failure) else self._made(chosen, result)
+        made = self._failed(chosen, result) if isinstance(result, Failure) else self._made(chosen, result)
         with self._changed:
             del self._chosen[result.path]
             if isinstance(made, Failure):
@@ -256,6 +256,15 @@ class _Embedding:
                 self._report.notes += [(to_text(result.path), note) for note in made.notes]
             self._commit_if_due()
             self._changed.notify_all()
+
+    def _failed(self, chosen: _Chosen, failure: Failure) -> Failure:
+        """Why a file failed: that somebody changed it meanwhile says more than what its decoder found."""
+        found, content = chosen.candidate.found, str(chosen.candidate.content)
+        try:
+            refuse_changed(found, content)
+        except AudioError as error:
+            return Failure(found.path, error)
+        return failure
 
     def _made(self, chosen: _Chosen, pooled: Pooled) -> _Made | Failure:
         """What the store and the ledger take for a file; whatever is raised here is about this file."""
