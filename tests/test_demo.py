@@ -43,6 +43,7 @@ def test_clips_are_sound(written):
         assert max(abs(samples[0]), abs(samples[-1])) < 0.01, path
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files(tmp_path):
     def hashes(folder: str, seed: int) -> list[str]:
         paths = demo.write(tmp_path / folder, per_kind=1, seed=seed)
@@ -70,6 +71,7 @@ def log_mel_statistics(samples: np.ndarray) -> np.ndarray:
     return np.concatenate([levels.mean(axis=0), levels.std(axis=0)])
 
 
+@pytest.mark.slow
 def test_the_nearest_sound_is_nearly_always_of_the_same_kind():
     kinds = np.repeat(list(demo.KINDS), 6)
     rows = np.array([log_mel_statistics(demo.clip(kind, n)[0]) for kind in demo.KINDS for n in range(1, 7)])

@@ -148,6 +148,7 @@ def test_chained_streams_of_other_rates_and_channels(tmp_path: Path) -> None:
     np.testing.assert_allclose(starts, np.arange(24) / 4 + 0.1, atol=0.01)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_is_left_keeps_its_place_whatever_pages_are_lost(

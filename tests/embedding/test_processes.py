@@ -232,6 +232,7 @@ def test_an_exit_with_an_open_run_is_clean(name, end, code):
         assert run.stderr.splitlines()[-1:] == (["KeyError: 'mine'"] if code == 1 else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", ["embed(sound)", "submit(sound)", "embed_many([sound] * 30)"])
 def test_an_exit_behind_the_last_use_of_an_encoder_is_clean(use):
     """Its threads free its network, which must not happen while the interpreter ends."""

@@ -82,6 +82,7 @@ def test_it_is_searched_by_files_parts_tracks_words_and_filters(made, library, r
     assert sorted((path, path.stat().st_mtime_ns) for path in library.rglob("*")) == before, "nothing is made"
 
 
+@pytest.mark.slow
 def test_adding_is_refused_in_a_line_before_anything_is_decoded(made, library, run_as_user):
     (broken := library.parent / "broken.wav").write_text("words")
     for paths in ([made / "sounds"], [broken]):
@@ -125,6 +126,7 @@ def test_milvus_lite_says_that_it_cannot_be_read_without_being_written(made, tmp
         assert "cannot be written (Permission denied), and Milvus Lite writes also where it only searches" in run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs the right to mount")
 def test_a_mount_that_is_read_only(made, tmp_path):
     """A DVD, or a volume that Docker mounts with `:ro`; the rights of the files say nothing there."""

@@ -246,6 +246,7 @@ def test_a_commit_builds_no_index_of_vectors(tmp_path, monkeypatch):
         assert "track" in indexed(store.table(segments_of(CONFIG.main)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_an_exact_search_is_brute_force_and_more_effort_finds_more(tmp_path):
     place = tmp_path / "library"

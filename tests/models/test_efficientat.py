@@ -129,6 +129,7 @@ def network_of(folder, size):
     return load_state(efficientat.network(SIZES[size]), read_state(file, size), file, size)
 
 
+@pytest.mark.slow
 def test_sounds_of_a_batch_do_not_mix(folder):
     import torch
 
@@ -139,6 +140,7 @@ def test_sounds_of_a_batch_do_not_mix(folder):
             torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_only_what_is_longer_than_a_window_is_cut(load, sounds):
     encoder = load("mn04")
     long = np.concatenate([sounds["full"], sounds["noise"]])

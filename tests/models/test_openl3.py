@@ -108,6 +108,7 @@ def test_the_small_model_is_the_large_one_pooled_further(golden, sounds, load, v
         assert np.array_equal(found, vectors[name].reshape(len(found), -1, 512).max(axis=1))
 
 
+@pytest.mark.slow
 def test_bf16_is_close_to_float32_where_the_processor_has_it(sounds, load, vectors):
     for name in ("noise", "tone", "sweep", "click"):
         a, b = vectors[name], load(6144, "auto").embed((sounds[name], RATE)).windows

@@ -141,6 +141,7 @@ def test_code_that_comes_with_a_model_runs_only_on_demand(folders, tmp_path, mon
     np.testing.assert_allclose(own, plain, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_w2v_bert_equals_the_reference(folders):
     folder = folders("w2v-bert", tiny.w2v_bert)
     encoder = sonovec.load(str(folder), precision="f32")
@@ -222,6 +223,7 @@ def test_clap_hears_and_reads_as_the_reference(fusion, folders):
         encoder.embed_text("glass breaking")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav2vec2-group", "wavlm"])
 def test_vectors_do_not_depend_on_what_else_is_embedded(kind, folders):
     encoder = sonovec.load(str(folders(kind, lambda into: tiny.waveform(kind, into))), window=2)

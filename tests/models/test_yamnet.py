@@ -62,6 +62,7 @@ def test_agrees_with_tensorflow_lite(encoder, weights, shared_data):
         assert np.abs(found - expected).mean() < 0.003 and np.corrcoef(found, expected)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_every_load_gives_the_same_bits(weights, shared_data):
     """OpenVINO packs 8-bit weights by several threads, and now and then wrongly; they are multiplied out before."""
     clip = clips(shared_data, "Dog bark", 1)[0]
