@@ -101,8 +101,15 @@ def test_why_there_are_none(folder, library):
     assert nothing.hits == [] and nothing.reason.startswith("nothing that was looked at scores 1.000 or more")
     with pytest.raises(UsageError, match="order='loud' is unknown; give one of: score, time"):
         library.find_places(folder / "query.wav", order="loud")
-    with pytest.raises(UsageError, match="effort=0"):
-        library.find_places(folder / "query.wav", effort=0)
+    for name, wrong in [
+        ("effort", 0),
+        ("limit", -1),
+        ("limit_per_track", 1.5),
+        ("min_score", 2),
+        ("min_score", np.nan),
+    ]:
+        with pytest.raises(UsageError, match=f"{name}={wrong}"):
+            library.find_places(folder / "query.wav", **{name: wrong})
 
 
 def test_a_file_that_is_gone_or_changed_is_told_and_its_segments_remain(folder, tmp_path):

@@ -28,7 +28,7 @@ from sonovec.library.filters import Filter
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import Parts, Track
 from sonovec.library.search import DECIMALS, Query
-from sonovec.library.store import Store
+from sonovec.library.store import Store, row_count
 from sonovec.paths import from_text
 from sonovec.vectors import unit32
 
@@ -187,6 +187,10 @@ def find_places(
     """
     if order not in ORDERS:
         raise UsageError(f"order={order!r} is unknown; give one of: {', '.join(ORDERS)}")
+    limit = None if limit is None else row_count("limit", limit)
+    limit_per_track = None if limit_per_track is None else row_count("limit_per_track", limit_per_track)
+    if min_score is not None and not -1 <= min_score <= 1:
+        raise UsageError(f"min_score={min_score} is no cosine similarity; give a number from -1 to 1, such as 0.5")
     store, space = queries.store, queries.space
     if space.level == "track":
         raise UsageError(f"the space {space.name!r} holds whole tracks alone; its places cannot be found")
