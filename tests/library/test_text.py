@@ -41,7 +41,7 @@ def test_tags_of_the_first_format_are_read(pairs):
     [
         ("glass breaking", {"glass": ["Glass"], "break": ["Breaking"]}),
         ("GLASS", {"glass": ["Glass"]}),
-        ("a baby cries in the night", {"baby": ["Baby cry, infant cry"], "cry": ["Baby cry, infant cry"]}),
+        ("a baby cries in the night", {"babi": ["Baby cry, infant cry"], "cri": ["Baby cry, infant cry"]}),
         ("baby cry, infant cry", {"baby cry, infant cry": ["Baby cry, infant cry"]}),
     ],
 )

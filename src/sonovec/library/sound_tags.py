@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 
 #: The column, best first; `sonovec.library.columns.scores_of` it has the scores.
 COLUMN = "sound_tags"
@@ -17,8 +18,6 @@ STOP_WORDS = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "like", "of", "off", "on", "or", "over", "sound"}
     | {"sounds", "that", "the", "to", "under", "with"}
 )
-#: Endings that words of one meaning differ in, longest first, and what stands in their place.
-ENDINGS = {"ss": "ss", "ies": "y", "ied": "y", "ing": "", "es": "", "ed": "", "s": ""}
 
 
 def kept(top_tags: Iterable[tuple[str, float]]) -> tuple[list[str], list[float]] | tuple[None, None]:
@@ -70,19 +69,22 @@ def reads_whole(text: str) -> bool:
     return all(_WRITTEN.fullmatch(tag) for tag in text.split("; "))
 
 
+@lru_cache(maxsize=10_000)
 def stem(word: str) -> str:
-    """A word without its ending, in lower case.
+    """What English words of one meaning have in common, by the Snowball stemmer (Porter 2); no word itself.
+
+    A last double letter counts as one, and a last e not at all: the stemmer keeps them in some forms, as of purr and bus.
 
     Examples
     --------
-    >>> stem("Barks"), stem("breaking"), stem("cries"), stem("bus")
-    ('bark', 'break', 'cry', 'bus')
+    >>> stem("Barks"), stem("sneezing"), stem("babies"), stem("buses"), stem("purring") == stem("purr")
+    ('bark', 'sneez', 'babi', 'bus', True)
     """
-    word = word.lower()
-    for ending, instead in ENDINGS.items():
-        if word.endswith(ending) and len(word) - len(ending) + len(instead) >= 3:
-            return word[: -len(ending)] + instead
-    return word
+    import snowballstemmer
+
+    # A new one each time: it keeps the word that it is at, and threads search at once.
+    found = str(snowballstemmer.stemmer("english").stemWord(word.lower()))
+    return re.sub(r"([^s])\1$|(?<=..)e$", r"\1", found)
 
 
 def words_of(text: str) -> dict[str, str]:
