@@ -356,3 +356,12 @@ def test_an_indexed_sound_that_is_given_as_a_new_one_is_itself(tmp_path):
         for path in sorted((tmp_path / "sounds").iterdir()):
             first = library.search(path, limit=1, exact=True)[0]
             assert first.path == str(path) and first.score > 0.999999
+
+
+def test_a_silent_query_says_so(tmp_path, caplog):
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 16000), 16000)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add([tmp_path / "a.wav"])
+        assert library.search((np.full(16000, 0.1), 16000)) and not caplog.records
+        assert library.search((np.zeros(16000), 16000))
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["the query is silent"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import time
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from sonovec.library.stretches import Stretches
 
 MOST_EFFORT = 100
+
+_LOG = logging.getLogger(__name__)
 
 
 class Library(Opening):
@@ -846,7 +849,10 @@ class Library(Opening):
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
         """A sound as what fills a space hears it."""
         if space.analyser is None:
-            return Query.of_embedding(self.encoder_of(space.name).embed(sound, start, end), space.segment_seconds)
+            embedding = self.encoder_of(space.name).embed(sound, start, end)
+            if embedding.silent.all():
+                _LOG.warning("the query is silent: what is found is as silent, or like it by chance")
+            return Query.of_embedding(embedding, space.segment_seconds)
         from sonovec.embedding.source import source_of
         from sonovec.library import analyser_spaces
 
