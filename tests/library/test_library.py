@@ -14,6 +14,7 @@ import soundfile
 
 import sonovec
 from sonovec import demo
+from sonovec.cli.main import run
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError, LibraryError, LibraryLockedError, PassportError, UsageError
 
@@ -445,3 +446,11 @@ def test_a_new_library_takes_the_built_in_encoder(sounds, tmp_path):
         assert library.encoder.card.name == "sonovec-1"
         assert library.advice is None
     assert sonovec.Library(tmp_path / "new", model="default").add(sounds).counts.unchanged == 6
+
+
+def test_a_typo_in_a_path_makes_no_library(tmp_path, capsys):
+    assert run(["index", str(tmp_path / "Musci"), "-l", str(tmp_path / "library")]) == 2
+    assert "Musci: no such file or folder; no library was made at" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "Music").mkdir()
+    assert run(["index", str(tmp_path / "Musci"), str(tmp_path / "Music"), "-l", str(tmp_path / "library")]) == 1

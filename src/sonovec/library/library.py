@@ -358,6 +358,11 @@ class Library(Opening):
         roots = [expanded(path) for path in paths]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
+        if self._opened().config() is None and not any(map(os.path.lexists, roots)):
+            missing = ", ".join(map(display, roots))
+            raise UsageError(
+                f"{missing}: no such file or folder; no library was made at {self.location}: check the path"
+            )
         rows = None if metadata is None else read_metadata(metadata, self._users_columns())
         if rows is not None:
             rows.resolve(roots)
