@@ -197,6 +197,16 @@ class Library(Opening):
         shown = self._local.shown()
         return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
 
+    def columns(self) -> dict[str, Column]:
+        """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return self._existing_store().declared()
+
     # -- its spaces, passages and labels
 
     def spaces(self) -> dict[str, Space]:

@@ -1,0 +1,113 @@
+"""``sonovec list``: the tracks of a library, as a table, JSON, a playlist, or paths for other programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sonovec.cli.options import add_options, json_option, library_options
+from sonovec.cli.output import print_json, print_table, seconds_text, shown_path, warn
+from sonovec.errors import UsageError
+from sonovec.paths import from_text, to_text
+
+if TYPE_CHECKING:
+    from sonovec.library.library import Library
+    from sonovec.library.records import Track
+
+SHOWN = ("path", "title", "artist", "duration")
+
+
+@click.command("list", short_help="The tracks of a library.")
+@add_options(library_options)
+@click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
+@click.option("--sort", "order", metavar="COLUMN", default="path", help="By a column; -COLUMN turns the order round.")
+@click.option("--columns", metavar="A,B,...", help=f"What is shown of each: {','.join(SHOWN)}; or 'all'.")
+@click.option("-n", "--limit", type=click.IntRange(0), help="At most so many; without it all.")
+@json_option
+@click.option("--m3u", is_flag=True, help="A playlist: M3U8, which players read.")
+@click.option("-0", "--null", is_flag=True, help="Paths alone, each ended by a zero byte, for `xargs -0`.")
+def list(
+    library: str,
+    token: str | None,
+    where: str | None,
+    order: str,
+    columns: str | None,
+    limit: int | None,
+    as_json: bool,
+    m3u: bool,
+    null: bool,
+) -> None:
+    """List the tracks of a library, those that match a filter, in the order of a column.
+
+    Tracks without a value in that column come last.
+    """
+    from sonovec.library.library import Library
+
+    if as_json + m3u + null > 1:
+        raise UsageError("--json, --m3u and -0 are three forms of one list; give one of them")
+    with Library(library, token=token) as opened:
+        names = _names(opened, columns)
+        found = _sorted(opened, where, order)[:limit]
+    if m3u or null:
+        click.echo((_playlist if m3u else _paths)(found), nl=False)
+    elif as_json:
+        print_json({"library": to_text(library), "tracks": [_row(track, names) for track in found]})
+    else:
+        print_table(names, [[_shown(name, value) for name, value in _row(track, names).items()] for track in found])
+
+
+def _names(library: Library, columns: str | None) -> Sequence[str]:
+    have = ["id", *library.columns()]
+    wanted = have if columns == "all" else [name.strip() for name in columns.split(",")] if columns else SHOWN
+    return [_known(name, have) for name in wanted]
+
+
+def _known(name: str, have: Iterable[str]) -> str:
+    if name not in have:
+        raise UsageError(f"{name!r} is no column of this library; it has: {', '.join(have)}")
+    return name
+
+
+def _sorted(library: Library, where: str | None, order: str) -> Sequence[Track]:
+    column = _known(order.removeprefix("-"), ["id", *library.columns()])
+    tracks = library.tracks(where)
+    missing = [track for track in tracks if _value(track, column) is None]
+    there = [track for track in tracks if _value(track, column) is not None]
+    # By path first, so that those of one value are in an order of their own.
+    there.sort(key=lambda track: track.path)
+    there.sort(key=lambda track: _value(track, column), reverse=order.startswith("-"))
+    return there + sorted(missing, key=lambda track: track.path)
+
+
+def _value(track: Track, column: str) -> Any:
+    return track.id if column == "id" else track.fields.get(column)
+
+
+def _row(track: Track, names: Iterable[str]) -> Mapping[str, Any]:
+    return {name: _value(track, name) for name in names}
+
+
+def _shown(name: str, value: Any) -> object:
+    if name == "duration" and value is not None:
+        return seconds_text(0.0, value).partition("-")[2]
+    return value if isinstance(value, str) or not isinstance(value, Sequence) else "; ".join(map(str, value))
+
+
+def _playlist(tracks: Iterable[Track]) -> bytes:
+    lines = [b"#EXTM3U"]
+    for track in tracks:
+        if {"\n", "\r"} & {*str(from_text(track.path))}:
+            warn(f"{shown_path(track.path)}: left out: a playlist has no way to write a name with a line break")
+            continue
+        duration, title, artist = (track.fields.get(name) for name in ("duration", "title", "artist"))
+        name = " - ".join(" ".join(str(text).split()) for text in (artist, title) if text) or from_text(track.path).stem
+        seconds = -1 if duration is None else round(float(str(duration)))
+        lines += [f"#EXTINF:{seconds},{name}".encode(errors="surrogateescape"), os.fsencode(from_text(track.path))]
+    return b"\n".join(lines) + b"\n"
+
+
+def _paths(tracks: Iterable[Track]) -> bytes:
+    return b"".join(os.fsencode(from_text(track.path)) + b"\0" for track in tracks)
