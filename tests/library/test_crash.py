@@ -36,7 +36,7 @@ def tap(sounds):
         os.write(log, os.fsencode(sound) + b"\\n")
         yield sound
 
-sonovec.Encoder.pool_many = lambda self, sounds, *more: original(self, tap(sounds), *more)
+sonovec.Encoder.pool_many = lambda self, sounds, *more, **named: original(self, tap(sounds), *more, **named)
 sonovec.Library(sys.argv[1]).add(sys.argv[2])
 """
 
@@ -126,7 +126,7 @@ def told(owner, name):
 
     setattr(owner, name, wrapped)
 
-sonovec.Encoder.pool_many = lambda self, paths, *more: pool_many(self, tap(paths), *more)
+sonovec.Encoder.pool_many = lambda self, paths, *more, **named: pool_many(self, tap(paths), *more, **named)
 for name in ("begin_run", "mark", "record_many", "forget", "settle", "end_run"):
     told(Ledger, name)
 for name in ("upsert", "update", "delete", "optimize"):

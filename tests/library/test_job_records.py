@@ -163,7 +163,7 @@ def test_analysers_that_catch_up_can_be_cancelled(tmp_path, library):
             job.cancel()
 
     job = sonovec.Job(tell)
-    with pytest.raises(Cancelled, match="cancelled while listening to tracks that were there: 0 tracks were done"):
+    with pytest.raises(Cancelled, match="cancelled while listening to tracks that were there: 0 of 1 tracks were done"):
         library.add(tmp_path / "more", analysers=["fingerprint"], progress=job)
     assert library.add(tmp_path / "more", analysers=["fingerprint"]).heard == 1
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,23 @@ def _of_torch(graph: Graph) -> Any:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every constant; that the result is right is tested
         example = torch.zeros(rows, *lengths, dtype=getattr(torch, graph.input_type))
-        # Tracing twice, to compare, is most of the time; the tests compare what comes out.
-        traced = torch.jit.trace(graph.torch_module(), example, check_trace=False, strict=False)
+        module = graph.torch_module()  # imports transformers, which sets its level
+        with _unheard("transformers"):
+            # Tracing twice, to compare, is most of the time; the tests compare what comes out.
+            traced = torch.jit.trace(module, example, check_trace=False, strict=False)
         return _of_torchscript(traced, graph, 1 if rows == 1 else -1)
+
+
+@contextmanager
+def _unheard(name: str) -> Iterator[None]:
+    """Let a package log errors alone within the block: tracing asks for every property of a network, its loss among them."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _of_torchscript(module: Any, graph: Graph, rows: int) -> Any:
