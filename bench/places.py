@@ -3,7 +3,7 @@
 One sound of each kind is the query; others of the kind are laid over a background, 6 dB louder than it, and the same query is
 asked of an hour of background without them. For several thresholds, in deviations above what the background scores at its
 median (see `sonovec.library.places`), the share of the sounds that are found and the false places in an hour are printed.
-Thresholds are chosen by the training audio; ESC-10 shows what they do to sounds that had no part in it.
+Thresholds are chosen by the training audio; ESC-10 shows what they do to other sounds.
 """
 
 from __future__ import annotations
