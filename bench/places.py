@@ -19,8 +19,7 @@ import numpy as np
 
 import sonovec
 from sonovec.audio.stream import load
-from sonovec.library.places import LEAST_DEVIATION, MOST_COSINE, OVERLAP
-from sonovec.vectors import unit32
+from sonovec.library.places import OVERLAP, fisher, spread
 
 RATE = 44_100
 SECONDS = 3_600
@@ -108,9 +107,9 @@ def measure(encoder: sonovec.Encoder, source: str) -> dict[str, dict[str, list[i
         chosen = [event(path) for path in paths[:: max(1, len(paths) // MOST_OF_KIND)][:MOST_OF_KIND]]
         query = encoder.embed((chosen[0], RATE)).windows
         median, deviation = spread(sample, query)
-        false = ((scale(quiet, query) - median) / deviation).max(axis=1)
+        false = ((fisher(quiet, query) - median) / deviation).max(axis=1)
         best = [
-            ((scale(planted(fine, sounds, each), query) - median) / deviation).max(initial=-1) for each in chosen[1:]
+            ((fisher(planted(fine, sounds, each), query) - median) / deviation).max(initial=-1) for each in chosen[1:]
         ]
         result[kind] = {
             str(threshold): [int(np.sum(np.array(best) >= threshold)), len(best), runs(false >= threshold)]
@@ -135,18 +134,6 @@ def planted(fine: sonovec.Encoder, sounds: Iterator[np.ndarray], sound: np.ndarr
 def runs(mask: np.ndarray) -> int:
     """How many stretches of a mask are true."""
     return int(mask[0]) + int(np.sum(mask[1:] & ~mask[:-1]))
-
-
-def scale(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Cosines on Fisher's scale."""
-    return np.arctanh(np.clip(unit32(vectors) @ unit32(query).T, -MOST_COSINE, MOST_COSINE))
-
-
-def spread(vectors: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The median and the deviation of what a library scores."""
-    scores = scale(vectors, query)
-    median = np.median(scores, axis=0)
-    return median, np.maximum(1.4826 * np.median(np.abs(scores - median), axis=0), LEAST_DEVIATION)
 
 
 def table(result: Mapping[str, Mapping[str, list[int]]]) -> str:

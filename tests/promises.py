@@ -8,6 +8,16 @@ import numpy as np
 COSINE = {"f32": 0.999999, "bf16": 0.99995}
 
 
+#: What the card of every model with weights to fetch says.
+CARD = ("trained_on", "reference", "front_end", "summary", "weights", "extras")
+
+
+def assert_card_is_complete(card, *also):
+    """The card says what each must say, and `also` these."""
+    for field in (*CARD, *also):
+        assert getattr(card, field), field
+
+
 def assert_same_vectors(found, expected, precision="f32"):
     """Promise 1 where the compiled shapes may differ: one sound embedded alone, and the same one of many."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)

@@ -10,9 +10,9 @@ import click
 
 from sonovec.cli import stretch_files
 from sonovec.cli.log import watched
-from sonovec.cli.output import print_json, print_table, seconds_text, shown_path, warn, warn_of, warn_of_nothing_written
+from sonovec.cli.output import print_json, print_table, seconds_text, warn, warn_of, warn_of_nothing_written
 from sonovec.errors import UsageError
-from sonovec.paths import from_text, to_text
+from sonovec.paths import display, from_text, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.library import Library
@@ -80,7 +80,7 @@ def _write(target: Path, found: PlaceSearch, query: str) -> None:
     rows = [{**place.to_json(), "label": label} for place in found.hits]
     written = stretch_files.write(target, rows)
     if written != [target]:
-        warn(f"{len(written)} files, one for each sound: {', '.join(shown_path(to_text(path)) for path in written)}")
+        warn(f"{len(written)} files, one for each sound: {', '.join(map(display, written))}")
 
 
 def _print_json(library: Library, query: str, found: PlaceSearch) -> None:

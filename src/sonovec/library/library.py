@@ -368,7 +368,8 @@ class Library(Opening):
         roots = [expanded(path) for path in paths]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
-        if self._opened().config() is None and not any(map(os.path.lexists, roots)):
+        made = self._opened().config()
+        if made is None and not any(map(os.path.lexists, roots)):
             missing = ", ".join(map(display, roots))
             raise UsageError(
                 f"{missing}: no such file or folder; no library was made at {self.location}: check the path"
@@ -385,7 +386,7 @@ class Library(Opening):
                 )
             return self._add_to_space(roots, space, reread, job)
         encoder = self.encoder
-        if (made := self._opened().config()) is not None:
+        if made is not None:
             check_same(self.location, made.main, encoder)
         with self._writing("index", job, "cannot index"):
             columns = _columns_of(rows, encoder, kinds)

@@ -207,13 +207,14 @@ def find_places(
         id: replace(track, fields={**track.fields, "path": shown(id, track.path)})
         for id, track in store.get({id for id, _ in likely}).items()
     }
-    coarse = _stored(store, space.name, [segment for segment in likely if segment[0] in tracks])
+    stored = store.parts(tracks, space.name)
+    coarse = _some(stored, likely)
     scored: dict[str, list[_Scored]] = {}
     unread: dict[str, str] = {}
     for id, parts in _fine(queries, encoder, coarse, tracks, unread, progress):
         scored.setdefault(id, []).append(_score(parts, sought))
     found = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
-    last = _stored(store, space.name, likely[-most // LAST :]) if len(likely) == most else {}
+    last = _some(stored, likely[-most // LAST :]) if len(likely) == most else {}
     lowest = round(float(least.min()), DECIMALS)
     return PlaceSearch(
         hits=sorted(islice(_few_of_each(found, limit_per_track), limit), key=ORDERS[order]),
@@ -254,10 +255,21 @@ def usual_least(vectors: NDArray[np.float32], parts: NDArray[np.float32]) -> Flo
     >>> usual_least(noise, noise[:1]).round(1).tolist()
     [0.4]
     """
-    scale = np.arctanh(np.clip(unit32(vectors) @ unit32(parts).T, -MOST_COSINE, MOST_COSINE).astype(np.float64))
-    median = np.median(scale, axis=0)
-    deviation = np.maximum(1.4826 * np.median(np.abs(scale - median), axis=0), LEAST_DEVIATION)
+    median, deviation = spread(vectors, parts)
     return np.asarray(np.tanh(median + DEVIATIONS * deviation))
+
+
+def spread(vectors: NDArray[np.float32], parts: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """The median and the deviation, (q,), of what vectors score against each part, on Fisher's scale."""
+    scale = fisher(vectors, parts)
+    median = np.median(scale, axis=0)
+    return median, np.maximum(1.4826 * np.median(np.abs(scale - median), axis=0), LEAST_DEVIATION)
+
+
+def fisher(vectors: NDArray[np.float32], parts: NDArray[np.float32]) -> Floats:
+    """Cosine similarity of n vectors with q parts on Fisher's scale, (n, q)."""
+    cosines = np.clip(unit32(vectors) @ unit32(parts).T, -MOST_COSINE, MOST_COSINE)
+    return np.asarray(np.arctanh(cosines.astype(np.float64)))
 
 
 def _likely(
@@ -272,14 +284,13 @@ def _likely(
     return sorted(best, key=lambda segment: (-best[segment], segment))[:limit]
 
 
-def _stored(store: Store, space: str, segments: Iterable[tuple[str, int]]) -> dict[str, Parts]:
-    """Some stored segments, by track and in order."""
+def _some(stored: Mapping[str, Parts], segments: Iterable[tuple[str, int]]) -> dict[str, Parts]:
+    """Some of the segments that are stored, by track and in order; another process may have changed a track meanwhile."""
     indices: dict[str, list[int]] = {}
     for id, index in sorted(segments):
-        indices.setdefault(id, []).append(index)
-    # Another process may have changed a track meanwhile.
-    stored = store.parts(indices, space).items()
-    return {id: parts.some([n for n in indices[id] if n < len(parts.times)]) for id, parts in stored}
+        if id in stored and index < len(stored[id].times):
+            indices.setdefault(id, []).append(index)
+    return {id: stored[id].some(some) for id, some in indices.items()}
 
 
 def _fine(
@@ -291,10 +302,10 @@ def _fine(
     progress: Tell | None,
 ) -> Iterator[tuple[str, Parts]]:
     """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why."""
-    if encoder is None or encoder.window.length / encoder.rate >= queries.space.segment_seconds:
+    window = math.inf if encoder is None else encoder.window.length / encoder.rate
+    if encoder is None or window >= queries.space.segment_seconds:
         yield from coarse.items()
         return
-    window = encoder.window.length / encoder.rate
     stretches: list[tuple[str, float, float]] = []
     files: dict[str, Path] = {}
     for id, parts in coarse.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -134,14 +134,3 @@ def _by_word(names: Iterable[str]) -> dict[str, list[str]]:
         for word in words_of(name):
             having.setdefault(word, []).append(name)
     return having
-
-
-def score(tags: Mapping[str, float], words: Mapping[str, list[str]]) -> float:
-    """How well tags fit words: for each word its best tag, and their mean.
-
-    Examples
-    --------
-    >>> score({"Dog": 0.9, "Rain": 0.2}, {"dog": ["Dog"], "bark": ["Bark"]})
-    0.45
-    """
-    return sum(max(tags.get(name, 0.0) for name in names) for names in words.values()) / len(words)
