@@ -209,6 +209,16 @@ class Encoder:
         """In a forked child: the lock may be held by a thread that stayed with the parent."""
         self._opening = threading.Lock()
 
+    def __repr__(self) -> str:
+        rate, window = self.rate, self.window
+        cut = f"window={window.length / rate:g} s, hop={window.hop / rate:g} s"
+        return f"Encoder({self.card.name!r}, dim={self.dim}, rate={rate}, {cut}, precision={self.settings.precision!r})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.embedding.notebook import encoder_html
+
+        return encoder_html(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the settings: the other process loads the encoder by them, and checks that the weights are the same."""
         if self._source is None:

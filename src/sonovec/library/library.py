@@ -23,6 +23,7 @@ from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
 from sonovec.library.filters import Filter, parse
+from sonovec.library.hits import Hits
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
@@ -122,6 +123,11 @@ class Library(Opening):
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import library_html
+
+        return library_html(self)
 
     def __enter__(self) -> Self:
         return self
@@ -600,7 +606,7 @@ class Library(Opening):
         space: str = MAIN,
         exact: bool = False,
         effort: float = 1.0,
-    ) -> list[Hit]:
+    ) -> Hits:
         """Find what sounds like `query`, best first.
 
         Parameters
@@ -625,7 +631,8 @@ class Library(Opening):
 
         Returns
         -------
-        list of Hit
+        Hits
+            A list of `Hit`.
 
         Raises
         ------
@@ -877,10 +884,10 @@ class Library(Opening):
             self.location, space, source, lambda: self.encoder, seconds, isolate=self._binding.isolate
         )
 
-    def _here(self, hits: list[Hit]) -> list[Hit]:
+    def _here(self, hits: list[Hit]) -> Hits:
         """Hits with the paths that they have on this machine."""
         shown = self._local.shown()
-        return [replace(hit, path=shown(hit.id, hit.path)) for hit in hits]
+        return Hits(replace(hit, path=shown(hit.id, hit.path)) for hit in hits)
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.stream import open_mono
+from sonovec.brief import shortened
 from sonovec.embedding.embedding import Failure
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
@@ -29,7 +30,7 @@ from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import Parts, Track
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store, row_count
-from sonovec.paths import from_text
+from sonovec.paths import display, from_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ FULL, LEAST_COVERAGE = 0.999, 0.5
 TOUCH = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Place:
     """A stretch of a track that sounds like the query.
 
@@ -83,6 +84,9 @@ class Place:
     query_start: float | None
     query_end: float | None
 
+    def __repr__(self) -> str:
+        return f"Place({self.score:.3f}, {shortened(display(self.path))}, {self.start:.1f}-{self.end:.1f} s)"
+
     def is_in(self, stretches: Floats) -> bool:
         """Whether its middle is within one of some stretches, (n, 2)."""
         middle = (self.start + self.end) / 2
@@ -93,7 +97,7 @@ class Place:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlaceSearch:
     """What a search for places found, and how.
 
@@ -116,6 +120,17 @@ class PlaceSearch:
     complete: bool = True
     unread: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
+
+    def __repr__(self) -> str:
+        if not self.hits:
+            return f"PlaceSearch(no places: {self.reason})"
+        found = f"{len(self.hits)} places in {len({place.id for place in self.hits})} tracks"
+        return f"PlaceSearch({found}, min_score={self.min_score}, complete={self.complete})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import places_html
+
+        return places_html(self.hits, self.reason)
 
 
 @dataclass(frozen=True, eq=False)
