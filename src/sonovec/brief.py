@@ -26,6 +26,18 @@ class _Values(reprlib.Repr):
 _VALUES = _Values()
 
 
+def short(value: object) -> str:
+    """A value as a message shows it: on one line, and of an array its type and shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> short(np.zeros(16000)), short([1, 2, 3, 4])
+    ('<float64 (16000,)>', '[1, 2, 3, ...]')
+    """
+    return " ".join(_VALUES.repr(value).split())
+
+
 def shortened(text: str, most: int = LONGEST) -> str:
     """A text with at most so many characters; what is cut out of its middle are three dots.
 
@@ -59,5 +71,5 @@ class Brief:
 
     def __repr__(self) -> str:
         shown = [field for field in fields(self) if field.repr]  # type: ignore[arg-type]  # it is a dataclass
-        values = (f"{field.name}={_VALUES.repr(getattr(self, field.name))}" for field in shown)
+        values = (f"{field.name}={short(getattr(self, field.name))}" for field in shown)
         return f"{type(self).__name__}({', '.join(values)})"

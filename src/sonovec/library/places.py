@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from sonovec.audio.stream import open_mono
 from sonovec.brief import shortened
-from sonovec.embedding.embedding import Failure
+from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
-from sonovec.library.queries import Queries, expanded
+from sonovec.library.queries import Asked, Queries, expanded, is_vector
 from sonovec.library.records import Parts, Track
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store, row_count
@@ -34,9 +34,7 @@ from sonovec.paths import display, from_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
-    from sonovec.embedding.source import Sound
 
 Floats = NDArray[np.float64]
 
@@ -165,17 +163,18 @@ ORDERS: Mapping[str, Callable[[Place], tuple[object, ...]]] = {
 }
 
 
-def query_of(
-    queries: Queries, encoder: Encoder | None, query: Sound | NDArray[np.floating], start: float, end: float | None
-) -> Query:
+def query_of(queries: Queries, encoder: Encoder | None, query: Asked, start: float, end: float | None) -> Query:
     """A query whose parts are the encoder's own windows, but for those that are silent, or mostly padding.
 
     Of a track whose file is gone, and in a space that an analyser fills, the parts are those that are stored there.
     """
-    sound = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
-    if encoder is None or isinstance(sound, np.ndarray) or (isinstance(sound, Path) and not sound.exists()):
+    sound: Any = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
+    if isinstance(sound, Embedding):
+        embedding = queries.comparable(sound, start, end)
+    elif encoder is None or is_vector(sound) or (isinstance(sound, Path) and not sound.exists()):
         return queries.query(query, start, end)
-    embedding = encoder.embed(sound, start, end)
+    else:
+        embedding = encoder.embed(sound, start, end)
     heard = ~embedding.silent
     full = heard & (embedding.coverage >= LEAST_COVERAGE)
     wanted = full if full.any() else heard
