@@ -116,14 +116,18 @@ def save(figure: Any, target: Path) -> None:
 
 
 def table(result: dict[str, Any]) -> Iterator[str]:
-    """The figures of one encoder on one set of sounds as a table in Markdown."""
+    """The figures of one encoder on one set of sounds as a table in Markdown: padded, dropped, repeated."""
     measures = {"recall": "10 nearest", "first": "found first", "cosine": "cosine", "map": "mAP", "short": "short"}
     shown = {key: name for key, name in measures.items() if result["rows"][0][key] is not None}
-    yield f"{result['model']}, {result['clips']} clips of {result['sounds']}, windows of {result['window']:g} s:\n"
-    yield f"| windows | policy | {' | '.join(shown.values())} |"
-    yield f"| --- | --- |{' --- |' * len(shown)}"
-    for row in result["rows"]:
-        yield f"| {row['windows']:g} | {row['policy']} | {' | '.join(f'{row[key]:.2f}' for key in shown)} |"
+    by_policy = {policy: {row["windows"]: row for row in rows(result, policy)} for policy in COLOURS}
+    of_whole = f"; mAP of whole clips {result['map']:.2f}" if result["map"] else ""
+    yield f"{result['model']}, {result['clips']} clips of {result['sounds']}, windows of {result['window']:g} s{of_whole}:\n"
+    yield f"| windows | {' | '.join(shown.values())} |"
+    yield f"| --- |{' --- |' * len(shown)}"
+    for windows in by_policy["pad"]:
+        cells = ([f"{by_policy[policy][windows][key]:.2f}" for policy in by_policy] for key in shown)
+        told = [cell[0] if len(set(cell)) == 1 else " / ".join(cell) for cell in cells]
+        yield f"| {windows:g} | {' | '.join(told)} |"
 
 
 def main() -> None:
