@@ -908,7 +908,8 @@ class Library(Opening):
 
     def _queries(self, space: str) -> Queries:
         found = self._existing_store().space(space)
-        self._binding.check_segments(found)
+        if self._binding.segment_seconds != found.segment_seconds:  # a space may have a length of its own
+            self._binding.check_segments(self._store.space())
         return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
 
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
