@@ -26,6 +26,7 @@ TAGS, FIRST = 3, 10
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
+@click.option("--include-self", is_flag=True, help="Also QUERY itself, which is left out where it is in the library.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
 @click.option("--start", type=float, default=0.0, help="Search for a part of QUERY: from this second,")
@@ -54,6 +55,7 @@ def search(
     library: str,
     token: str | None,
     limit: int | None,
+    include_self: bool,
     places: bool,
     min_score: float | None,
     limit_per_track: int | None,
@@ -96,6 +98,8 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
+    if text is not None and include_self:
+        raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
     if places and (text is not None or level != "track" or exact):
         raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
@@ -114,12 +118,21 @@ def search(
                 min_score=min_score,
                 order="time" if by_time else "score",
                 effort=effort,
+                include_self=include_self,
             )
             return
         limit = FIRST if limit is None else limit
         if query is not None:
             hits = opened.search(
-                query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact
+                query,
+                limit,
+                start=start,
+                end=end,
+                filter=where,
+                level=level,
+                space=space,
+                exact=exact,
+                include_self=include_self,
             )
             found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
         else:

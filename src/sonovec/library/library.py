@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shlex
 import time
@@ -92,8 +93,10 @@ class Library(Opening):
     >>> report.counts.indexed == len(paths) == len(library.tracks())
     True
     >>> hit = library.search(paths[0], limit=1)[0]
-    >>> hit.path == str(paths[0]), round(hit.score, 4)
-    (True, 1.0)
+    >>> hit.path == str(paths[0]), 0 < hit.score < 1
+    (False, True)
+    >>> library.search(paths[0], limit=1, include_self=True)[0].score
+    1.0
     >>> folder.cleanup()
     """
 
@@ -600,6 +603,7 @@ class Library(Opening):
         space: str = MAIN,
         exact: bool = False,
         effort: float = 1.0,
+        include_self: bool = False,
     ) -> list[Hit]:
         """Find what sounds like `query`, best first.
 
@@ -609,7 +613,7 @@ class Library(Opening):
             A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
             is the id of a track; an array is a vector. A path may be the text of a hit's path.
         limit : int
-            At most this many hits, one for each track. A query that is in the library finds itself.
+            At most this many hits, one for each track.
         start, end : float
             Search for these seconds of the query.
         filter : str, optional
@@ -622,6 +626,9 @@ class Library(Opening):
             Compare with every vector. Otherwise a large library answers by an approximate index.
         effort : float
             How much of that index is searched: 2 takes about twice as long and finds more of what `exact` finds.
+        include_self : bool
+            Also find the query itself: the track of the same content, which is left out otherwise, also where the query is a
+            part of it or a copy that lies elsewhere.
 
         Returns
         -------
@@ -639,7 +646,8 @@ class Library(Opening):
         store = self._existing_store()
         where = self._parse(filter)
         asked = self._queries(space).query(query, start, end)
-        return self._here(search(store, asked, limit, where, level, space, Effort(exact, _checked_effort(effort))))
+        how = Effort(exact, _checked_effort(effort))
+        return self._here(search(store, asked, limit, where, level, space, how, include_self))
 
     def find_places(
         self,
@@ -654,6 +662,7 @@ class Library(Opening):
         limit_per_track: int | None = None,
         order: str = "score",
         effort: float = 1.0,
+        include_self: bool = False,
         progress: Watched = None,
     ) -> PlaceSearch:
         """Find every stretch, of all tracks, that sounds like `query`.
@@ -676,6 +685,9 @@ class Library(Opening):
             The best first, or by path and time.
         effort : float
             2 looks at twice as many segments.
+        include_self : bool
+            Also find the query's own stretch, of a file or track with the same content. Without it, the other stretches of
+            that track are found.
         progress : True, callable or Job, optional
             Watch it, or cancel it; see `sonovec.Job`.
 
@@ -706,6 +718,7 @@ class Library(Opening):
                 limit_per_track=limit_per_track,
                 order=order,
                 effort=_checked_effort(effort),
+                own=None if include_self else (start, math.inf if end is None else end),
                 progress=job.part("looking again"),
             )
         if not found.hits and not self.tracks(filter, limit=1):
@@ -770,7 +783,10 @@ class Library(Opening):
         if tags and self.tracks(filter, limit=1):
             among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
             return f"heard nowhere in {among}: {some(tags)}"
-        return f"no track matches the filter {filter!r}"
+        matching = "" if filter is None else f" matches the filter {filter!r}"
+        if self.tracks(filter, limit=1):
+            return f"no track but the query itself{matching}; include_self=True (--include-self) also gives that one"
+        return f"no track{matching}"
 
     # -- what it is made of
 

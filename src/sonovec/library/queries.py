@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,13 +59,20 @@ class Queries:
             if start or end is not None:
                 raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
             return self.of_vector(query)
-        if not isinstance(query, Waveform | tuple):
-            name = os.fspath(query)
-            query = from_text(name)
-            stored = self._stored(expanded(query), name, start, end)
-            if stored is not None:
-                return stored
-        return self.heard(query, start, end)
+        if isinstance(query, Waveform | tuple):
+            return self.heard(query, start, end)
+        path, content = expanded(from_text(os.fspath(query))), self.content_of(query)
+        found = self._stored(path, content, start, end) or self.heard(from_text(os.fspath(query)), start, end)
+        return replace(found, track=content)
+
+    def content_of(self, query: Sound) -> str | None:
+        """The id of the track that a file, a path or an id is of, whether or not the library has it; None for samples."""
+        if isinstance(query, Waveform | tuple):
+            return None
+        text = os.fspath(query)
+        path = expanded(from_text(text))
+        exists = path.exists()
+        return self._content_of(path, text, exists) or (None if exists else text)
 
     def of_vector(self, vector: NDArray[np.floating]) -> Query:
         """A query of a bare vector."""
@@ -78,13 +85,10 @@ class Queries:
         clip = np.asarray(vector, np.float32)
         return Query(clip, clip[None], None)
 
-    def _stored(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
-        """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""
+    def _stored(self, path: Path, content: str | None, start: float, end: float | None) -> Query | None:
+        """The stored vectors of a content, unless a part of a file that is there is asked for."""
         exists = path.exists()
-        if exists and (start or end is not None):
-            return None
-        content = self._content_of(path, text, exists) or (None if exists else text)
-        if content is None:
+        if content is None or (exists and (start or end is not None)):
             return None
         track = self.store.get([content], vectors=True, space=self.space.name).get(content)
         segments = self.store.segments([content], self.space.name).get(content, [])
@@ -123,10 +127,14 @@ class Queries:
             entry = self._entry_of(path, exists)
         except LibraryError as error:  # what the ledger would save is to read the file, and no more
             logging.getLogger("sonovec").warning(f"the search goes on without the ledger: {error}")
-            return content_hash(path) if exists else self._content_at(path, text) or self._content_by_name(path)
+            entry = None
+            if not exists:
+                return self._content_at(path, text) or self._content_by_name(path)
         if entry is not None and entry.content_hash:
             return entry.content_hash
-        return None if exists else self._content_at(path, text)
+        if not exists:
+            return self._content_at(path, text)
+        return content_hash(path) if path.is_file() else None  # what is no file may be read once alone
 
     def _entry_of(self, path: Path, exists: bool) -> Entry | None:
         """The ledger's row of a path, unless the file has changed since."""

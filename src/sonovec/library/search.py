@@ -36,11 +36,15 @@ MOST_TIES = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is searched for: a clip vector (dim,), its parts (q, dim), and their times (q, 2) in seconds, if it has any."""
+    """What is searched for: a clip vector (dim,), its parts (q, dim), and their times (q, 2) in seconds, if it has any.
+
+    `track` is the id of the content that it is of, or is a part of, where that is a file or a track.
+    """
 
     vector: NDArray[np.float32]
     parts: NDArray[np.float32]
     times: NDArray[np.float64] | None
+    track: str | None = None
 
     @classmethod
     def of_embedding(cls, embedding: Embedding, segment_seconds: float) -> Query:
@@ -239,6 +243,7 @@ def search(
     level: str,
     space: str = MAIN,
     effort: Effort = USUAL,
+    include_self: bool = True,
 ) -> list[Hit]:
     """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
     if level not in LEVELS:
@@ -247,8 +252,10 @@ def search(
     if limit == 0:
         return []
     whole = level == "track"
-    candidates = (_by_track if whole else _by_segment)(store, query, limit, where, space, effort)
-    tracks = store.get(candidates, vectors=whole, space=space)
+    without = None if include_self else query.track
+    asked = limit + (without is not None)
+    candidates = (_by_track if whole else _by_segment)(store, query, asked, where, space, effort)
+    tracks = store.get((id for id in candidates if id != without), vectors=whole, space=space)
     parts = store.parts(tracks, space)
     # A track can be removed by another process between the search and this look.
     hits = [_hit(tracks[id], parts.get(id), query, whole) for id in candidates if id in tracks]
