@@ -197,7 +197,7 @@ def test_the_commands(made, place, capsys):
     told = {space["name"]: space for space in json.loads(capsys.readouterr().out)["spaces"]}
     assert list(told) == ["main", "second"] and told["second"]["tracks"] == 5 and told["second"]["model"] == "sonovec-1"
     sound = str(Path(sounds, "3.wav"))
-    assert run(["search", sound, "-l", library, "--space", "second", "--exact", "--json"]) == 0
+    assert run(["search", sound, "-l", library, "--space", "second", "--exact", "--include-self", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["hits"][0]["path"] == sound
     assert run(["search", sound, "-l", library, "--space", "third"]) == 2
     assert "no space 'third'; it has main, second" in capsys.readouterr().err

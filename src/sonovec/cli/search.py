@@ -27,6 +27,7 @@ TAGS, FIRST = 3, 10
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
 @click.option("--include-self", is_flag=True, help="Also QUERY itself, which is left out where it is in the library.")
+@click.option("--all-versions", is_flag=True, help="A hit for each track, also of those that are one recording.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
 @click.option("--start", type=float, default=0.0, help="Search for a part of QUERY: from this second,")
@@ -56,6 +57,7 @@ def search(
     token: str | None,
     limit: int | None,
     include_self: bool,
+    all_versions: bool,
     places: bool,
     min_score: float | None,
     limit_per_track: int | None,
@@ -133,10 +135,11 @@ def search(
                 space=space,
                 exact=exact,
                 include_self=include_self,
+                all_versions=all_versions,
             )
             found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
         else:
-            found = opened.search_text(str(text), limit, filter=where, level=level)
+            found = opened.search_text(str(text), limit, filter=where, level=level, all_versions=all_versions)
         advice = opened.advice
     if found.by == "tags" and found.hits:
         warn(_how_ranked(found))
@@ -176,9 +179,10 @@ def print_hits(hits: list[Hit]) -> None:
     columns: dict[str, list[object]] = {
         "score": [hit.score for hit in hits],
         "path": [hit.path for hit in hits],
+        "versions": [f"+{len(hit.versions)}" if hit.versions else "" for hit in hits],
         "these seconds": [seconds_text(hit.query_start, hit.query_end) for hit in hits],
         "match these": [seconds_text(hit.start, hit.end) for hit in hits],
         "tags": ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
     }
-    shown = {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}
+    shown = {name: cells for name, cells in columns.items() if name not in ("tags", "versions") or any(cells)}
     print_table(list(shown), list(zip(*shown.values(), strict=True)))

@@ -32,7 +32,7 @@ from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
-from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some
+from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
@@ -604,6 +604,7 @@ class Library(Opening):
         exact: bool = False,
         effort: float = 1.0,
         include_self: bool = False,
+        all_versions: bool = False,
     ) -> list[Hit]:
         """Find what sounds like `query`, best first.
 
@@ -613,7 +614,7 @@ class Library(Opening):
             A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
             is the id of a track; an array is a vector. A path may be the text of a hit's path.
         limit : int
-            At most this many hits, one for each track.
+            At most this many hits, one for each recording.
         start, end : float
             Search for these seconds of the query.
         filter : str, optional
@@ -629,6 +630,9 @@ class Library(Opening):
         include_self : bool
             Also find the query itself: the track of the same content, which is left out otherwise, also where the query is a
             part of it or a copy that lies elsewhere.
+        all_versions : bool
+            A hit for each track. Otherwise tracks that are one recording, by their fingerprints, are one hit, that of the
+            best of them, and the others are its `versions`.
 
         Returns
         -------
@@ -647,7 +651,7 @@ class Library(Opening):
         where = self._parse(filter)
         asked = self._queries(space).query(query, start, end)
         how = Effort(exact, _checked_effort(effort))
-        return self._here(search(store, asked, limit, where, level, space, how, include_self))
+        return self._here(search(store, asked, limit, where, level, space, how, include_self, all_versions))
 
     def find_places(
         self,
@@ -725,7 +729,15 @@ class Library(Opening):
             return replace(found, reason=self.why_no_hits(filter))
         return found
 
-    def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
+    def search_text(
+        self,
+        text: str,
+        limit: int = 10,
+        *,
+        filter: str | None = None,
+        level: str = "track",
+        all_versions: bool = False,
+    ) -> TextSearch:
         """Find what sounds as the words say, best first.
 
         With an encoder that knows words (CLAP) by its vectors; with one that scores classes of sound (YAMNet, EfficientAT,
@@ -735,7 +747,7 @@ class Library(Opening):
         ----------
         text : str
             Such as ``"glass breaking"``.
-        limit, filter, level
+        limit, filter, level, all_versions
             See `search`; tags belong to whole tracks, so ``level="segment"`` needs an encoder that knows words.
 
         Returns
@@ -756,7 +768,10 @@ class Library(Opening):
         if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
                 raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
-            found = search_tags(store, text, limit, where, lambda: self._binding.classes(store.space()))
+            tagged = partial(
+                search_tags, store, text, where=where, classes=lambda: self._binding.classes(store.space())
+            )
+            found = tagged(limit) if all_versions else folded_text(store, limit, tagged)
             found = replace(found, hits=self._here(found.hits))
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
@@ -765,7 +780,7 @@ class Library(Opening):
                 "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
         query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
-        hits = self._here(search(store, query, limit, where, level))
+        hits = self._here(search(store, query, limit, where, level, all_versions=all_versions))
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
@@ -896,7 +911,14 @@ class Library(Opening):
     def _here(self, hits: list[Hit]) -> list[Hit]:
         """Hits with the paths that they have on this machine."""
         shown = self._local.shown()
-        return [replace(hit, path=shown(hit.id, hit.path)) for hit in hits]
+        return [
+            replace(
+                hit,
+                path=shown(hit.id, hit.path),
+                versions=tuple(replace(each, path=shown(each.id, each.path)) for each in hit.versions),
+            )
+            for hit in hits
+        ]
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)
