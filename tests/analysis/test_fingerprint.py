@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sonovec
-from sonovec.analysis.fingerprint import RATE, SAME, Fingerprint, codes_of, likeness, same_recording
+from sonovec.analysis.fingerprint import Fingerprint
+from sonovec.analysis.likeness import RATE, SAME, codes_of, likeness, same_recording
 from sonovec.analysis.recordings import groups
 from sonovec.audio.stream import load
 from sonovec.errors import UsageError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonovec.analysis.fingerprint import LEAST
+from sonovec.analysis.likeness import LEAST
 from sonovec.analysis.recordings import FEW, groups
 
 BITS = np.uint32(1) << np.arange(32, dtype=np.uint32)

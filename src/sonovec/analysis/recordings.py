@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.fingerprint import APART, Codes, same_recording
+from sonovec.analysis.likeness import APART, Codes, same_recording
 
 #: So few are compared each with each.
 FEW = 64
@@ -33,7 +33,7 @@ def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
     Parameters
     ----------
     fingerprints : sequence of Codes
-        See `sonovec.analysis.fingerprint.codes_of`, in order: each group begins with the first of its fingerprints, which
+        See `sonovec.analysis.likeness.codes_of`, in order: each group begins with the first of its fingerprints, which
         all others of it were compared with.
 
     Returns

@@ -149,7 +149,14 @@ def search(
         warn(advice)
     if as_json:
         asked = {"query": to_text(query)} if query is not None else {"text": text}
-        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
+        notes = list(getattr(found.hits, "notes", ()))
+        how = {
+            "by": found.by,
+            "tags": list(found.tags),
+            "unknown": list(found.unknown),
+            "reason": found.reason,
+            "notes": notes,
+        }
         print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
     elif found.hits:
         print_hits(found.hits)

@@ -32,7 +32,7 @@ from sonovec.library.open import open_store
 from sonovec.library.queries import Queries, expanded
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
-from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
+from sonovec.library.search import Hit, Hits, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
@@ -605,7 +605,7 @@ class Library(Opening):
         effort: float = 1.0,
         include_self: bool = False,
         all_versions: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         """Find what sounds like `query`, best first.
 
         Parameters
@@ -637,6 +637,8 @@ class Library(Opening):
         Returns
         -------
         list of Hit
+            Its `notes` say what there is to know of the answer, such as that the query is nearly silent; they are logged
+            as warnings too.
 
         Raises
         ------
@@ -651,7 +653,10 @@ class Library(Opening):
         where = self._parse(filter)
         asked = self._queries(space).query(query, start, end)
         how = Effort(exact, _checked_effort(effort))
-        return self._here(search(store, asked, limit, where, level, space, how, include_self, all_versions))
+        for note in asked.notes:
+            _LOG.warning(note)
+        found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+        return Hits(self._here(found), asked.notes)
 
     def find_places(
         self,
@@ -711,10 +716,13 @@ class Library(Opening):
         queries = self._queries(space)
         encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
+            asked = query_of(queries, encoder, query, start, end)
+            for note in asked.notes:
+                _LOG.warning(note)
             found = find_places(
                 queries,
                 encoder,
-                query_of(queries, encoder, query, start, end),
+                asked,
                 self._local.shown(),
                 where=where,
                 min_score=min_score,
@@ -897,8 +905,6 @@ class Library(Opening):
         """A sound as what fills a space hears it."""
         if space.analyser is None:
             embedding = self.encoder_of(space.name).embed(sound, start, end)
-            if embedding.silent.all():
-                _LOG.warning("the query is silent: what is found is as silent, or like it by chance")
             return Query.of_embedding(embedding, space.segment_seconds)
         from sonovec.embedding.source import source_of
         from sonovec.library import analyser_spaces

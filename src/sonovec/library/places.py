@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.stream import open_mono
 from sonovec.embedding.embedding import Failure
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
@@ -111,6 +112,8 @@ class PlaceSearch:
         Paths of tracks that could not be read again, with the reason: their places are whole segments.
     reason : str or None
         Why there are no hits, where there are none.
+    notes : tuple of str
+        What there is to know of the answer, such as that the query is nearly silent; they are logged as warnings too.
     """
 
     hits: list[Place]
@@ -118,6 +121,7 @@ class PlaceSearch:
     complete: bool = True
     unread: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +184,9 @@ def query_of(
     heard = ~embedding.silent
     full = heard & (embedding.coverage >= LEAST_COVERAGE)
     wanted = full if full.any() else heard
-    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted], queries.content_of(sound))
+    # Windows that are silent are not looked for, so that those of a sound that is mostly silent are none the worse.
+    notes = tuple(note for note in warnings_of(embedding.silence) if "mostly silent" not in note)
+    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted], queries.content_of(sound), notes)
 
 
 def find_places(
@@ -213,7 +219,7 @@ def find_places(
     if space.level == "track":
         raise UsageError(f"the space {space.name!r} holds whole tracks alone; its places cannot be found")
     if not len(query.parts):
-        return PlaceSearch([], 1.0, reason="the query is silent")
+        return PlaceSearch([], 1.0, reason="the query is silent", notes=query.notes)
     if min_score is None:
         least = usual_least(store.sample(SAMPLE, space.name), query.parts)
     else:
@@ -240,6 +246,7 @@ def find_places(
         min_score=lowest,
         complete=not any(place.is_in(last[place.id].times) for place in found if place.id in last),
         unread=unread,
+        notes=query.notes,
         reason=None
         if found
         else f"nothing that was looked at scores {lowest:.3f} or more; min_score sets another score",

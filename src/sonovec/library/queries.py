@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
 from sonovec.embedding.pooling import pool
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, LibraryError, UsageError
 from sonovec.library.binding import passport_of
 from sonovec.library.filters import In
@@ -41,6 +42,10 @@ def lengths(parts: Sequence[Part] | Sequence[Segment]) -> NDArray[np.float64]:
     """How much each of some parts says of the whole: its length, as far as it is sound; all alike where none has any."""
     found = np.array([part.coverage * (part.end - part.start) for part in parts])
     return found if found.any() else np.ones(len(parts))
+
+
+def _warnings_of(track: Track) -> tuple[str, ...]:
+    return warnings_of("silent" if track.fields.get("silent") else str(track.fields.get("notes") or ""))
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Queries:
                 raise AudioError(f"{display(path)}: no such file, and the space {self.space.name!r} lacks its track")
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
         if not start and end is None:
-            return Query.of_segments(segments, track.vector)
+            return replace(Query.of_segments(segments, track.vector), notes=_warnings_of(track))
         if not segments:
             raise UsageError(
                 f"start={start}, end={end}: the space {self.space.name!r} holds whole tracks alone; leave them out"

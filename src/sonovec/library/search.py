@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags, versions
 from sonovec.library.backend import USUAL, Effort
@@ -39,20 +40,23 @@ MOST_TIES = 10_000
 class Query:
     """What is searched for: a clip vector (dim,), its parts (q, dim), and their times (q, 2) in seconds, if it has any.
 
-    `track` is the id of the content that it is of, or is a part of, where that is a file or a track.
+    `track` is the id of the content that it is of, or is a part of, where that is a file or a track. `notes` say what there
+    is to know of the answer, such as that it is silent.
     """
 
     vector: NDArray[np.float32]
     parts: NDArray[np.float32]
     times: NDArray[np.float64] | None
     track: str | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_embedding(cls, embedding: Embedding, segment_seconds: float) -> Query:
         """A query of a sound that was just embedded."""
         parts = embedding.parts(segment_seconds)
         times = np.array([(part.start, part.end) for part in parts])
-        return cls(embedding.vector, np.stack([part.vector for part in parts]), times)
+        notes = warnings_of(embedding.silence)
+        return cls(embedding.vector, np.stack([part.vector for part in parts]), times, notes=notes)
 
     @classmethod
     def of_segments(cls, segments: Sequence[Segment], vector: NDArray[np.float32]) -> Query:
@@ -141,6 +145,14 @@ class Hit:
             "tags": tags,
             **{name: value for name, value in self.fields.items() if name not in own},
         }
+
+
+class Hits(list[Hit]):
+    """Hits, the best first, and in `notes` what there is to know of them, such as that the query is silent."""
+
+    def __init__(self, hits: Iterable[Hit] = (), notes: tuple[str, ...] = ()) -> None:
+        super().__init__(hits)
+        self.notes = notes
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sonovec.analysis.fingerprint import Codes, codes_of
+from sonovec.analysis.likeness import Codes, codes_of
 from sonovec.analysis.recordings import groups
 from sonovec.errors import UsageError
 from sonovec.library.records import Track, Value
