@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.duplicates import Duplicates
     from sonovec.library.job_records import JobRecord
     from sonovec.library.metadata import Metadata
     from sonovec.library.places import PlaceSearch
@@ -199,6 +200,33 @@ class Library(Opening):
         tracks = list(self._existing_store().tracks(self._parse(filter), limit, offset))
         shown = self._local.shown()
         return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
+
+    def duplicates(self, filter: str | None = None) -> Duplicates:
+        """Recordings that are there several times, by fingerprint and by content; nothing is removed.
+
+        Parameters
+        ----------
+        filter : str, optional
+            Only among tracks that match.
+
+        Returns
+        -------
+        Duplicates
+            Its `groups`, the track to keep first, and how many tracks are `unknown` for want of a fingerprint, which
+            ``library.analyse(["fingerprint"])`` makes.
+
+        Raises
+        ------
+        UsageError
+            If the filter names an unknown field or cannot be read.
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library import duplicates
+
+        tracks = self.tracks(filter)
+        with self._local.ledger_to_read() as ledger:
+            return duplicates.find(tracks, ledger.entries() if ledger else ())
 
     def columns(self) -> dict[str, Column]:
         """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
