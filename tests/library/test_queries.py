@@ -32,14 +32,18 @@ def library(paths, tmp_path_factory):
 @pytest.mark.parametrize("level", ["track", "segment"])
 def test_an_embedding_finds_what_its_sound_finds(library, paths, level):
     e = library.encoder.embed(paths[3])
-    by_sound = library.search(paths[3], 5, level=level)
-    assert [hit.to_json() for hit in library.search(e, 5, level=level)] == [hit.to_json() for hit in by_sound]
-    assert by_sound[0].score == 1
+    for include_self in (False, True):
+        by_sound = library.search(paths[3], 5, level=level, include_self=include_self)
+        found = library.search(e, 5, level=level, include_self=include_self)
+        assert [hit.to_json() for hit in found] == [hit.to_json() for hit in by_sound]
+        assert (by_sound[0].score == 1) == include_self
 
 
 def test_places_of_an_embedding_are_those_of_its_sound(library, paths):
-    found, expected = library.find_places(library.encoder.embed(paths[3])), library.find_places(paths[3])
-    assert found.hits and found == expected
+    for include_self in (False, True):
+        found = library.find_places(library.encoder.embed(paths[3]), include_self=include_self)
+        assert found == library.find_places(paths[3], include_self=include_self)
+        assert any(place.path == str(paths[3]) for place in found.hits) == include_self
 
 
 def test_an_embedding_of_samples_in_memory_will_do(library):
