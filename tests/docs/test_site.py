@@ -68,3 +68,11 @@ def test_nothing_is_read_from_elsewhere(site):
     assert [
         (page.name, found) for page in site.rglob("*.html") if (found := foreign.findall(page.read_text("utf-8")))
     ] == []
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_gallery_are_made_again_and_small(tmp_path):
+    subprocess.run([sys.executable, DOCS / "gallery.py", tmp_path], check=True)
+    made, kept = ({path.name for path in folder.glob("*.png")} for folder in (tmp_path, DOCS / "gallery"))
+    assert made == kept and {path.name for path in (DOCS / "gallery").iterdir()} == kept
+    assert max(path.stat().st_size for path in (DOCS / "gallery").iterdir()) < 100_000

@@ -20,7 +20,7 @@ from sonovec.log import as_failure
 OK, SOME_FAILED, USAGE = 0, 1, 2
 
 #: Each is a function in the module of its name.
-COMMANDS = ("demo", "doctor", "embed", "evaluate", "index", "library", "list", "models", "search", "tag")
+COMMANDS = ("demo", "doctor", "embed", "evaluate", "index", "library", "list", "models", "plot", "search", "tag")
 
 EXIT_CODES = """\b
 Exit codes: 0 all went well; 1 some files failed (the others were done); 2 the command could not run."""
