@@ -12,7 +12,15 @@ author = "the authors of sonovec"
 copyright = author
 version = release = sonovec.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "command_reference", "encoder_table", "repository_links"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "numpydoc",
+    "command_reference",
+    "encoder_table",
+    "repository_links",
+    "schema_list",
+]
 exclude_patterns = ["_extensions"]
 default_role = "py:obj"
 # Blocks without a language are drawings and what commands print.
