@@ -11,7 +11,9 @@ from sphinx.util.docutils import SphinxDirective
 from sonovec.models import registry
 from sonovec.models.card import ModelCard
 
-COLUMNS = ("name", "hears", "window, hop", "vector", "classes", "weights", "licence", "what it is")
+COLUMNS = ("name", "hears", "window, hop", "vector", "classes", "weights", "licence", "commercial use", "what it is")
+
+USE = {True: "yes", False: "no", None: "not known"}
 
 
 class EncoderTable(SphinxDirective):
@@ -37,6 +39,7 @@ def row(card: ModelCard) -> tuple[str, ...]:
         str(card.n_classes or ""),
         weights,
         card.licence,
+        USE[card.commercial_use],
         card.summary,
     )
 
