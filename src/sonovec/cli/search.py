@@ -96,6 +96,8 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
+    if text is not None and exact:
+        raise UsageError("--exact is for a sound; leave it out with --text")
     if places and (text is not None or level != "track" or exact):
         raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:

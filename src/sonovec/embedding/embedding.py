@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.brief import Brief, shortened
 from sonovec.embedding.events import Event, events
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
-from sonovec.errors import SonovecError
+from sonovec.errors import SonovecError, UsageError
+from sonovec.paths import display
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
+@dataclass(frozen=True, eq=False, repr=False)
+class Part(Brief):
     """Consecutive windows of an embedding, pooled: seconds of the source and one vector ``(dim,)``."""
 
     start: float
@@ -24,7 +26,7 @@ class Part:
     vector: NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embedding:
     """The vectors of one sound.
 
@@ -67,6 +69,17 @@ class Embedding:
     scores: NDArray[np.float32]
     classes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        name = shortened(display(self.path)) if self.path else "samples in memory"
+        count, dim = self.windows.shape
+        heard = "".join(f"; {tag} {score:.2f}" for tag, score in self.top_tags(3))
+        return f"Embedding({name}, {self.duration:.2f} s: {count} x {dim} by {self.passport.model}{heard})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.embedding.notebook import embedding_html
+
+        return embedding_html(self)
+
     @property
     def vector(self) -> NDArray[np.float32]:
         """The clip vector, shape (dim,): the mean of the windows, weighted by coverage."""
@@ -80,7 +93,14 @@ class Embedding:
         """The classes that score highest over the whole sound: (name, score), best first; empty if the model has none.
 
         The score of the whole is the mean of the windows, weighted by coverage; silent ones are left out if others sound.
+
+        Raises
+        ------
+        UsageError
+            If `limit` is less than 1.
         """
+        if limit < 1:
+            raise UsageError(f"limit={limit} names no tag; give 1 or more, such as top_tags(limit=5)")
         if not self.classes:
             return []
         heard = self.silent if self.silent.all() else ~self.silent

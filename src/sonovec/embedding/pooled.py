@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.decode import AudioInfo
+from sonovec.brief import Brief
 from sonovec.embedding.embedding import Part
 from sonovec.embedding.gather import Facts, Heard, Tap, Vectors, check_finite, times_of
 from sonovec.embedding.passport import Passport
@@ -18,8 +19,8 @@ from sonovec.embedding.pooling import pool, windows_per_segment
 from sonovec.embedding.source import Source
 
 
-@dataclass(frozen=True, eq=False)
-class Pooled:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pooled(Brief):
     """What a library keeps of a sound; see `Embedding`, whose names it has.
 
     Attributes

@@ -162,6 +162,8 @@ def evaluate(
     (28, [6.0, -6.0, -20.0, -40.0])
     """
     kinds = _chosen(perturbations)
+    if seed < 0:
+        raise UsageError(f"seed={seed} is negative; give a whole number from 0 on, such as seed=0")
     metrics.require("sklearn")
     with running(progress) as job:
         return _evaluated(dataset, encoder, kinds, seed, job)

@@ -13,9 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sonovec.embedding.pooling import check_seconds
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.jobs import Job, Watched, running
 from sonovec.library import place, sound_tags
@@ -23,12 +21,13 @@ from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
 from sonovec.library.filters import Filter, parse
+from sonovec.library.hits import Hits
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
-from sonovec.library.queries import Queries, expanded
+from sonovec.library.queries import Asked, Queries, expanded, files_of
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some
@@ -38,6 +37,8 @@ from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
@@ -109,19 +110,25 @@ class Library(Opening):
         **options: object,
     ) -> None:
         super().__init__()
-        if segment_seconds is not None and not segment_seconds > 0:
-            raise UsageError(f"segment_seconds={segment_seconds} is no length; give seconds, such as 10")
+        if segment_seconds is not None:
+            check_seconds("segment_seconds", segment_seconds)
         self.location: Location = (
             parse_location(path_or_name) if uri is None else parse_location(uri, name=str(path_or_name))
         )
         self._token = token
         self._local = LocalFiles(self.location)
         self._binding = Binding(self.location, model, weights, segment_seconds, options)
+        self._binding.check()
         self._seen: LibraryConfig | None = None
         self._space_encoders: dict[str, Encoder] = {}
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import library_html
+
+        return library_html(self)
 
     def __enter__(self) -> Self:
         return self
@@ -183,8 +190,20 @@ class Library(Opening):
         self._opened()
         return self._local.ledger
 
-    def tracks(self, filter: str | None = None, limit: int | None = None, offset: int = 0) -> list[Track]:
-        """Tracks, all or those that match a filter such as ``"year >= 1990 and genre = 'Jazz'"``; without vectors.
+    def __iter__(self) -> Iterator[Track]:
+        """All tracks, read as they are asked for."""
+        return self._tracks(None)
+
+    def __contains__(self, sound: object) -> bool:
+        """Whether a file, as it is now, or the id of a track is in the library."""
+        return isinstance(sound, str | os.PathLike) and self._queries(MAIN).holds(sound)
+
+    def tracks(
+        self, filter: str | None = None, limit: int | None = None, offset: int = 0, *, vectors: bool = False
+    ) -> list[Track]:
+        """Tracks, all or those that match a filter such as ``"year >= 1990 and genre = 'Jazz'"``.
+
+        With `vectors`, each has its clip vector, shape (dim,), float32; else `Track.vector` is empty.
 
         Raises
         ------
@@ -193,9 +212,35 @@ class Library(Opening):
         LibraryError
             If there is no library here.
         """
-        tracks = list(self._existing_store().tracks(self._parse(filter), limit, offset))
-        shown = self._local.shown()
-        return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
+        return list(self._tracks(filter, limit, offset, vectors))
+
+    def _tracks(
+        self, filter: str | None, limit: int | None = None, offset: int = 0, vectors: bool = False
+    ) -> Iterator[Track]:
+        """Tracks with the paths that they have on this machine."""
+        found, shown = self._existing_store().tracks(self._parse(filter), limit, offset, vectors), self._local.shown()
+        return (replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in found)
+
+    def to_pandas(self, filter: str | None = None, *, vectors: bool = False) -> DataFrame:
+        """Tracks as a table of Pandas: a row for each, by its id, and their columns, of Pandas' types that know gaps.
+
+        Parameters
+        ----------
+        filter : str, optional
+            As of `tracks`.
+        vectors : bool
+            Add the column ``vector``, an array of shape (dim,) in each row.
+
+        Raises
+        ------
+        MissingExtraError
+            If Pandas is not installed.
+        UsageError, LibraryError
+            As of `tracks`.
+        """
+        from sonovec.library.frames import frame
+
+        return frame(self._tracks(filter, vectors=vectors), self.columns(), vectors)
 
     def columns(self) -> dict[str, Column]:
         """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
@@ -343,13 +388,13 @@ class Library(Opening):
             If `progress` is a job that was cancelled.
         """
         with running(progress) as job:
-            given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+            roots = files_of(paths)
             kinds = [analysers] if isinstance(analysers, str | type) else list(analysers)
-            return self._add(given, metadata, prune, confirm, reread, space, kinds, job)
+            return self._add(roots, metadata, prune, confirm, reread, space, kinds, job)
 
     def _add(
         self,
-        paths: Sequence[str | os.PathLike[str]],
+        roots: Sequence[Path],
         metadata: str | os.PathLike[str] | None,
         prune: Prune,
         confirm: Callable[[Path, int], bool] | None,
@@ -365,7 +410,6 @@ class Library(Opening):
 
         if prune not in (True, False, "all"):
             raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
-        roots = [expanded(path) for path in paths]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         made = self._opened().config()
@@ -590,7 +634,7 @@ class Library(Opening):
 
     def search(
         self,
-        query: Sound | NDArray[np.floating],
+        query: Asked,
         limit: int = 10,
         *,
         start: float = 0.0,
@@ -600,14 +644,15 @@ class Library(Opening):
         space: str = MAIN,
         exact: bool = False,
         effort: float = 1.0,
-    ) -> list[Hit]:
+    ) -> Hits:
         """Find what sounds like `query`, best first.
 
         Parameters
         ----------
-        query : path, Waveform, (samples, rate), or array of shape (dim,)
-            A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
-            is the id of a track; an array is a vector. A path may be the text of a hit's path.
+        query : path, Waveform, (samples, rate), Embedding, or array of shape (dim,)
+            A sound, or what an encoder with the library's passport made of one. A file that is indexed, also one that is
+            gone from disk, is searched for by its stored vectors, as is the id of a track; an array is a vector. A path
+            may be the text of a hit's path.
         limit : int
             At most this many hits, one for each track. A query that is in the library finds itself.
         start, end : float
@@ -625,7 +670,8 @@ class Library(Opening):
 
         Returns
         -------
-        list of Hit
+        Hits
+            A list of `Hit`.
 
         Raises
         ------
@@ -633,6 +679,8 @@ class Library(Opening):
             If there is no library here.
         AudioError
             If the query cannot be read.
+        PassportError
+            If the query is an embedding of another encoder, or of another hop.
         UsageError
             If an argument is wrong.
         """
@@ -643,7 +691,7 @@ class Library(Opening):
 
     def find_places(
         self,
-        query: Sound | NDArray[np.floating],
+        query: Asked,
         limit: int | None = None,
         *,
         start: float = 0.0,
@@ -860,6 +908,8 @@ class Library(Opening):
 
     def _queries(self, space: str) -> Queries:
         found = self._existing_store().space(space)
+        if self._binding.segment_seconds != found.segment_seconds:  # a space may have a length of its own
+            self._binding.check_segments(self._store.space())
         return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
 
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
@@ -877,10 +927,10 @@ class Library(Opening):
             self.location, space, source, lambda: self.encoder, seconds, isolate=self._binding.isolate
         )
 
-    def _here(self, hits: list[Hit]) -> list[Hit]:
+    def _here(self, hits: list[Hit]) -> Hits:
         """Hits with the paths that they have on this machine."""
         shown = self._local.shown()
-        return [replace(hit, path=shown(hit.id, hit.path)) for hit in hits]
+        return Hits(replace(hit, path=shown(hit.id, hit.path)) for hit in hits)
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)

@@ -20,22 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.stream import open_mono
-from sonovec.embedding.embedding import Failure
+from sonovec.brief import shortened
+from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
-from sonovec.library.queries import Queries, expanded
+from sonovec.library.queries import Asked, Queries, expanded, is_vector
 from sonovec.library.records import Parts, Track
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store, row_count
-from sonovec.paths import from_text
+from sonovec.paths import display, from_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
-    from sonovec.embedding.source import Sound
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +58,7 @@ FULL, LEAST_COVERAGE = 0.999, 0.5
 TOUCH = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Place:
     """A stretch of a track that sounds like the query.
 
@@ -83,6 +82,9 @@ class Place:
     query_start: float | None
     query_end: float | None
 
+    def __repr__(self) -> str:
+        return f"Place({self.score:.3f}, {shortened(display(self.path))}, {self.start:.1f}-{self.end:.1f} s)"
+
     def is_in(self, stretches: Floats) -> bool:
         """Whether its middle is within one of some stretches, (n, 2)."""
         middle = (self.start + self.end) / 2
@@ -93,7 +95,7 @@ class Place:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlaceSearch:
     """What a search for places found, and how.
 
@@ -116,6 +118,17 @@ class PlaceSearch:
     complete: bool = True
     unread: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
+
+    def __repr__(self) -> str:
+        if not self.hits:
+            return f"PlaceSearch(no places: {self.reason})"
+        found = f"{len(self.hits)} places in {len({place.id for place in self.hits})} tracks"
+        return f"PlaceSearch({found}, min_score={self.min_score}, complete={self.complete})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import places_html
+
+        return places_html(self.hits, self.reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,17 +163,18 @@ ORDERS: Mapping[str, Callable[[Place], tuple[object, ...]]] = {
 }
 
 
-def query_of(
-    queries: Queries, encoder: Encoder | None, query: Sound | NDArray[np.floating], start: float, end: float | None
-) -> Query:
+def query_of(queries: Queries, encoder: Encoder | None, query: Asked, start: float, end: float | None) -> Query:
     """A query whose parts are the encoder's own windows, but for those that are silent, or mostly padding.
 
     Of a track whose file is gone, and in a space that an analyser fills, the parts are those that are stored there.
     """
-    sound = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
-    if encoder is None or isinstance(sound, np.ndarray) or (isinstance(sound, Path) and not sound.exists()):
+    sound: Any = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
+    if isinstance(sound, Embedding):
+        embedding = queries.comparable(sound, start, end)
+    elif encoder is None or is_vector(sound) or (isinstance(sound, Path) and not sound.exists()):
         return queries.query(query, start, end)
-    embedding = encoder.embed(sound, start, end)
+    else:
+        embedding = encoder.embed(sound, start, end)
     heard = ~embedding.silent
     full = heard & (embedding.coverage >= LEAST_COVERAGE)
     wanted = full if full.any() else heard

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
+from sonovec.brief import short
+from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.pooling import pool
 from sonovec.errors import AudioError, LibraryError, UsageError
-from sonovec.library.binding import passport_of
+from sonovec.library.binding import check_embedding, passport_of
 from sonovec.library.filters import In
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
@@ -31,10 +33,36 @@ if TYPE_CHECKING:
     from sonovec.embedding.embedding import Part
     from sonovec.embedding.source import Sound
 
+#: What can be searched for; a vector is an array of shape (dim,).
+Asked: TypeAlias = "Sound | Embedding | NDArray[np.floating]"
+
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """The path from the root, with ``~`` as the user's home."""
     return absolute(Path(path).expanduser())
+
+
+def is_vector(query: object) -> bool:
+    """Whether a query is numbers alone, as NumPy or another library has them."""
+    return hasattr(query, "__array__")
+
+
+def files_of(paths: Any) -> list[Path]:
+    """The files and folders that a user names, one or many.
+
+    Raises
+    ------
+    UsageError
+        If something else is given, such as samples.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths) if isinstance(paths, Iterable) else [paths]
+    for each in given:
+        if not isinstance(each, str | os.PathLike):
+            raise UsageError(
+                f"{display(short(each))} is not a file or folder; a library takes those alone: write samples to a file "
+                "first, such as soundfile.write('sound.wav', samples, rate)"
+            )
+    return [expanded(each) for each in given]
 
 
 def lengths(parts: Sequence[Part] | Sequence[Segment]) -> NDArray[np.float64]:
@@ -53,13 +81,20 @@ class Queries:
     ledger: Callable[[], AbstractContextManager[Ledger | None]]
     heard: Callable[[Sound, float, float | None], Query]
 
-    def query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
-        """A query of a sound, of an indexed track, or of a vector; see `sonovec.Library.search`."""
-        if isinstance(query, np.ndarray):
+    def query(self, query: Asked, start: float, end: float | None) -> Query:
+        """A query of a sound, of an indexed track, of an embedding, or of a vector; see `sonovec.Library.search`."""
+        if isinstance(query, Embedding):
+            return Query.of_embedding(self.comparable(query, start, end), self.space.segment_seconds)
+        if is_vector(query):
             if start or end is not None:
                 raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
-            return self.of_vector(query)
+            return self.of_vector(np.asarray(query))
         if not isinstance(query, Waveform | tuple):
+            if not isinstance(query, str | os.PathLike):
+                raise UsageError(
+                    f"{display(short(query))} cannot be searched for; give a path, a track's id, a Waveform, "
+                    f"(samples, rate), an Embedding, or a vector of shape ({self.space.dim},)"
+                )
             name = os.fspath(query)
             query = from_text(name)
             stored = self._stored(expanded(query), name, start, end)
@@ -67,16 +102,34 @@ class Queries:
                 return stored
         return self.heard(query, start, end)
 
+    def comparable(self, embedding: Embedding, start: float, end: float | None) -> Embedding:
+        """An embedding, if its vectors may be compared with those of the space."""
+        if start or end is not None:
+            raise UsageError(
+                f"start={start}, end={end}: an embedding has seconds of its own; leave them out, or give a part of the "
+                "sound: encoder.embed(sound, start, end)"
+            )
+        check_embedding(self.space, embedding.passport)
+        return embedding
+
     def of_vector(self, vector: NDArray[np.floating]) -> Query:
         """A query of a bare vector."""
         dim = self.space.dim
         if vector.shape != (dim,) or not np.isfinite(vector).all():
             raise UsageError(
-                f"a vector of shape {vector.shape} cannot be searched for; give finite numbers of shape ({dim},), "
-                "or a sound as (samples, rate)"
+                f"an array of shape {vector.shape} is not a vector of {dim} finite numbers, as this library has them; give "
+                "such a vector; or, for a sound, (samples, rate), such as (x, 16000)"
             )
         clip = np.asarray(vector, np.float32)
         return Query(clip, clip[None], None)
+
+    def holds(self, sound: str | os.PathLike[str]) -> bool:
+        """Whether the library holds a file, as it is now, or a track of that id."""
+        text = os.fspath(sound)
+        path = expanded(from_text(text))
+        exists = path.exists()
+        content = self._content_of(path, text, exists)
+        return bool(self.store.existing([content or text]))
 
     def _stored(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
         """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.brief import Brief, shortened
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
-from sonovec.library.records import MAIN, Parts, Segment, Track, Value
+from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
 from sonovec.library.store import Store, row_count
+from sonovec.paths import display
 from sonovec.vectors import cosines, unit32
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ DECIMALS, ROUNDING = 6, 1e-5
 MOST_TIES = 10_000
 
 
-@dataclass(frozen=True, eq=False)
-class Query:
+@dataclass(frozen=True, eq=False, repr=False)
+class Query(Brief):
     """What is searched for: a clip vector (dim,), its parts (q, dim), and their times (q, 2) in seconds, if it has any."""
 
     vector: NDArray[np.float32]
@@ -86,9 +88,9 @@ def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: f
     return np.array([(last - first) * segment.coverage for segment, (first, last) in pairs])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hit:
-    """One search result.
+    """One search result; ``hit["genre"]`` is the value of a column.
 
     Attributes
     ----------
@@ -117,6 +119,23 @@ class Hit:
     fields: Mapping[str, Value]
 
     @property
+    def title(self) -> str:
+        """What the file says is its title, or else the file's name without its ending."""
+        return title_of(self.path, self.fields)
+
+    def __getitem__(self, column: str) -> Any:
+        return value_of(self, column)
+
+    def __repr__(self) -> str:
+        heard = "".join(f"; {tag}" for tag in list(self.tags)[:3])
+        return f"Hit({self.score:.3f}, {shortened(display(self.path))}, {self.start:.1f}-{self.end:.1f} s{heard})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import hit_html
+
+        return hit_html(self)
+
+    @property
     def tags(self) -> dict[str, float]:
         """What was heard in the track, with the scores, best first; empty if its encoder scores no classes."""
         return sound_tags.together(*(self.fields.get(name) for name in _TAGS))
@@ -129,7 +148,7 @@ class Hit:
         return {**own, "tags": tags, **{name: value for name, value in self.fields.items() if name not in own}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextSearch:
     """What a search for words found, and how.
 
@@ -151,6 +170,15 @@ class TextSearch:
     tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     reason: str | None = None
+
+    def __repr__(self) -> str:
+        how = f"tags: {some(self.tags)}" if self.tags else self.by
+        return f"TextSearch({len(self.hits)} hits by {how})" if self.hits else f"TextSearch(no hits: {self.reason})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import hits_html
+
+        return hits_html(self.hits)
 
 
 def search_tags(
