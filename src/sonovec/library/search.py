@@ -17,7 +17,8 @@ from sonovec.library import sound_tags
 from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
-from sonovec.library.records import MAIN, Parts, Segment, Track, Value
+from sonovec.library.moments import loudest
+from sonovec.library.records import MAIN, Moment, Parts, Segment, Track, Value
 from sonovec.library.store import Store, row_count
 from sonovec.vectors import cosines, unit32
 
@@ -158,9 +159,10 @@ def search_tags(
 ) -> TextSearch:
     """Rank tracks by the tags that a text names; see `sonovec.Library.search_text`.
 
-    The score of a hit is the mean, over the words, of the best score that a tag with that word has. Only where the words
-    name nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library
-    have to do.
+    The score of a hit is the mean, over the words, of the best score that a tag with that word has at any time of the track;
+    its seconds are those of the segment whose tags fit the words best, which only hits are asked for. Only where words name
+    nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library have
+    to do.
     """
     limit = row_count("limit", limit)
     words = sound_tags.named(text, store.items(sound_tags.COLUMN))
@@ -172,7 +174,9 @@ def search_tags(
     tracks = store.get(best).items()
     ranked = sorted(((best[id], track) for id, track in tracks), key=lambda hit: (-hit[0], hit[1].path))[:limit]
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
-    return TextSearch([_tag_hit(track, value) for value, track in ranked], "tags", named, _unknown(text, words))
+    moments = store.moments(track.id for _, track in ranked)
+    hits = [_tag_hit(track, value, loudest(moments.get(track.id, []), words)) for value, track in ranked]
+    return TextSearch(hits, "tags", named, _unknown(text, words))
 
 
 def _ranked(
@@ -221,9 +225,10 @@ def _unknown(text: str, words: Mapping[str, list[str]]) -> tuple[str, ...]:
     return tuple(word for stem, word in sound_tags.words_of(text).items() if stem not in known)
 
 
-def _tag_hit(track: Track, score: float) -> Hit:
+def _tag_hit(track: Track, score: float, moment: Moment | None) -> Hit:
     fields = {name: value for name, value in track.fields.items() if name != "path"}
-    return Hit(track.id, track.path, score, None, None, 0.0, _duration(track), fields)
+    start, end = (0.0, _duration(track)) if moment is None else (moment.start, moment.end)
+    return Hit(track.id, track.path, score, None, None, start, end, fields)
 
 
 def _duration(track: Track) -> float:
