@@ -129,8 +129,8 @@ def search(
         warn(_how_ranked(found))
     for line in elsewhere(found.hits, library):
         warn(line)
-    if advice:
-        warn(advice)
+    for line in filter(None, (advice, found.advice)):
+        warn(line)
     if as_json:
         asked = {"query": to_text(query)} if query is not None else {"text": text}
         how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}

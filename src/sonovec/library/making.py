@@ -35,9 +35,7 @@ def refuse_changed(found: Found, content: str) -> None:
 def make_segments(pooled: Pooled) -> list[Segment]:
     """The parts of a sound that are searched."""
     parts = enumerate(zip(pooled.parts, sound_tags.of_parts(pooled), strict=True))
-    return [
-        Segment(index, part.start, part.end, part.coverage, part.vector, tags) for index, (part, tags) in parts
-    ]
+    return [Segment(index, part.start, part.end, part.coverage, part.vector, tags) for index, (part, tags) in parts]
 
 
 def make_track(

@@ -103,7 +103,7 @@ class Hit:
     query_start, query_end : float or None
         Seconds of the query that match best; None for a query that is a bare vector.
     start, end : float
-        Seconds of the track that match best.
+        Seconds of the track that match best; of a hit by tags the segment in which they were heard best.
     fields : mapping
         Everything else that is stored with the track.
     """
@@ -145,6 +145,8 @@ class TextSearch:
         Words that name no tag that was heard, and had no say.
     reason : str or None
         Why there are no hits, where there are none.
+    advice : str or None
+        What to run where some tracks have no tags in time, since an earlier version indexed them.
     """
 
     hits: list[Hit]
@@ -152,6 +154,7 @@ class TextSearch:
     tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     reason: str | None = None
+    advice: str | None = None
 
 
 def search_tags(

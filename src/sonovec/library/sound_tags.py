@@ -52,7 +52,7 @@ def kept(tags: Sequence[Tag]) -> list[Tag]:
 
 
 def fields_of(tags: Sequence[Tag]) -> dict[str, Value]:
-    """The columns of a track's tags; nulls where nothing was heard.
+    """The columns of a track's tags. Where nothing was heard, means and shares are empty: a null is of a former version.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def fields_of(tags: Sequence[Tag]) -> dict[str, Value]:
     """
     some = kept(tags)
     if not some:
-        return dict.fromkeys(COLUMNS)
+        return {COLUMN: None, SCORES: None, MEANS: [], SHARES: []}
     return {
         COLUMN: [tag.name for tag in some],
         SCORES: [round(tag.score, DECIMALS) for tag in some],
