@@ -133,7 +133,13 @@ def search(
         warn(line)
     if as_json:
         asked = {"query": to_text(query)} if query is not None else {"text": text}
-        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
+        how = {
+            "by": found.by,
+            "tags": list(found.tags),
+            "unknown": list(found.unknown),
+            "unheard": list(found.unheard),
+            "reason": found.reason,
+        }
         print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
     elif found.hits:
         print_hits(found.hits)
@@ -154,8 +160,9 @@ def elsewhere(hits: list[Hit], library: str) -> list[str]:
 
 
 def _how_ranked(found: TextSearch) -> str:
-    unknown = f"; not heard anywhere and left out: {', '.join(found.unknown)}" if found.unknown else ""
-    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
+    unheard = f"; heard nowhere and left out: {', '.join(found.unheard)}" if found.unheard else ""
+    unknown = f"; no such tag and left out: {', '.join(found.unknown)}" if found.unknown else ""
+    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unheard}{unknown}"
 
 
 def print_hits(hits: list[Hit]) -> None:

@@ -119,6 +119,7 @@ class Library(Opening):
         self._binding = Binding(self.location, model, weights, segment_seconds, options)
         self._seen: LibraryConfig | None = None
         self._space_encoders: dict[str, Encoder] = {}
+        self._is_retagged = False
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
@@ -802,7 +803,9 @@ class Library(Opening):
     def _retag_advice(self) -> str | None:
         from sonovec.library.retag import lacks_tags
 
-        if not lacks_tags(self._store):
+        # To look takes a while in a large library; none of this version's runs takes the tags in time away again.
+        self._is_retagged = self._is_retagged or not lacks_tags(self._store)
+        if self._is_retagged:
             return None
         library = shlex.quote(display(str(self.location)))
         return (

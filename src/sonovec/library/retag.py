@@ -22,7 +22,7 @@ _LACKING = IsNull(sound_tags.MEANS)
 def lacks_tags(store: Store) -> bool:
     """Whether there are tracks whose tags are not kept in time, in a library that keeps tags.
 
-    At 100,000 tracks that takes some milliseconds.
+    Where none lacks them that reads a column of all tracks: some hundredths of a second at 100,000.
     """
     columns = store.columns()
     if columns.get(sound_tags.COLUMN) != list[str]:

@@ -142,7 +142,9 @@ class TextSearch:
     tags : tuple of str
         Those tags.
     unknown : tuple of str
-        Words that name no tag that was heard, and had no say.
+        Words that name no tag, and had no say.
+    unheard : tuple of str
+        Words that name tags which were heard in no track, or in none that matches the filter, and had no say.
     reason : str or None
         Why there are no hits, where there are none.
     advice : str or None
@@ -155,6 +157,7 @@ class TextSearch:
     unknown: tuple[str, ...] = ()
     reason: str | None = None
     advice: str | None = None
+    unheard: tuple[str, ...] = ()
 
 
 def search_tags(
@@ -179,7 +182,8 @@ def search_tags(
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
     moments = store.moments(track.id for _, track in ranked)
     hits = [_tag_hit(track, value, loudest(moments.get(track.id, []), words)) for value, track in ranked]
-    return TextSearch(hits, "tags", named, _unknown(text, words))
+    unheard, unknown = _without_say(text, words, lambda: {*store.items(sound_tags.COLUMN), *classes()})
+    return TextSearch(hits, "tags", named, unknown, unheard=unheard)
 
 
 def _ranked(
@@ -223,9 +227,15 @@ def some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
-def _unknown(text: str, words: Mapping[str, list[str]]) -> tuple[str, ...]:
-    known = {*words, *(stem for names in words.values() for name in names for stem in sound_tags.words_of(name))}
-    return tuple(word for stem, word in sound_tags.words_of(text).items() if stem not in known)
+def _without_say(
+    text: str, words: Mapping[str, list[str]], names: Callable[[], Iterable[str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the words that ranked nothing, those that name any of all tags, and those that name none."""
+    said = {*words, *sound_tags.stems_of(name for having in words.values() for name in having)}
+    others = {stem: word for stem, word in sound_tags.words_of(text).items() if stem not in said}
+    known = sound_tags.stems_of(names()) if others else set()
+    unheard = tuple(word for stem, word in others.items() if stem in known)
+    return unheard, tuple(word for stem, word in others.items() if stem not in known)
 
 
 def _tag_hit(track: Track, score: float, moment: Moment | None) -> Hit:

@@ -164,6 +164,17 @@ def words_of(text: str) -> dict[str, str]:
     return {stem(word): word for word in words}
 
 
+def stems_of(tags: Iterable[str]) -> set[str]:
+    """What the words of some tags are found by.
+
+    Examples
+    --------
+    >>> sorted(stems_of(["Dog", "Baby cry, infant cry"]))
+    ['babi', 'cri', 'dog', 'infant']
+    """
+    return {stem for tag in tags for stem in words_of(tag)}
+
+
 def named(text: str, tags: Iterable[str]) -> dict[str, list[str]]:
     """Tags that the words of a text name: for each word those that have it, or all of the text if it is one tag's name.
 
@@ -191,6 +202,19 @@ def nearest(text: str, tags: Iterable[str]) -> list[str]:
     having = _by_word(sorted(set(tags)))
     near = (word for stem in words_of(text) for word in get_close_matches(stem, having, n=2))
     return list(dict.fromkeys(name for word in near for name in having[word]))
+
+
+def alike(text: str, tags: Iterable[str], most: int = 6) -> list[str]:
+    """Tags that somebody may have meant: those that the words of a text name, or those with words that are spelt like them.
+
+    Examples
+    --------
+    >>> alike("dogs", ["Dog", "Cat"]), alike("glas", ["Glass", "Dog"]), alike("qqq", ["Dog"])
+    (['Dog'], ['Glass'], [])
+    """
+    names = list(tags)
+    having = named(text, names)
+    return (list(dict.fromkeys(name for some in having.values() for name in some)) or nearest(text, names))[:most]
 
 
 def _by_word(names: Iterable[str]) -> dict[str, list[str]]:
