@@ -35,18 +35,6 @@ def library(sounds):
     return str(sounds.parent / "library")
 
 
-@pytest.fixture
-def sonovec(capsys):
-    """Run the command in this process: exit code, what it printed, what it complained of."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = main.run([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def test_search_prints_one_json_object_with_hits(sonovec, sounds, library):
     code, out, err = sonovec("search", sounds / "2.wav", "-l", library, "-n", 3, "--json")
     answer = json.loads(out)
@@ -163,7 +151,7 @@ def test_an_interrupt_leaves_the_good_file(tmp_path):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted; nothing that was complete is lost" in err
+    assert process.returncode == 130 and "interrupted; the output file is left as it was" in err
     assert (tmp_path / "out.jsonl").read_text() == "good" and len(list(tmp_path.iterdir())) == 2
 
 
