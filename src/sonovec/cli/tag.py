@@ -145,10 +145,11 @@ def _classes_of(asked: Sequence[str], encoder: Encoder) -> frozenset[str]:
     for name in asked:
         if name.lower() not in known:
             near = sound_tags.alike(name, encoder.classes)
-            told = (
-                f"the nearest are: {', '.join(near)}" if near else f"give one such as: {', '.join(encoder.classes[:3])}"
+            told = "the nearest are" if near else "give one such as"
+            names = ", ".join(map(repr, near or encoder.classes[:3]))
+            raise UsageError(
+                f"--class {name!r}: none of the {len(known)} classes of {encoder.card.name!r}; {told}: {names}"
             )
-            raise UsageError(f"--class {name!r}: none of the {len(known)} classes of {encoder.card.name!r}; {told}")
     return frozenset(known[name.lower()] for name in asked)
 
 

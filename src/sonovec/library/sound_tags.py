@@ -205,16 +205,18 @@ def nearest(text: str, tags: Iterable[str]) -> list[str]:
 
 
 def alike(text: str, tags: Iterable[str], most: int = 6) -> list[str]:
-    """Tags that somebody may have meant: those that the words of a text name, or those with words that are spelt like them.
+    """Tags that somebody may have meant: those that its words name, or else those that are spelt like it or like its words.
 
     Examples
     --------
-    >>> alike("dogs", ["Dog", "Cat"]), alike("glas", ["Glass", "Dog"]), alike("qqq", ["Dog"])
-    (['Dog'], ['Glass'], [])
+    >>> alike("barking dogs", ["Dog", "Bark", "Cat"]), alike("dgo", ["Dog", "Cat"]), alike("qqq", ["Dog"])
+    (['Bark', 'Dog'], ['Dog'], [])
     """
-    names = list(tags)
-    having = named(text, names)
-    return (list(dict.fromkeys(name for some in having.values() for name in some)) or nearest(text, names))[:most]
+    names = {name.lower(): name for name in tags}
+    found = [name for having in named(text, names.values()).values() for name in having]
+    if not found:
+        found = [*(names[near] for near in get_close_matches(text.lower(), names)), *nearest(text, names.values())]
+    return list(dict.fromkeys(found))[:most]
 
 
 def _by_word(names: Iterable[str]) -> dict[str, list[str]]:
