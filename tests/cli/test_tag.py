@@ -31,7 +31,9 @@ def test_hears_a_dog_rain_and_a_baby(clips: list[str], capsys: pytest.CaptureFix
         )
         assert sound["events"]
         assert all(0 <= event["start"] < event["end"] <= sound["duration"] + 0.001 for event in sound["events"])
-        assert [window["start"] for window in sound["windows"]] == [0, 2, 4]
+        assert [window["start"] for window in sound["windows"]] == [0, 1, 2, 3, 4], (
+            "windows of 2 s that overlap by half"
+        )
 
 
 def test_prints_tags_and_times(clips: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +131,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     soundfile.write(folder / "b" / "quiet.wav", np.zeros(8000), 8000)
     (folder / "b" / "x.mp3.part").write_bytes(b"...")
     return folder
+
+
+def test_a_short_sound_on_the_edge_of_two_windows_is_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of three quarters of a second of drums half lies before and half behind the second 4, in which a window of 2 s ends."""
+    samples, _ = demo.clip("drums")
+    length, at = demo.RATE * 3 // 4, 4 * demo.RATE
+    sound = np.random.default_rng(0).standard_normal(8 * demo.RATE) / 1000
+    sound[at - length // 2 : at - length // 2 + length] += samples[:length] / 10
+    soundfile.write(tmp_path / "a.wav", sound, demo.RATE)
+    asked = [tmp_path / "a.wav", "--class", "Drum machine"]
+    assert told_of(capsys, *asked, "--hop", "2")["sounds"][0]["events"] == []
+    (event,) = told_of(capsys, *asked)["sounds"][0]["events"]
+    assert 3 <= event["start"] < 4 < event["end"] <= 5
 
 
 def told_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
