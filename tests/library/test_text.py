@@ -125,9 +125,11 @@ def test_a_filter_unheard_tags_and_unknown_words_are_told_apart(quiet, capsys, t
         with pytest.raises(UsageError) as raised:
             quiet.search_text(text, filter=where)
         assert says in str(raised.value)
-        assert run(command) == run([*command, "--json"]) == code
+        assert run(command) == code
         out, err = capsys.readouterr()
-        assert out == "" and err.count(says) == 2
+        assert out == "" and err.count(says) == 1
+        assert run([*command, "--json"]) == code
+        assert says in json.loads(capsys.readouterr().out)["error"]["message"]
         return
     found = quiet.search_text(text, filter=where)
     assert found.hits == [] and found.reason.startswith(says)
@@ -137,6 +139,15 @@ def test_a_filter_unheard_tags_and_unknown_words_are_told_apart(quiet, capsys, t
     assert run([*command, "--json"]) == code
     told = json.loads(capsys.readouterr().out)
     assert told["hits"] == [] and told["reason"] == found.reason
+
+
+def test_words_that_nobody_heard_and_words_that_are_no_tags_are_told_apart(quiet, capsys):
+    found = quiet.search_text("a dog and a cat at the moon")
+    assert (found.tags, found.unheard, found.unknown) == (("Dog",), ("cat",), ("moon",)) and len(found.hits) == 1
+    assert quiet.search_text("dog rain", filter="year = 1990").unheard == ("rain",), "heard, but not there"
+    assert run(["search", "--text", "a dog and a cat at the moon", "-l", str(quiet.location)]) == 0
+    err = capsys.readouterr().err
+    assert "heard nowhere and left out: cat" in err and "no such tag and left out: moon" in err
 
 
 def test_a_search_that_finds_gives_no_reason(quiet, capsys):
