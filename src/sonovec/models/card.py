@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sonovec.models.licences import commercial_use
+
 
 @dataclass(frozen=True)
 class WeightFile:
@@ -52,7 +54,9 @@ class ModelCard:
 
     Attributes
     ----------
-    name, family, revision, summary, licence
+    name, family, revision, summary
+    licence : str
+        Of the weights, as an SPDX expression (https://spdx.org/licenses); ``NOASSERTION`` where none is known.
     rate : int
         Sample rate in Hz that the model hears.
     window_seconds, hop_seconds : float
@@ -105,7 +109,12 @@ class ModelCard:
         """What `sonovec.load` takes to find it here."""
         return self.place or self.name
 
+    @property
+    def commercial_use(self) -> bool | None:
+        """Whether the licence allows commercial use; None where that is not known."""
+        return commercial_use(self.licence)
+
     def to_json(self) -> dict[str, Any]:
         """All fields as plain JSON values."""
         allowed = {name: {**asdict(option), "allowed": str(option)} for name, option in self.options.items()}
-        return {**asdict(self), "options": allowed}
+        return {**asdict(self), "commercial_use": self.commercial_use, "options": allowed}
