@@ -158,3 +158,17 @@ def test_usage_of_retag(sounds, tmp_path, capsys):
         library.add(sounds / "hiss.flac")
         with pytest.raises(UsageError, match="'logmel' scores no classes"):
             library.retag(sounds)
+
+
+def test_words_and_sounds_that_find_nothing_end_with_the_same_codes(sounds, tmp_path, capsys):
+    """As docs/tags.md has it in a table."""
+    place, sound = str(tmp_path / "library"), str(sounds / "hiss.flac")
+    with sonovec.Library(place) as library:
+        library.add(sounds)
+    none = ["--filter", "duration > 9999"]
+    for asked in (["--text", "noise", *none], [sound, *none], ["--text", "theremin"]):
+        assert run(["search", *asked, "-l", place]) == 0
+        assert capsys.readouterr().out.startswith("no hits: ")
+    for asked in (["--text", "qqq"], [str(sounds / "gone.flac")]):
+        assert run(["search", *asked, "-l", place]) == 2
+        assert capsys.readouterr().out == ""
