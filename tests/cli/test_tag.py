@@ -163,6 +163,11 @@ def test_only_some_classes_are_told_over_time(folder: Path, capsys: pytest.Captu
     assert [Path(each["path"]).name for each in told["left_out"]] == ["x.mp3.part"], "as by sonovec index"
 
 
+def test_what_was_asked_for_and_is_not_heard_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tag", str(folder / "a"), "--class", "Drum machine"]) == 0
+    assert "nothing that was asked for reaches the threshold at any time" in capsys.readouterr().out
+
+
 def test_only_what_lasts_is_told_over_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lengths = [e["end"] - e["start"] for sound in told_of(capsys, folder)["sounds"] for e in sound["events"]]
     least = sorted(lengths)[len(lengths) // 2]

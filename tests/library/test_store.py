@@ -92,6 +92,7 @@ def test_segments_keep_their_tags(store):
     store.put(*item(2, 2))
     expected = [Moment(0.0, 10.0, heard[0]), Moment(20.0, 30.0, heard[2])]
     assert store.moments([track.id, item(2)[0].id, "absent"]) == {track.id: expected}
+    assert [part.tags for part in store.segments([track.id])[track.id]] == heard
     store.put(track, parts)
     assert store.moments([track.id]) == {}
 

@@ -73,7 +73,7 @@ def test_words_name_tags(text, words):
     assert sound_tags.named(text, ["Glass", "Breaking", "Baby cry, infant cry", "Dog"]) == words
 
 
-@pytest.mark.parametrize("text", ["qqq", "of the", "!"])
+@pytest.mark.parametrize("text", ["qqq", "of the", "!", "'s"])
 def test_words_that_name_nothing_name_nothing(text):
     assert sound_tags.named(text, ["Glass", "Dog"]) == {}
 

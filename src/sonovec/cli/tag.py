@@ -252,7 +252,7 @@ def _report(report: dict[str, Any], as_json: bool) -> None:
     """Print what was heard; notes and failures become lines on the error stream."""
     for sound in report["sounds"]:
         if not as_json:
-            _print(sound)
+            _print(sound, only_some=bool(report["classes"] or report["min_duration"]))
         for note in sound["notes"]:
             warn_of(sound["path"], note)
     for line in left_out_lines(report["left_out"]):
@@ -265,7 +265,7 @@ def _report(report: dict[str, Any], as_json: bool) -> None:
         print_json({**report, **rows})
 
 
-def _print(sound: dict[str, Any]) -> None:
+def _print(sound: dict[str, Any], *, only_some: bool) -> None:
     from sonovec.paths import printable
 
     click.echo(f"{printable(sound['path'])} ({sound['duration']:.1f} s)")
@@ -274,7 +274,8 @@ def _print(sound: dict[str, Any]) -> None:
     if rows:
         print_table(["seconds", "tag", "score"], rows)
     else:
-        click.echo("  nothing reaches the threshold at any time; try a lower --threshold")
+        what = "nothing that was asked for" if only_some else "nothing"
+        click.echo(f"  {what} reaches the threshold at any time; try a lower --threshold")
     click.echo()
 
 

@@ -385,10 +385,12 @@ class Store:
         wanted = self.space(space)
         if wanted.level == "track":
             return found
-        columns = ["vector", "track", "index", "start", "end", "coverage"]
+        table = self._backend.table(segments_of(wanted))
+        columns = ["vector", "track", "index", "start", "end", "coverage", *([TAGS] if table.has(TAGS) else [])]
         for batch in _batches(ids):
-            for row in self._backend.table(segments_of(wanted)).rows(In("track", tuple(batch)), columns):
-                segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
+            for row in table.rows(In("track", tuple(batch)), columns):
+                tags = sound_tags.from_text(row.get(TAGS))
+                segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"], tags)
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
 
