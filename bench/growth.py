@@ -124,6 +124,10 @@ class Side:
         condition = None if where is None else self.parse(where, self.store.columns())
         began = time.perf_counter()
         found = self.search.search_tags(self.store, text, 10, condition, lambda: ())
+        if hasattr(self.sound_tags, "COLUMNS"):
+            from sonovec.library.moments import in_time
+
+            found = in_time(self.store, text, found)
         self.took = time.perf_counter() - began
         assert found.hits
 

@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.decode import AudioInfo
+from sonovec.brief import Brief
 from sonovec.embedding.embedding import Part
 from sonovec.embedding.gather import Facts, Heard, Tap, Vectors, check_finite, times_of
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, windows_per_segment
+from sonovec.embedding.silence import Silence
 from sonovec.embedding.source import Source
 from sonovec.embedding.tally import Mean, Tag, Tally, best_of_part
 
 
-@dataclass(frozen=True, eq=False)
-class Pooled:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pooled(Brief):
     """What a library keeps of a sound; see `Embedding`, whose names it has.
 
     Attributes
@@ -31,6 +33,8 @@ class Pooled:
         Consecutive windows, pooled.
     silent : bool
         Whether all windows hold digital silence.
+    silence : str or None
+        The `note` of its `Silence`.
     tags : list of Tag
         All classes, with what is heard of them in the whole sound, best first.
     rate, channels, codec, duration, notes
@@ -43,6 +47,7 @@ class Pooled:
     vector: NDArray[np.float32]
     parts: list[Part]
     silent: bool
+    silence: str | None
     tags: list[Tag]
     rate: int
     channels: int
@@ -52,8 +57,8 @@ class Pooled:
     heard: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Windows(Brief):
     """Vectors of consecutive windows, or of parts that they were pooled into.
 
     Attributes
@@ -98,7 +103,7 @@ class Pooling:
         self._source, self._heard, self._listener = source, heard, listener or Listener()
         self._windows = windows_per_segment(seconds, heard.passport.hop / heard.passport.rate)
         self._clip, self._tally = Mean(), Tally(heard.classes)
-        self._all_silent = True
+        self._silence = Silence()
         self._waiting: list[Vectors] = []  # of the part that is not whole yet
         self._count = 0
         self._parts: list[Part] = []
@@ -117,7 +122,7 @@ class Pooling:
         dim = self._heard.dim
         self._listener.hear(Windows(self._times(vectors), vectors.coverage, vectors.rows[:, :dim]))
         self._clip.add(vectors.rows[:, :dim], vectors.coverage)
-        self._all_silent &= bool(vectors.silent.all())
+        self._silence.add(vectors.levels, vectors.silent)
         self._waiting.append(vectors)
         self._count += len(vectors.rows)
         if self._count >= self._windows:
@@ -148,7 +153,8 @@ class Pooling:
             path=self._source.path,
             vector=self._clip.value,
             parts=self._parts,
-            silent=self._all_silent,
+            silent=self._silence.silent == self._silence.windows,
+            silence=self._silence.note,
             tags=self._tally.tags(),
             rate=facts.rate,
             channels=facts.channels,

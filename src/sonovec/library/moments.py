@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from sonovec.library import sound_tags
 from sonovec.library.records import Moment
+
+if TYPE_CHECKING:
+    from sonovec.library.search import TextSearch
+    from sonovec.library.store import Store
 
 
 def score_of(tags: Mapping[str, float], words: Mapping[str, Sequence[str]]) -> float:
@@ -28,3 +35,18 @@ def loudest(moments: Sequence[Moment], words: Mapping[str, Sequence[str]]) -> Mo
     """
     best = max(moments, key=lambda moment: score_of(moment.tags, words), default=None)
     return best if best is not None and score_of(best.tags, words) > 0 else None
+
+
+def in_time(store: Store, text: str, found: TextSearch) -> TextSearch:
+    """What was found by tags, with the seconds of the segment of each hit whose tags fit the words best.
+
+    Only the segments of hits are read. Where they were stored without tags, the hit is the whole track.
+    """
+    words = sound_tags.named(text, found.tags)
+    moments = store.moments(hit.id for hit in found.hits)
+    best = {id: loudest(those, words) for id, those in moments.items()} if words else {}
+    hits = [
+        hit if (moment := best.get(hit.id)) is None else replace(hit, start=moment.start, end=moment.end)
+        for hit in found.hits
+    ]
+    return replace(found, hits=hits)

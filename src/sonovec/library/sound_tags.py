@@ -31,7 +31,26 @@ _WRITTEN = re.compile(r"(.+) ([01]\.\d+)", re.DOTALL)
 
 #: Words that say nothing of a sound.
 STOP_WORDS = frozenset(
-    {"a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "like", "of", "off", "on", "or", "over", "s", "sound"}
+    {
+        "a",
+        "an",
+        "and",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "is",
+        "like",
+        "of",
+        "off",
+        "on",
+        "or",
+        "over",
+        "s",
+        "sound",
+    }
     | {"sounds", "that", "the", "to", "under", "with"}
 )
 

@@ -48,7 +48,7 @@ class Option:
         return ", ".join(names[choice] if isinstance(choice, type) else str(choice) for choice in self.allowed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelCard:
     """Everything a user should know of a model before trusting its vectors.
 
@@ -103,6 +103,10 @@ class ModelCard:
     reference: str = ""
     n_classes: int = 0
     place: str = ""
+
+    def __repr__(self) -> str:
+        heard = f"window={self.window_seconds:g} s, rate={self.rate}"
+        return f"ModelCard({self.name!r}, dim={self.dim}, {heard}, licence={self.licence!r}: {self.summary})"
 
     @property
     def source(self) -> str:
