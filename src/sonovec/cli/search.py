@@ -147,8 +147,8 @@ def search(
         warn(_how_ranked(found))
     for line in elsewhere(found.hits, library):
         warn(line)
-    if advice:
-        warn(advice)
+    for line in filter(None, (advice, found.advice)):
+        warn(line)
     if as_json:
         asked = {"query": to_text(query)} if query is not None else {"text": text}
         notes = list(getattr(found.hits, "notes", ()))
@@ -156,6 +156,7 @@ def search(
             "by": found.by,
             "tags": list(found.tags),
             "unknown": list(found.unknown),
+            "unheard": list(found.unheard),
             "reason": found.reason,
             "notes": notes,
         }
@@ -179,8 +180,9 @@ def elsewhere(hits: list[Hit], library: str) -> list[str]:
 
 
 def _how_ranked(found: TextSearch) -> str:
-    unknown = f"; not heard anywhere and left out: {', '.join(found.unknown)}" if found.unknown else ""
-    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
+    unheard = f"; heard nowhere and left out: {', '.join(found.unheard)}" if found.unheard else ""
+    unknown = f"; no such tag and left out: {', '.join(found.unknown)}" if found.unknown else ""
+    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unheard}{unknown}"
 
 
 def print_hits(hits: list[Hit]) -> None:
