@@ -143,3 +143,15 @@ def test_a_hop_beyond_the_window_makes_no_library(tmp_path, paths):
     with pytest.raises(UsageError, match="would not be heard; give a hop of at most 1"):
         sonovec.Library(tmp_path / "l", model="logmel", hop=1.5).add(paths[:1])
     assert not (tmp_path / "l").exists()
+
+
+def test_parts_are_not_shorter_than_a_window_and_that_is_said(tmp_path, paths, caplog):
+    with sonovec.Library(tmp_path / "short", model="logmel", segment_seconds=0.25) as library:
+        library.add(paths[:1])
+        assert "segment_seconds=0.25: a window of 'logmel' is 1 s long" in caplog.text
+        _, vectors = library.vectors(level="segment").numpy()
+        assert len(vectors) == len(library.encoder.embed(paths[0]).windows)
+    caplog.clear()
+    with sonovec.Library(tmp_path / "long", model="logmel", segment_seconds=1) as library:
+        library.add(paths[:1])
+    assert "a window of" not in caplog.text

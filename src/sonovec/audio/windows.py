@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from sonovec.brief import Brief
 from sonovec.errors import UsageError
 
 Tail = Literal["pad", "drop"]
@@ -71,8 +72,8 @@ class WindowSpec:
         return full + (covered < samples and full * self.hop < samples)
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Windows(Brief):
     """Some consecutive windows of one clip.
 
     Attributes

@@ -88,8 +88,8 @@ class Mean:
         return np.asarray(self._sum / self._weight, np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Windows(Brief):
     """Vectors of consecutive windows, or of parts that they were pooled into.
 
     Attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit
@@ -32,6 +32,10 @@ class Hits(list["Hit"]):
         lines = "".join(f"\n  {hit!r}," for hit in self)
         return f"Hits([{lines}\n])" if lines else "Hits([])"
 
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> Hits: ...
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)
         return Hits(found, self.notes) if isinstance(place, slice) else found
