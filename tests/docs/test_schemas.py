@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+import soundfile
 
 from sonovec import demo
 from sonovec.cli.main import cli, run
@@ -21,7 +22,8 @@ SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glo
 MORE, SAME = {"search-places", "error"}, {"models": "models-list"}
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
-#: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged) and the library `library` of `sounds`.
+#: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), and the libraries `library` of `sounds` and
+#: `copies` of one sound in three files.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
@@ -31,6 +33,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "search": [
         ("search sounds/bells/bells-01.flac -l library", 0),
         ("search sounds/bells/bells-01.flac -l library --level segment", 0),
+        ("search sounds/rain/rain-01.flac -l copies", 0),
         ("search sounds/bells/bells-01.flac -l library --filter duration>1000", 0),
         ("search --text music -l library", 0),
         ("search --text helicopter -l library", 0),
@@ -40,6 +43,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("search sounds/bells/bells-01.flac -l library --places", 0),
         ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
     ],
+    "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
     "list": [("list -l library", 0), ("list -l library --columns all", 0)],
     "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1), ("tag sounds --class music --min-duration 1", 0)],
     "embed": [("embed broken -o vectors.npz", 1)],
@@ -78,6 +82,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")
+    for name, gain in (("loud", 1.0), ("quiet", 0.1), ("copy", 0.1)):
+        soundfile.write(place / f"{name}.wav", gain * samples, rate)
+    paths = [str(place / f"{name}.wav") for name in ("loud", "quiet", "copy")]
+    assert run(["index", *paths, "-l", str(place / "copies"), "--analyser", "fingerprint", "--quiet"]) == 0
     return place
 
 

@@ -104,8 +104,10 @@ def search(
         raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
-    if places and (text is not None or level != "track" or exact):
-        raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
+    if places and (text is not None or level != "track" or exact or all_versions):
+        raise UsageError(
+            "--places is for a sound, and looks at its parts; leave out --text, --level, --exact and --all-versions"
+        )
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
         if places:
             of_places.find(
