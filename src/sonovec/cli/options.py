@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -44,6 +45,39 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
     isolate_option,
     jobs_option,
 )
+
+
+class _Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
+    """A place in a sound, in the ways that people write it: ``80``, ``1:20``, ``1:02:03.5``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, from text or a number."""
+        seconds = seconds_of(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is not a time; give seconds, such as 80, or 1:20, or 1:02:03.5", param, ctx)
+        return seconds
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds of a time as people write it; None where it is not a time.
+
+    Examples
+    --------
+    >>> seconds_of("80"), seconds_of("1:20"), seconds_of("1:02:03.5"), seconds_of("90:00"), seconds_of("1:75")
+    (80.0, 80.0, 3723.5, 5400.0, None)
+    """
+    if not re.fullmatch(r"-?\d+(\.\d*)?|(\d+:)?\d+:\d+(\.\d*)?", text):
+        return None
+    parts = [float(part) for part in text.split(":")]
+    if any(part >= 60 for part in parts[1:]):
+        return None
+    return sum((part * 60.0**power for power, part in enumerate(reversed(parts))), 0.0)
+
+
+#: A place in a sound, in seconds.
+SECONDS = _Seconds()
 
 
 def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:

@@ -11,6 +11,7 @@ import click
 from sonovec.cli import stretch_files
 from sonovec.cli.log import watched
 from sonovec.cli.output import print_json, print_table, seconds_text, warn, warn_of, warn_of_nothing_written
+from sonovec.cli.playlist import Item, print_playlist
 from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, to_text
 
@@ -54,7 +55,7 @@ def check(places: bool, targets: Sequence[Path], **others: object) -> None:
         check_output(target)
 
 
-def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, **options: Any) -> None:
+def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, m3u: bool, **options: Any) -> None:
     """Search for places, print them and write them to files."""
     with watched() as bar:
         found = library.find_places(query, progress=bar, **options)
@@ -66,6 +67,8 @@ def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, *
         _write(target, found, query)
     if as_json:
         _print_json(library, query, found)
+    elif m3u:
+        print_playlist(Item(each.path, each.fields, each.start, each.end) for each in found.hits)
     elif found.hits:
         _print(found.hits)
     else:

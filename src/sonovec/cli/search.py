@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli import places as of_places
-from sonovec.cli.options import add_options, isolate_option, json_option, library_options
+from sonovec.cli.options import SECONDS, add_options, isolate_option, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.paths import printable
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ TAGS, FIRST = 3, 10
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
-@click.option("--start", type=float, default=0.0, help="Search for a part of QUERY: from this second,")
-@click.option("--end", type=float, help="to this one.")
+@click.option(
+    "--start", type=SECONDS, default=0.0, help="Search for a part of QUERY: from this time, such as 80 or 1:20,"
+)
+@click.option("--end", type=SECONDS, help="to this one.")
 @click.option(
     "--level",
     type=click.Choice(["track", "segment"]),
@@ -48,6 +51,7 @@ TAGS, FIRST = 3, 10
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
 @isolate_option
 @json_option
+@m3u_option
 def search(
     query: str | None,
     text: str | None,
@@ -71,6 +75,7 @@ def search(
     device: str,
     isolate: bool,
     as_json: bool,
+    m3u: bool,
 ) -> None:
     """Find what sounds like QUERY: a file, or the id of a track in the library; or as the words of --text say."""
     from sonovec.errors import UsageError
@@ -78,6 +83,7 @@ def search(
     from sonovec.library.search import TextSearch
     from sonovec.paths import to_text
 
+    one_form(json=as_json, m3u=m3u)
     of_places.check(
         places,
         targets,
@@ -105,6 +111,7 @@ def search(
                 str(query),
                 targets,
                 as_json,
+                m3u,
                 limit=limit,
                 limit_per_track=limit_per_track,
                 start=start,
@@ -135,6 +142,8 @@ def search(
         asked = {"query": to_text(query)} if query is not None else {"text": text}
         how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
         print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
+    elif m3u:
+        print_playlist(Item(hit.path, hit.fields) for hit in found.hits)
     elif found.hits:
         print_hits(found.hits)
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import SECONDS, add_options, encoder_options, encoder_settings, json_option
 from sonovec.cli.output import (
     fail_of,
     print_json,
@@ -42,8 +42,10 @@ COLUMNS = ("path", "start", "end", "tag", "score")
     help="The same of one sound, as labels for Audacity.",
 )
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
-@click.option("--start", type=float, default=0.0, help="Only a part of each sound: from this second,")
-@click.option("--end", type=float, help="to this one.")
+@click.option(
+    "--start", type=SECONDS, default=0.0, help="Only a part of each sound: from this time, such as 80 or 1:20,"
+)
+@click.option("--end", type=SECONDS, help="to this one.")
 @add_options(encoder_options)
 @json_option
 def tag(

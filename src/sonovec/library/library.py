@@ -607,7 +607,7 @@ class Library(Opening):
         ----------
         query : path, Waveform, (samples, rate), or array of shape (dim,)
             A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
-            is the id of a track; an array is a vector. A path may be the text of a hit's path.
+            is the id of a track or its first digits; an array is a vector. A path may be the text of a hit's path.
         limit : int
             At most this many hits, one for each track. A query that is in the library finds itself.
         start, end : float

@@ -26,7 +26,7 @@ from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
 from sonovec.library.queries import Queries, expanded
-from sonovec.library.records import Parts, Track
+from sonovec.library.records import Parts, Track, Value
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store, row_count
 from sonovec.paths import from_text
@@ -73,6 +73,8 @@ class Place:
         Cosine similarity in [-1, 1], to six decimals, of the best pair of windows.
     query_start, query_end : float or None
         Seconds of the query that match best; None for a query that is a bare vector.
+    fields : mapping
+        Everything else that is stored with the track.
     """
 
     id: str
@@ -82,6 +84,7 @@ class Place:
     score: float
     query_start: float | None
     query_end: float | None
+    fields: Mapping[str, Value] = field(default_factory=dict, compare=False, repr=False)
 
     def is_in(self, stretches: Floats) -> bool:
         """Whether its middle is within one of some stretches, (n, 2)."""
@@ -89,8 +92,8 @@ class Place:
         return bool(((stretches[:, 0] <= middle) & (middle < stretches[:, 1])).any())
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as one flat object of JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """All of it but `fields` as one flat object of JSON values."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
 
 
 @dataclass(frozen=True)
@@ -447,4 +450,6 @@ def _places(track: Track, looks: Sequence[_Scored], sought: Sought) -> Iterator[
             best = order[run[scores[order[run]].argmax()]]
             query = sought.seconds(int(parts[best]))
             score = round(float(scores[best]), DECIMALS)
-            yield Place(track.id, track.path, float(starts[run[0]]), float(ends[run[-1]]), score, *query)
+            yield Place(
+                track.id, track.path, float(starts[run[0]]), float(ends[run[-1]]), score, *query, fields=track.fields
+            )

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sonovec.audio.waveform import Waveform
 from sonovec.embedding.pooling import pool
 from sonovec.errors import AudioError, LibraryError, UsageError
+from sonovec.library import naming
 from sonovec.library.binding import passport_of
-from sonovec.library.filters import In
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry
@@ -83,7 +83,9 @@ class Queries:
         exists = path.exists()
         if exists and (start or end is not None):
             return None
-        content = self._content_of(path, text, exists) or (None if exists else text)
+        content = self._content_of(path, text, exists)
+        if content is None and not exists:
+            content = naming.by_digits(self.store, text) or text
         if content is None:
             return None
         track = self.store.get([content], vectors=True, space=self.space.name).get(content)
@@ -157,13 +159,8 @@ class Queries:
     def _content_by_name(self, path: Path) -> str | None:
         """Id of the track of a path, where nobody tells the folders of roots: most are called as their folders are."""
         guessed = Roots({default_alias(folder): folder for folder in path.parents})
-        return self._content_of_texts(guessed.texts(path))
+        return naming.by_texts(self.store, guessed.texts(path))
 
     def _content_at(self, path: Path, text: str) -> str | None:
         """Id of the track that was indexed under a path, or that a hit names so, by the store."""
-        texts = (*self.roots.texts(path), *([text] if alias_in(text) else []))
-        return self._content_of_texts(texts)
-
-    def _content_of_texts(self, texts: Sequence[str]) -> str | None:
-        held = {track.path: track.id for track in self.store.tracks(In("path", tuple(texts)))}
-        return next((held[each] for each in texts if each in held), None)
+        return naming.by_path(self.store, self.roots, path, text)
