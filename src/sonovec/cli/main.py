@@ -7,6 +7,7 @@ import os
 import sys
 from functools import cache
 from importlib import import_module
+from keyword import iskeyword
 from typing import cast
 
 import click
@@ -19,8 +20,11 @@ from sonovec.log import as_failure
 
 OK, SOME_FAILED, USAGE = 0, 1, 2
 
-#: Each is a function in the module of its name.
-COMMANDS = ("demo", "doctor", "embed", "evaluate", "index", "library", "list", "models", "search", "tag")
+#: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
+COMMANDS = (
+    *("demo", "doctor", "embed", "evaluate", "export", "history", "import", "index", "library", "list", "models"),
+    *("remove", "search", "show", "stats", "tag"),
+)
 
 EXIT_CODES = """\b
 Exit codes: 0 all went well; 1 some files failed (the others were done); 2 the command could not run."""
@@ -42,7 +46,8 @@ class _Commands(click.Group):
 
 @cache
 def _told_of(name: str) -> click.Command:
-    return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{name}"), name)))
+    function = f"{name}_" if iskeyword(name) else name
+    return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{function}"), function)))
 
 
 @click.group(cls=_Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})

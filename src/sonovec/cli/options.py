@@ -23,6 +23,8 @@ jobs_option = click.option(
     "--jobs", type=click.IntRange(1), help="Threads that work at once; one for each core. [env: SONOVEC_JOBS]"
 )
 
+token_option = click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
+
 library_options: Sequence[Callable[[Any], Any]] = (
     click.option(
         "-l",
@@ -31,7 +33,7 @@ library_options: Sequence[Callable[[Any], Any]] = (
         envvar="SONOVEC_LIBRARY",
         help="A folder, a .db file (Milvus Lite), or http://host:port/name (Milvus). [env: SONOVEC_LIBRARY]",
     ),
-    click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]"),
+    token_option,
 )
 
 encoder_options: Sequence[Callable[[Any], Any]] = (

@@ -6,6 +6,7 @@ import codecs
 import json
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def seconds_text(start: float | None, end: float | None) -> str:
     if start is None or end is None:
         return ""
     return "-".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in (start, end))
+
+
+def time_text(seconds: float | None) -> str:
+    """A time, in seconds since 1970, as people on this machine write it; nothing for None."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def warn(line: str) -> None:

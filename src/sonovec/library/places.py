@@ -448,8 +448,7 @@ def _places(track: Track, looks: Sequence[_Scored], sought: Sought) -> Iterator[
     for run in np.split(np.arange(len(order)), np.flatnonzero(starts[1:] > ends[:-1] + TOUCH) + 1):
         if len(run):
             best = order[run[scores[order[run]].argmax()]]
-            query = sought.seconds(int(parts[best]))
+            began, ended = sought.seconds(int(parts[best]))
             score = round(float(scores[best]), DECIMALS)
-            yield Place(
-                track.id, track.path, float(starts[run[0]]), float(ends[run[-1]]), score, *query, fields=track.fields
-            )
+            start, end = float(starts[run[0]]), float(ends[run[-1]])
+            yield Place(track.id, track.path, start, end, score, began, ended, track.fields)
