@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, library_options
+from sonovec.cli.options import (
+    add_options,
+    encoder_options,
+    encoder_settings,
+    files_from_options,
+    given_paths,
+    json_option,
+    library_options,
+)
 from sonovec.cli.output import fail_of, print_json, print_table, shown_path, warn, warn_of
-from sonovec.paths import display, printable, to_text
+from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.library import Library
@@ -32,7 +40,8 @@ class _Command(click.Command):
 
 
 @click.command(cls=_Command, short_help="Sounds into a library.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("arguments", nargs=-1, type=click.Path(), metavar="PATH...")
+@add_options(files_from_options)
 @add_options(library_options)
 @click.option("--metadata", type=click.Path(path_type=Path), help="CSV with a column `path` and columns of your own.")
 @click.option(
@@ -55,7 +64,9 @@ class _Command(click.Command):
 @add_options(encoder_options)
 @json_option
 def index(
-    paths: tuple[Path, ...],
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     library: str,
     token: str | None,
     metadata: Path | None,
@@ -74,11 +85,14 @@ def index(
 ) -> int:
     """Put sounds into a library, so that they can be searched.
 
+    PATH is a file or a folder, or `-` for the paths on the standard input, one a line.
+
     Run it again at any time: what is there is left alone, what changed is replaced, and a run that was interrupted goes
     on where it was.
     """
     from sonovec.library.library import Library
 
+    paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
     made = Library(
         library,
         token=token,

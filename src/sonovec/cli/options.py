@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from sonovec.errors import UsageError
+from sonovec.paths import display
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +49,44 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
     isolate_option,
     jobs_option,
 )
+
+
+#: Paths from a file or from another program, beside those of the command line; read by `given_paths`.
+files_from_options: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "--files-from", metavar="FILE", help="Also the paths that FILE lists, one a line; `-` is the standard input."
+    ),
+    click.option("-0", "--null", is_flag=True, help="Paths in FILE and on the standard input end with a zero byte."),
+)
+
+
+def given_paths(arguments: Sequence[str], files_from: str | None, null: bool) -> list[str]:
+    """The paths of the command line and of ``--files-from``, as text; ``-`` stands for those on the standard input.
+
+    Raises
+    ------
+    UsageError
+        There are none at all, the file cannot be read, or ``--null`` is given without anything to read.
+    """
+    if not arguments and files_from is None:
+        raise UsageError("no paths; give some, or - to read them from the standard input, or --files-from FILE")
+    if null and files_from is None and "-" not in arguments:
+        raise UsageError("--null says how paths are read; add - for the standard input, or --files-from FILE")
+    wanted = [*arguments, *([] if files_from is None else [files_from])]
+    if wanted.count("-") > 1:
+        raise UsageError("- is given twice; the standard input can be read once")
+    found = [path for each in arguments for path in (_listed("-", null) if each == "-" else [each])]
+    return found + ([] if files_from is None else _listed(files_from, null))
+
+
+def _listed(name: str, null: bool) -> list[str]:
+    try:
+        with click.open_file(name, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise UsageError(f"--files-from {display(name)}: cannot be read ({error.strerror})") from error
+    lines = content.split(b"\0") if null else [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    return [os.fsdecode(line) for line in lines if line]
 
 
 class _Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone

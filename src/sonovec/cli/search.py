@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli import places as of_places
-from sonovec.cli.options import SECONDS, add_options, isolate_option, json_option, library_options
-from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.cli.options import SECONDS, add_options, files_from_options, isolate_option, json_option, library_options
+from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
 from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
-from sonovec.paths import printable
+from sonovec.cli.queries import Answer, answered, asked, of_search
+from sonovec.paths import display, printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
@@ -23,7 +25,8 @@ TAGS, FIRST = 3, 10
 
 
 @click.command(short_help="What sounds like this?")
-@click.argument("query", type=click.Path(), required=False)
+@click.argument("arguments", type=click.Path(), nargs=-1, metavar="QUERY...")
+@add_options(files_from_options)
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
@@ -53,7 +56,9 @@ TAGS, FIRST = 3, 10
 @json_option
 @m3u_option
 def search(
-    query: str | None,
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     text: str | None,
     library: str,
     token: str | None,
@@ -76,14 +81,18 @@ def search(
     isolate: bool,
     as_json: bool,
     m3u: bool,
-) -> None:
-    """Find what sounds like QUERY: a file, or the id of a track in the library; or as the words of --text say."""
+) -> int:
+    """Find what sounds like QUERY: a file, or a track in the library by its id; or as the words of --text say.
+
+    Of several QUERY each is answered; `-` stands for those on the standard input, one a line.
+    """
     from sonovec.errors import UsageError
     from sonovec.library.library import Library
     from sonovec.library.search import TextSearch
-    from sonovec.paths import to_text
 
     one_form(json=as_json, m3u=m3u)
+    queries, many = asked(arguments, files_from, null)
+    query = queries[0] if queries else None
     of_places.check(
         places,
         targets,
@@ -92,7 +101,7 @@ def search(
         by_time=by_time,
         effort=effort != 1,
     )
-    if (query is None) == (text is None):
+    if (query is None and not many) == (text is None):
         raise UsageError(
             "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
         )
@@ -104,6 +113,8 @@ def search(
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
     if places and (text is not None or level != "track" or exact):
         raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
+    if places and many:
+        raise UsageError("--places is for one QUERY; give one")
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
         if places:
             of_places.find(
@@ -122,13 +133,22 @@ def search(
                 order="time" if by_time else "score",
                 effort=effort,
             )
-            return
+            return 0
         limit = FIRST if limit is None else limit
-        if query is not None:
+
+        def ask(query: str) -> TextSearch:
             hits = opened.search(
                 query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact
             )
-            found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
+            return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
+
+        answers: list[Answer] = []
+        if many:
+            opened.tracks(where, limit=0)  # what is wrong for all of them is said once
+            answers = answered(queries, ask)
+            found = TextSearch([hit for answer in answers if answer.found for hit in answer.found.hits], "sound")
+        elif query is not None:
+            found = ask(query)
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level)
         advice = opened.advice
@@ -138,16 +158,23 @@ def search(
         warn(line)
     if advice:
         warn(advice)
-    if as_json:
-        asked = {"query": to_text(query)} if query is not None else {"text": text}
-        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
-        print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
+    if as_json and many:
+        print_json({"library": to_text(library), "queries": [answer.to_json() for answer in answers]})
+    elif as_json:
+        what = {"query": to_text(query)} if query is not None else {"text": text}
+        print_json({**what, "library": to_text(library), **of_search(found)})
     elif m3u:
-        print_playlist(Item(hit.path, hit.fields) for hit in found.hits)
+        print_playlist(Item(path, fields) for path, fields in {hit.path: hit.fields for hit in found.hits}.items())
+    elif many:
+        print_answers(answers)
     elif found.hits:
         print_hits(found.hits)
     else:
         click.echo(f"no hits: {found.reason}")
+    failed = [answer for answer in answers if answer.error is not None]
+    for answer in failed:
+        fail_of(to_text(answer.query), str(answer.error))
+    return 1 if failed else 0
 
 
 def elsewhere(hits: list[Hit], library: str) -> list[str]:
@@ -167,8 +194,23 @@ def _how_ranked(found: TextSearch) -> str:
     return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
 
 
+def print_answers(answers: Sequence[Answer]) -> None:
+    """Print the hits of many queries in one table, each with its query."""
+    found = [(answer, hit) for answer in answers if answer.found for hit in answer.found.hits]
+    columns = {"query": [display(answer.query) for answer, _ in found], **_columns([hit for _, hit in found])}
+    print_table(list(columns), list(zip(*columns.values(), strict=True)))
+    for answer in answers:
+        if answer.found is not None and not answer.found.hits:
+            warn_of(to_text(answer.query), f"no hits: {answer.found.reason}")
+
+
 def print_hits(hits: list[Hit]) -> None:
     """Print hits for people: score, file, which seconds match which, and what is heard there, if that is known."""
+    columns = _columns(hits)
+    print_table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _columns(hits: Sequence[Hit]) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {
         "score": [hit.score for hit in hits],
         "path": [hit.path for hit in hits],
@@ -176,5 +218,4 @@ def print_hits(hits: list[Hit]) -> None:
         "match these": [seconds_text(hit.start, hit.end) for hit in hits],
         "tags": ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
     }
-    shown = {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}
-    print_table(list(shown), list(zip(*shown.values(), strict=True)))
+    return {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}

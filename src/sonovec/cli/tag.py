@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.options import SECONDS, add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import (
+    SECONDS,
+    add_options,
+    encoder_options,
+    encoder_settings,
+    files_from_options,
+    given_paths,
+    json_option,
+)
 from sonovec.cli.output import (
     fail_of,
     print_json,
@@ -29,7 +37,8 @@ COLUMNS = ("path", "start", "end", "tag", "score")
 
 
 @click.command(short_help="What is heard in sounds, and when.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("arguments", nargs=-1, type=click.Path(), metavar="FILE...")
+@add_options(files_from_options)
 @click.option("--top", default=5, show_default=True, help="Tags of a whole sound.")
 @click.option("--threshold", default=0.2, show_default=True, help="Score from which a tag counts over time.")
 @click.option(
@@ -49,7 +58,9 @@ COLUMNS = ("path", "start", "end", "tag", "score")
 @add_options(encoder_options)
 @json_option
 def tag(
-    paths: tuple[Path, ...],
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     top: int,
     threshold: float,
     table: Path | None,
@@ -65,12 +76,13 @@ def tag(
 ) -> int:
     """Name what is heard in FILE, on the whole and over time.
 
-    FILE may be a folder, which is searched for audio. The names are AudioSet's, and the scores the model's own.
+    FILE may be a folder, which is searched for audio, or `-` for the paths on the standard input. The names are AudioSet's,
+    and the scores the model's own.
     """
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models.defaults import ALIAS
-    from sonovec.paths import check_output
+    from sonovec.paths import check_output, from_text
 
     _check(top, threshold, start, end)
     for target in filter(None, (table, labels)):
@@ -82,7 +94,7 @@ def tag(
         raise UsageError(
             f"model {encoder.card.name!r} scores no classes; leave --model out, or give one such as yamnet"
         )
-    found, failures = _look_up(paths)
+    found, failures = _look_up([from_text(path) for path in given_paths(arguments, files_from, null)])
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
     heard: list[dict[str, Any]] = []
