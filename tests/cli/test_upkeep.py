@@ -101,8 +101,9 @@ def test_history(answer, lines, folder, library):
     assert answer("history", "--run", 1)["met_again"] == 1, "the second run met the file again"
     assert [each["run"] for each in answer("history", "--failed")["failures"]] == [2]
     heading, latest, second, _ = (line.split("\t") for line in lines("history"))
-    assert heading == ["run", "began", "took", "what", "found", "indexed", "unchanged", "skipped", "failed"]
-    assert latest[3] == "remove 1 tracks" and second[3:] == [f"index {folder}", "4", "0", "3", "0", "1"]
+    assert heading[:5] == ["run", "date", "time", "took", "what"]
+    assert heading[5:] == ["found", "indexed", "unchanged", "skipped", "failed"]
+    assert latest[4] == "remove 1 tracks" and second[4:] == [f"index {folder}", "4", "0", "3", "0", "1"]
     assert lines("history", "--run", 1) == [
         "1 more failed in this run; a later run met these files again, and tells of them now"
     ]

@@ -10,6 +10,7 @@ import click
 
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import print_json, print_table, shown_path, time_text
+from sonovec.cli.tables import Column
 from sonovec.errors import UsageError
 from sonovec.paths import display, to_text
 
@@ -33,13 +34,12 @@ def history(
         raise UsageError("--run and --failed ask for different files; give one of them")
     with Library(library, token=token) as opened:
         runs = opened.history()
-        entries = opened.failed() if failed or number is not None else []
+        entries = opened.outcomes("failed", number) if failed or number is not None else []
     if number is not None:
         run = next((each for each in runs if each.id == number), None)
         if run is None:
             raise UsageError(f"--run {number}: no such run; see them with: sonovec history -l {library}")
-        of_run = [entry for entry in entries if entry.run == number]
-        _tell_failures(library, of_run[:limit], run, as_json)
+        _tell_failures(library, entries[:limit], run, as_json)
     elif failed:
         _tell_failures(library, entries[:limit], None, as_json)
     else:
@@ -50,9 +50,11 @@ def _tell_runs(library: str, runs: list[Run], as_json: bool) -> None:
     if as_json:
         print_json({"library": to_text(library), "runs": [_json(run) for run in runs]})
         return
-    rows = [(run.id, time_text(run.started), _took(run), _what(run), *_counts(run).values()) for run in runs]
-    names = ["found", "indexed", "unchanged", "skipped", "failed"]
-    print_table(["run", "began", "took", "what", *names], rows)
+    rows = [(run.id, *time_text(run.started).split(), _took(run), _what(run), *_counts(run).values()) for run in runs]
+    when = [Column("date"), Column("time", spare=2), Column("took", spare=2)]
+    spare = {"found": 1, "indexed": 1, "unchanged": 3, "skipped": 3, "failed": 0}
+    counts = [Column(name, spare=number) for name, number in spare.items()]
+    print_table([Column("run"), *when, Column("what", cut="end"), *counts], rows)
 
 
 def _tell_failures(library: str, entries: list[Entry], run: Run | None, as_json: bool) -> None:
@@ -71,7 +73,8 @@ def _tell_failures(library: str, entries: list[Entry], run: Run | None, as_json:
         if count > 1 and count == len(entries):
             click.echo(f"all {count}: {reason}")
     if entries:
-        print_table(["run", "path", "why"], [(each.run, display(each.path), each.reason) for each in entries])
+        rows = [(each.run, display(each.path), each.reason) for each in entries]
+        print_table([Column("run"), Column("path", cut="middle"), Column("why")], rows)
     elif not others:
         click.echo("nothing failed")
     if others > 0:

@@ -52,6 +52,7 @@ class _Command(click.Command):
 )
 @click.option("--prune-all", is_flag=True, hidden=True)
 @click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
+@click.option("--show-skipped", is_flag=True, help="Name every file that was skipped, with the reason.")
 @click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
 @click.option(
     "--space",
@@ -73,6 +74,7 @@ def index(
     prune: bool,
     prune_all: bool,
     reread: bool,
+    show_skipped: bool,
     segment_seconds: float | None,
     space: str,
     loudness: bool,
@@ -110,10 +112,15 @@ def index(
         )
         tracks = len(made)
         advice = made.advice if model is None else None
+        skipped = made.outcomes("skipped", report.run) if show_skipped and report.run is not None else []
+    named = [(to_text(entry.path), entry.reason or "") for entry in skipped]
     if as_json:
-        print_json(report_json(report, library, tracks))
+        more = {"skipped_files": [{"path": path, "reason": reason} for path, reason in named]} if show_skipped else {}
+        print_json({**report_json(report, library, tracks), **more})
     else:
         print_report(report, library, tracks)
+        for path, reason in named:
+            click.echo(f"skipped: {shown_path(path)} ({reason})")
     if advice:
         warn(advice)
     return 1 if report.failures or (wanted and report.withheld) else 0
@@ -190,6 +197,8 @@ def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
         "found": report.counts.found,
         **asdict(report.counts),
         "copies": report.copies,
+        "skipped_by_reason": dict(report.skipped.most_common()),
+        "moved": report.moved,
         "left_out": [{"path": path, "reason": reason} for path, reason in report.left_out],
         "vanished": report.vanished,
         "pruned": report.pruned,
@@ -199,6 +208,7 @@ def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
         "seconds": report.seconds,
         "failures": [{"path": path, "reason": reason} for path, reason in report.failures],
         "notes": [{"path": path, "note": note} for path, note in report.notes],
+        "metadata_applied": report.metadata_applied,
         "metadata_unused": report.metadata_unused,
         "metadata_copies": [{"path": path, "copy_of": original} for path, original in report.metadata_copies],
     }
@@ -208,6 +218,14 @@ def print_report(report: Report, library: str, tracks: int) -> None:
     """Print a report for people."""
     counts = {"found": report.counts.found, **asdict(report.counts)}
     print_table(list(counts), [list(counts.values())], title=f"{library}: {tracks} tracks")
+    if report.skipped:
+        ordered = sorted(report.skipped.items(), key=lambda pair: (-pair[1], pair[0]))
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in ordered)
+        click.echo(f"skipped: {reasons}; --show-skipped names the files")
+    if report.moved:
+        click.echo(f"{_files(report.moved)} {'was' if report.moved == 1 else 'were'} moved; the vectors were kept")
+    if report.metadata_applied or report.metadata_unused:
+        click.echo(f"metadata: {report.metadata_applied} rows applied, {len(report.metadata_unused)} not matched")
     if report.heard:
         click.echo(f"analysers heard {report.heard} tracks that were there already")
     if report.audio_seconds:

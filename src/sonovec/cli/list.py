@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text
 from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
+from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
 
@@ -51,6 +53,7 @@ def list(
     with Library(library, token=token) as opened:
         names = _names(opened, columns)
         found = _sorted(opened, where, order)[:limit]
+        short = opened.short_paths()
     if m3u:
         print_playlist(Item(track.path, track.fields) for track in found)
     elif null:
@@ -58,7 +61,19 @@ def list(
     elif as_json:
         print_json({"library": to_text(library), "tracks": [_row(track, names) for track in found]})
     else:
-        print_table(names, [[_shown(name, value) for name, value in _row(track, names).items()] for track in found])
+        _print(found, names if columns or not sys.stdout.isatty() else ("path", "duration"), short)
+
+
+def _print(tracks: Sequence[Track], names: Sequence[str], short: Callable[[str], str]) -> None:
+    """A table; on a terminal, artist and title are part of a sound's name where nobody asked for other columns."""
+
+    def cell(track: Track, name: str) -> object:
+        if name == "path":
+            return sound(track.path, {} if "title" in names else track.fields, short(track.path))
+        return _shown(name, _value(track, name))
+
+    described = [SOUND if name == "path" else Column(name, cut="end") for name in names]
+    print_table(described, [[cell(track, name) for name in names] for track in tracks])
 
 
 def _names(library: Library, columns: str | None) -> Sequence[str]:

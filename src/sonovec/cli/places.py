@@ -12,6 +12,7 @@ from sonovec.cli import stretch_files
 from sonovec.cli.log import watched
 from sonovec.cli.output import print_json, print_table, seconds_text, warn, warn_of, warn_of_nothing_written
 from sonovec.cli.playlist import Item, print_playlist
+from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, to_text
 
@@ -70,7 +71,7 @@ def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, m
     elif m3u:
         print_playlist(Item(each.path, each.fields, each.start, each.end) for each in found.hits)
     elif found.hits:
-        _print(found.hits)
+        _print(found.hits, library.short_paths())
     else:
         click.echo(f"no places: {found.reason}")
 
@@ -100,9 +101,15 @@ def _print_json(library: Library, query: str, found: PlaceSearch) -> None:
     )
 
 
-def _print(places: Sequence[Place]) -> None:
+def _print(places: Sequence[Place], short: Callable[[str], str]) -> None:
+    columns = [Column("score"), SOUND, Column("place"), Column("matches these seconds", spare=1)]
     rows = [
-        (each.score, each.path, seconds_text(each.start, each.end), seconds_text(each.query_start, each.query_end))
+        (
+            each.score,
+            sound(each.path, each.fields, short(each.path)),
+            seconds_text(each.start, each.end),
+            seconds_text(each.query_start, each.query_end),
+        )
         for each in places
     ]
-    print_table(["score", "path", "place", "matches these seconds"], rows)
+    print_table(columns, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from sonovec.cli.options import SECONDS, add_options, files_from_options, isolat
 from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
 from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.queries import Answer, answered, asked, of_search
-from sonovec.paths import display, printable, to_text
+from sonovec.cli.tables import SOUND, Column, Sound, sound
+from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
@@ -151,7 +152,7 @@ def search(
             found = ask(query)
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level)
-        advice = opened.advice
+        advice, short = opened.advice, opened.short_paths()
     if found.by == "tags" and found.hits:
         warn(_how_ranked(found))
     for line in elsewhere(found.hits, library):
@@ -166,9 +167,9 @@ def search(
     elif m3u:
         print_playlist(Item(path, fields) for path, fields in {hit.path: hit.fields for hit in found.hits}.items())
     elif many:
-        print_answers(answers)
+        print_answers(answers, short)
     elif found.hits:
-        print_hits(found.hits)
+        print_hits(found.hits, short)
     else:
         click.echo(f"no hits: {found.reason}")
     failed = [answer for answer in answers if answer.error is not None]
@@ -194,28 +195,31 @@ def _how_ranked(found: TextSearch) -> str:
     return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
 
 
-def print_answers(answers: Sequence[Answer]) -> None:
+def print_answers(answers: Sequence[Answer], short: Callable[[str], str]) -> None:
     """Print the hits of many queries in one table, each with its query."""
     found = [(answer, hit) for answer in answers if answer.found for hit in answer.found.hits]
-    columns = {"query": [display(answer.query) for answer, _ in found], **_columns([hit for _, hit in found])}
-    print_table(list(columns), list(zip(*columns.values(), strict=True)))
+    queries = [Sound(display(answer.query), from_text(answer.query).name) for answer, _ in found]
+    _print({Column("query", cut="middle"): queries, **_columns([hit for _, hit in found], short)})
     for answer in answers:
         if answer.found is not None and not answer.found.hits:
             warn_of(to_text(answer.query), f"no hits: {answer.found.reason}")
 
 
-def print_hits(hits: list[Hit]) -> None:
+def print_hits(hits: list[Hit], short: Callable[[str], str]) -> None:
     """Print hits for people: score, file, which seconds match which, and what is heard there, if that is known."""
-    columns = _columns(hits)
+    _print(_columns(hits, short))
+
+
+def _print(columns: Mapping[Column, Sequence[object]]) -> None:
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
 
 
-def _columns(hits: Sequence[Hit]) -> dict[str, list[object]]:
-    columns: dict[str, list[object]] = {
-        "score": [hit.score for hit in hits],
-        "path": [hit.path for hit in hits],
-        "these seconds": [seconds_text(hit.query_start, hit.query_end) for hit in hits],
-        "match these": [seconds_text(hit.start, hit.end) for hit in hits],
-        "tags": ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
+def _columns(hits: Sequence[Hit], short: Callable[[str], str]) -> dict[Column, Sequence[object]]:
+    tags = ["; ".join(list(hit.tags)[:TAGS]) for hit in hits]
+    return {
+        Column("score"): [hit.score for hit in hits],
+        SOUND: [sound(hit.path, hit.fields, short(hit.path)) for hit in hits],
+        Column("these seconds", spare=1): [seconds_text(hit.query_start, hit.query_end) for hit in hits],
+        Column("match these"): [seconds_text(hit.start, hit.end) for hit in hits],
+        **({Column("tags", cut="end", spare=2): tags} if any(tags) else {}),
     }
-    return {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}

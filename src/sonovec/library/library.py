@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from sonovec.library.job_records import JobRecord
     from sonovec.library.manifest import Manifest
     from sonovec.library.metadata import Metadata
-    from sonovec.library.outcomes import Entry, Run
+    from sonovec.library.outcomes import Entry, Run, Status
     from sonovec.library.places import PlaceSearch
     from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
@@ -202,6 +202,10 @@ class Library(Opening):
         tracks = list(self._existing_store().tracks(self._parse(filter), limit, offset))
         shown = self._local.shown()
         return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
+
+    def short_paths(self) -> Callable[[str], str]:
+        """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""
+        return self._local.roots().short
 
     def columns(self) -> dict[str, Column]:
         """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
@@ -623,8 +627,14 @@ class Library(Opening):
         with self._local.ledger_to_read() as ledger:
             return [] if ledger is None else ledger.runs()
 
-    def failed(self) -> list[Entry]:
-        """The files that failed in the latest run that met them, each with its `path`, `reason` and `run`.
+    def outcomes(self, status: Status, run: int | None = None) -> list[Entry]:
+        """The files of which the latest run that met them made this, each with its `path`, `reason` and `run`.
+
+        Parameters
+        ----------
+        status : {"indexed", "unchanged", "skipped", "failed"}
+        run : int, optional
+            Only files that no later run than this one has met; see `history`.
 
         Raises
         ------
@@ -633,7 +643,7 @@ class Library(Opening):
         """
         self._require_config()
         with self._local.ledger_to_read() as ledger:
-            return [] if ledger is None else list(ledger.entries("failed"))
+            return [] if ledger is None else list(ledger.entries(status, met_by=run))
 
     def statistics(self) -> Statistics:
         """What the library holds, in numbers: see `Statistics`.
