@@ -98,7 +98,7 @@ def fitted(
     --------
     >>> columns = [Column("score"), Column("path", "middle"), Column("tags", "end", spare=1)]
     >>> fitted(columns, [["0.912", "rain/on a tin roof/3.wav", "Rain; Thunder; Wind"]], 40)[1]
-    [['0.912', 'rain/on a …of/3.wav', 'Rain; Thun…']]
+    [['0.912', 'rain/on a…of/3.wav', 'Rain; Thunde…']]
     >>> fitted(columns, [["0.912", "rain/on a tin roof/3.wav", "Rain; Thunder; Wind"]], 30)[1]
     [['0.912', 'rain/on a t… roof/3.wav']]
     """
