@@ -188,7 +188,7 @@ def test_into_a_library_that_has_other_files_under_the_same_name(exported, tmp_p
 
 @pytest.mark.parametrize("kill_at", range(1, 8))
 def test_an_import_that_was_killed_is_finished_by_the_next(library, exported, tmp_path, monkeypatch, kill_at):
-    monkeypatch.setattr(importing, "BATCH", 3)
+    monkeypatch.setattr(importing, "ROWS", 3)
     done = Store.table_to_write
     calls = 0
 

@@ -31,6 +31,8 @@ from sonovec.paths import display
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Bytes of vectors, and rows, that are written at once: a store looks through its table with each write.
+BYTES, ROWS = 32 << 20, 16_000
 #: Tracks by which a root is known again.
 SAMPLE = 20
 
@@ -121,9 +123,10 @@ class Import:
         """Write the rows of tracks that are not `present` or `left_out`, and give how many."""
         key, written, total = key_of(spec), 0, self.manifest.files[file_of(spec)].rows
         table = self.store.table_to_write(spec)
+        is_new = table.count() == 0
         for done, rows in self._rows(spec):
             self.job.report(Progress("importing", done, total, "rows", note=spec.name))
-            without = present({row[key] for row in rows}).union(left_out)
+            without = {*left_out, *(() if is_new else present({row[key] for row in rows}))}
             wanted = [change(row) for row in rows if row[key] not in without]
             if wanted:
                 table.upsert(wanted)
@@ -136,7 +139,7 @@ class Import:
 
         done = 0
         with pq.ParquetFile(self.folder / file_of(spec)) as file:
-            for batch in file.iter_batches(BATCH):
+            for batch in file.iter_batches(min(ROWS, max(BATCH, BYTES // (4 * (spec.dim or 1))))):
                 yield done, _rows_of(batch)
                 done += len(batch)
 
