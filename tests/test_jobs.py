@@ -182,7 +182,7 @@ def test_many_jobs_run_at_once(encoder):
 
 def drawn(*reports):
     file = io.StringIO()
-    bar = bars.Bar(Console(file=file, force_terminal=True, width=120))
+    bar = bars.TerminalBar(Console(file=file, force_terminal=True, width=120))
     for progress in reports:
         bar(progress)
     bar.close()
@@ -197,6 +197,17 @@ def test_the_bar_shows_stage_count_sound_and_note():
     assert "3/7" in text and "1.5 min of sound" in text and "[b]xyyy" in text and "y..." in text
     assert "1.5/3.0 MB" in drawn(sonovec.Progress("fetching", 1_500_000, 3_000_000, "bytes"))
     assert drawn() == ""
+
+
+def test_in_a_notebook_the_bar_is_html_with_the_same_texts():
+    page = bars.page_of(sonovec.Progress("indexing", 3, 7, "files", 90.0, "<b>x"), 65.4)
+    assert (
+        'max="7"' in page and 'value="3"' in page and "indexing  3/7 files  1.5 min of sound" in page and "1:05" in page
+    )
+    assert "<b>" not in page and "&lt;b&gt;x" in page
+    open_ended = bars.page_of(sonovec.Progress("embedding", 3, None, "sounds"), 0)
+    assert "value=" not in open_ended and "embedding  3 sounds" in open_ended
+    assert 'max="1"' in bars.page_of(sonovec.Progress("indexing", 0, 0, "files"), 0), "a bar of nothing is drawn too"
 
 
 def test_where_nobody_looks_no_bar_is_drawn_and_nothing_is_counted(encoder, capfd):

@@ -115,6 +115,7 @@ def test_nothing_gives_nothing():
     assert AudioEmbeddingFunction("logmel").encode_documents([]) == []
 
 
+@pytest.mark.slow
 def test_it_is_one_of_milvus_own_functions_where_those_are_installed():
     base = pytest.importorskip("pymilvus.model.base", reason="needs pymilvus.model: pip install 'pymilvus[model]'")
     assert issubclass(AudioEmbeddingFunction, base.BaseEmbeddingFunction)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sonovec.library.report import Report
     from sonovec.library.search import Hit
     from sonovec.models.card import ModelCard
+    from sonovec.pictures.plot import plot
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # without one, Python itself prints warnings
 
@@ -79,6 +80,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "load",
+    "plot",
 ]
 
 # Found on first use: NumPy and everything above it would make `import sonovec` slow.
@@ -100,6 +102,7 @@ _HOMES = {
     "Track": "sonovec.library.records",
     "Waveform": "sonovec.audio.waveform",
     "load": "sonovec.embedding.encoder",
+    "plot": "sonovec.pictures.plot",
 }
 
 

@@ -1,5 +1,5 @@
 """``python -m sonovec`` is the command ``sonovec``."""
 
-from sonovec.cli.main import main
+from sonovec.cli.start import main
 
 main()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sonovec.html import Html, element
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Characters of a note that are shown.
 LONGEST_NOTE = 40
+#: Seconds between two pictures of a bar in a notebook.
+PAGE_SECONDS = 0.2
 
 
 def visible_bar() -> Bar | None:
@@ -19,11 +24,25 @@ def visible_bar() -> Bar | None:
     from rich.console import Console
 
     console = Console(stderr=True)
-    return Bar(console) if console.is_terminal or console.is_jupyter else None
+    if console.is_jupyter:
+        return PageBar()
+    return TerminalBar(console) if console.is_terminal else None
 
 
-class Bar:
+class Bar(Protocol):
     """Draws each `Progress` that it is called with, from the first on, until it is closed; called again, it begins anew."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw how far it is."""
+        ...
+
+    def close(self) -> None:
+        """Draw no more, and let the last picture stand."""
+        ...
+
+
+class TerminalBar:
+    """A `Bar` on a terminal, drawn by Rich."""
 
     def __init__(self, console: Any) -> None:
         self._console = console
@@ -66,6 +85,48 @@ class Bar:
         task = drawn.add_task("", total=None, count="", remark="")
         drawn.start()
         return drawn, task
+
+
+class PageBar:
+    """A `Bar` in a notebook: a line of the page, which is drawn anew; Rich's bar needs a package of widgets there."""
+
+    def __init__(self) -> None:
+        self._shown: Any = None
+        self._progress: Progress | None = None
+        self._began = self._drawn = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw how far it is, a few times in a second."""
+        self._progress = progress
+        if self._shown is None or time.monotonic() - self._drawn >= PAGE_SECONDS:
+            self._draw(progress)
+
+    def close(self) -> None:
+        """Draw the last picture, and let it stand."""
+        if self._shown is not None and self._progress is not None:
+            self._draw(self._progress)
+        self._shown = None
+
+    def _draw(self, progress: Progress) -> None:
+        from IPython.display import HTML, display
+
+        self._drawn = time.monotonic()
+        if self._shown is None:
+            self._began = self._drawn
+            self._shown = display(HTML(page_of(progress, 0.0)), display_id=True)
+        else:
+            self._shown.update(HTML(page_of(progress, self._drawn - self._began)))
+
+
+def page_of(progress: Progress, seconds: float) -> Html:
+    """A bar as HTML, after so many seconds; without a total it moves, and says nothing of how far it is."""
+    known = {"max": max(progress.total, 1), "value": progress.done} if progress.total is not None else {}
+    told = f" {progress.stage}  {_count(progress)} {progress.unit}  {_remark(progress)}  {_clock(seconds)}"
+    return element("div", element("progress", style="width:240px;vertical-align:middle", **known), told)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{int(seconds % 60):02}"
 
 
 def _count(progress: Progress) -> str:

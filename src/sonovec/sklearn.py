@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import sonovec
 from sonovec.audio.waveform import Waveform
+from sonovec.brief import short
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.source import Sound
 from sonovec.errors import AudioError, MissingExtraError, UsageError
@@ -215,10 +216,17 @@ class AudioEmbedder(TransformerMixin, BaseEstimator):
             given = given[:, 0]  # a table of one column
         items = _items(given)
         if not any(_is_sound(item) for item in items):
+            if len({np.shape(item) for item in items if isinstance(item, np.ndarray) and item.ndim}) > 1:
+                raise UsageError(
+                    f"X[0] is {short(items[0])}: arrays of different lengths have no rate; give tuples (samples, rate), such "
+                    "as [(x, 16000) for x in X]"
+                )
             return self._rows(X, reset)
         for row, item in enumerate(items):
             if not _is_sound(item):
-                raise UsageError(f"X[{row}]={item!r} is no sound; give a path, a Waveform, or a tuple (samples, rate)")
+                raise UsageError(
+                    f"X[{row}]={short(item)} is no sound; give a path, a Waveform, or a tuple (samples, rate)"
+                )
         return cast(list[Sound], items)
 
     def _rows(self, X: Any, reset: bool) -> list[Sound]:

@@ -48,16 +48,6 @@ def bug(monkeypatch):
         yield patch
 
 
-@pytest.fixture
-def sonovec(capsys):
-    def run(*arguments):
-        capsys.readouterr()
-        code = main.run([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
 COMMANDS = {
     "index": ("index", "sounds", "-l", "library", "-m", "logmel"),
     "embed": ("embed", "sounds", "-o", "out.npz", "-m", "logmel"),

@@ -144,4 +144,4 @@ def test_a_truncated_file_is_refused(tmp_path, folder):
 def test_the_card_is_complete(dim):
     card = registry.card(f"byola-{dim}")
     assert_card_is_complete(card, "published_scores", "options")
-    assert "evaluation" in card.licence and "not open source" in card.licence
+    assert card.licence == "LicenseRef-NTT-evaluation" and card.commercial_use is False

@@ -323,5 +323,5 @@ def test_the_card_tells_what_the_configuration_says(folders):
     folder = folders("w2v-bert", tiny.w2v_bert)
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
     card = sonovec.load(str(folder)).card
-    assert (card.licence, card.dim, card.rate, card.family) == ("mit", 64, 16000, "wav2vec2-bert")
+    assert (card.licence, card.dim, card.rate, card.family) == ("MIT", 64, 16000, "wav2vec2-bert")
     assert json.loads((folder / "config.json").read_text())["model_type"] == card.family

@@ -45,6 +45,7 @@ def test_it_hears_what_is_there(kind, expected, least, encoder, shared_data):
     assert heard >= least
 
 
+@pytest.mark.slow
 def test_agrees_with_tensorflow_lite(encoder, weights, shared_data):
     interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="has no wheel here").Interpreter(
         str(weights)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.brief import Brief
 
-@dataclass(frozen=True, eq=False)
-class Waveform:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Waveform(Brief):
     """Mono sound with its rate.
 
     Attributes

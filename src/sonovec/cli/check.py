@@ -7,13 +7,14 @@ from functools import partial
 
 import click
 
+from sonovec.cli.completion import MODEL
 from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table
 
 
 @click.command(short_help="Check that an encoder keeps every promise.")
-@click.argument("name")
+@click.argument("name", type=MODEL)
 @add_options(encoder_options[1:])
 @click.option(
     "--quick", is_flag=True, help="Half a minute instead of ten for the long sound, and no measurement of memory."

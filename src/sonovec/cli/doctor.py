@@ -13,6 +13,7 @@ from importlib.util import find_spec
 import click
 
 from sonovec import __version__
+from sonovec.cli.completion import LIBRARY
 from sonovec.cli.log import watched
 from sonovec.cli.options import json_option
 from sonovec.cli.output import print_json, print_table
@@ -29,8 +30,8 @@ class Finding:
 
 
 @click.command(short_help="Check this machine and, with -l, a library.")
-@click.argument("place", metavar="[LIBRARY]", required=False)
-@click.option("-l", "--library", help="Also look at this library; the same as LIBRARY.")
+@click.argument("place", metavar="[LIBRARY]", type=LIBRARY, required=False)
+@click.option("-l", "--library", type=LIBRARY, help="Also look at this library; the same as LIBRARY.")
 @click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
 @click.option(
     "--repair", is_flag=True, help="With -l: bring back what can be read of a damaged library, and nothing else."

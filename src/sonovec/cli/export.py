@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sonovec.cli.completion import LIBRARY
 from sonovec.cli.log import watched
 from sonovec.cli.options import json_option, token_option
 from sonovec.cli.output import print_json
@@ -13,7 +14,7 @@ from sonovec.paths import display, to_text
 
 
 @click.command(short_help="A library as Parquet files.")
-@click.argument("library")
+@click.argument("library", type=LIBRARY)
 @click.argument("out", type=click.Path(path_type=Path))
 @token_option
 @json_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli.completion import LIBRARY
 from sonovec.cli.options import json_option, token_option
 from sonovec.cli.output import print_json, print_table, time_text
 from sonovec.paths import display, to_text
@@ -23,7 +24,7 @@ def library() -> None:
 
 
 @library.command(short_help="The folders that were indexed.")
-@click.argument("name", metavar="LIBRARY")
+@click.argument("name", metavar="LIBRARY", type=LIBRARY)
 @token_option
 @json_option
 def roots(name: str, token: str | None, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def roots(name: str, token: str | None, as_json: bool) -> None:
 
 
 @library.command("move-root", short_help="Say where a folder lies now.")
-@click.argument("name", metavar="LIBRARY")
+@click.argument("name", metavar="LIBRARY", type=LIBRARY)
 @click.argument("root")
 @click.argument("folder", type=click.Path(path_type=Path))
 @token_option
@@ -57,7 +58,7 @@ def move_root(name: str, root: str, folder: Path, token: str | None, as_json: bo
 
 
 @library.command("rename-root", short_help="Give a root another alias.")
-@click.argument("name", metavar="LIBRARY")
+@click.argument("name", metavar="LIBRARY", type=LIBRARY)
 @click.argument("root")
 @click.argument("alias")
 @token_option
@@ -71,7 +72,7 @@ def rename_root(name: str, root: str, alias: str, token: str | None, as_json: bo
 
 
 @library.command(short_help="What ran on it, and runs.")
-@click.argument("name", metavar="LIBRARY")
+@click.argument("name", metavar="LIBRARY", type=LIBRARY)
 @token_option
 @json_option
 def jobs(name: str, token: str | None, as_json: bool) -> None:
@@ -99,7 +100,7 @@ def _job_json(job: JobRecord) -> dict[str, object]:
 
 
 @library.command("spaces")
-@click.argument("place", metavar="LIBRARY")
+@click.argument("place", metavar="LIBRARY", type=LIBRARY)
 @token_option
 @json_option
 def list_spaces(place: str, token: str | None, as_json: bool) -> None:
@@ -128,7 +129,7 @@ def list_spaces(place: str, token: str | None, as_json: bool) -> None:
 
 
 @library.command("drop-space")
-@click.argument("place", metavar="LIBRARY")
+@click.argument("place", metavar="LIBRARY", type=LIBRARY)
 @click.argument("name")
 @token_option
 @json_option

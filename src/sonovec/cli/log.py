@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,8 @@ class _Handler(logging.Handler):
             self._keep(self.format(record))
         elif record.levelno >= self.lowest:
             text = display(record.getMessage())
-            click.echo(text if record.levelno >= logging.WARNING else f"{record.name}: {text}", err=True)
+            with suppress(OSError):  # an error stream that nobody reads ends no work
+                click.echo(text if record.levelno >= logging.WARNING else f"{record.name}: {text}", err=True)
 
     def _keep(self, text: str) -> None:
         """Write down a bug."""

@@ -6,6 +6,7 @@ import click
 
 from sonovec.cli.check import check
 from sonovec.cli.compare import compare
+from sonovec.cli.completion import MODEL
 from sonovec.cli.options import encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table, warn
 from sonovec.cli.quantize import quantize
@@ -58,7 +59,7 @@ def _megabytes(size: int) -> str:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", type=MODEL)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show everything that is known of the encoder NAME: one of the list, a hub id, a folder or a card.yaml."""
@@ -73,7 +74,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", type=MODEL, nargs=-1, required=True, metavar="NAME...")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the model's own.")
 @json_option
 def fetch(names: tuple[str, ...], options: tuple[str, ...], as_json: bool) -> None:
@@ -108,7 +109,7 @@ def _weights_of(name: str, known: bool) -> list[str]:
 
 
 @models.command()
-@click.argument("names", nargs=-1, metavar="NAME...")
+@click.argument("names", type=MODEL, nargs=-1, metavar="NAME...")
 @click.option("--all", "everything", is_flag=True, help="All that is kept of any encoder.")
 @json_option
 def remove(names: tuple[str, ...], everything: bool, as_json: bool) -> None:

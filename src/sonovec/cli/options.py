@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sonovec.cli.completion import LIBRARY, MODEL
 from sonovec.errors import UsageError
 from sonovec.paths import display
 
@@ -32,6 +33,7 @@ library_options: Sequence[Callable[[Any], Any]] = (
         "-l",
         "--library",
         required=True,
+        type=LIBRARY,
         envvar="SONOVEC_LIBRARY",
         help="A folder, a .db file (Milvus Lite), or http://host:port/name (Milvus). [env: SONOVEC_LIBRARY]",
     ),
@@ -39,7 +41,7 @@ library_options: Sequence[Callable[[Any], Any]] = (
 )
 
 encoder_options: Sequence[Callable[[Any], Any]] = (
-    click.option("-m", "--model", help="Encoder; `sonovec models` lists them."),
+    click.option("-m", "--model", type=MODEL, help="Encoder; `sonovec models` lists them."),
     click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files."),
     click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the model's own."),
     click.option("--hop", type=float, help="Seconds from one window to the next."),

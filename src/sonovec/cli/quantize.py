@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
+from sonovec.cli.completion import MODEL
 from sonovec.cli.log import watched
 from sonovec.cli.options import encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table
 
 
 @click.command(short_help="Quantise an encoder to 8 bits.")
-@click.argument("name")
+@click.argument("name", type=MODEL)
 @click.argument("sounds", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the model's own.")

@@ -35,6 +35,7 @@ def of_search(found: TextSearch) -> dict[str, Any]:
         "tags": list(found.tags),
         "unknown": list(found.unknown),
         "reason": found.reason,
+        "notes": list(getattr(found.hits, "notes", ())),
         "hits": [hit.to_json() for hit in found.hits],
     }
 

@@ -31,6 +31,8 @@ TAGS, FIRST = 3, 10
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
+@click.option("--include-self", is_flag=True, help="Also QUERY itself, which is left out where it is in the library.")
+@click.option("--all-versions", is_flag=True, help="A hit for each track, also of those that are one recording.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
 @click.option(
@@ -64,6 +66,8 @@ def search(
     library: str,
     token: str | None,
     limit: int | None,
+    include_self: bool,
+    all_versions: bool,
     places: bool,
     min_score: float | None,
     limit_per_track: int | None,
@@ -112,6 +116,10 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
+    if text is not None and include_self:
+        raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
+    if text is not None and exact:
+        raise UsageError("--exact is for a sound; leave it out with --text")
     if places and (text is not None or level != "track" or exact):
         raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
     if places and many:
@@ -133,13 +141,23 @@ def search(
                 min_score=min_score,
                 order="time" if by_time else "score",
                 effort=effort,
+                include_self=include_self,
             )
             return 0
         limit = FIRST if limit is None else limit
 
         def ask(query: str) -> TextSearch:
             hits = opened.search(
-                query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact
+                query,
+                limit,
+                start=start,
+                end=end,
+                filter=where,
+                level=level,
+                space=space,
+                exact=exact,
+                include_self=include_self,
+                all_versions=all_versions,
             )
             return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
 
@@ -151,7 +169,7 @@ def search(
         elif query is not None:
             found = ask(query)
         else:
-            found = opened.search_text(str(text), limit, filter=where, level=level)
+            found = opened.search_text(str(text), limit, filter=where, level=level, all_versions=all_versions)
         advice, short = opened.advice, opened.short_paths()
     if found.by == "tags" and found.hits:
         warn(_how_ranked(found))
@@ -215,11 +233,12 @@ def _print(columns: Mapping[Column, Sequence[object]]) -> None:
 
 
 def _columns(hits: Sequence[Hit], short: Callable[[str], str]) -> dict[Column, Sequence[object]]:
-    tags = ["; ".join(list(hit.tags)[:TAGS]) for hit in hits]
-    return {
+    columns: dict[Column, Sequence[object]] = {
         Column("score"): [hit.score for hit in hits],
         SOUND: [sound(hit.path, hit.fields, short(hit.path)) for hit in hits],
+        Column("versions", spare=2): [f"+{len(hit.versions)}" if hit.versions else "" for hit in hits],
         Column("these seconds", spare=1): [seconds_text(hit.query_start, hit.query_end) for hit in hits],
         Column("match these"): [seconds_text(hit.start, hit.end) for hit in hits],
-        **({Column("tags", cut="end", spare=2): tags} if any(tags) else {}),
+        Column("tags", cut="end", spare=3): ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
     }
+    return {column: cells for column, cells in columns.items() if column.name not in ("tags", "versions") or any(cells)}

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.brief import Brief, shortened
 from sonovec.embedding.events import Event, events
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
-from sonovec.errors import SonovecError
+from sonovec.embedding.silence import Silence
+from sonovec.errors import SonovecError, UsageError
+from sonovec.paths import display
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
+@dataclass(frozen=True, eq=False, repr=False)
+class Part(Brief):
     """Consecutive windows of an embedding, pooled: seconds of the source and one vector ``(dim,)``."""
 
     start: float
@@ -24,7 +27,7 @@ class Part:
     vector: NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embedding:
     """The vectors of one sound.
 
@@ -40,6 +43,8 @@ class Embedding:
         How much of each window is sound and not padding, in (0, 1].
     silent : array, shape (n_windows,), bool
         Windows that hold digital silence.
+    levels : array, shape (n_windows,), float32
+        The mean power of each window in dB of full scale (a square wave at full scale has 0, a sine -3); -inf for zeros.
     rate, channels, codec
         Of the source.
     duration : float
@@ -58,6 +63,7 @@ class Embedding:
     times: NDArray[np.float64]
     coverage: NDArray[np.float32]
     silent: NDArray[np.bool_]
+    levels: NDArray[np.float32]
     rate: int
     channels: int
     codec: str
@@ -66,6 +72,17 @@ class Embedding:
     passport: Passport
     scores: NDArray[np.float32]
     classes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        name = shortened(display(self.path)) if self.path else "samples in memory"
+        count, dim = self.windows.shape
+        heard = "".join(f"; {tag} {score:.2f}" for tag, score in self.top_tags(3))
+        return f"Embedding({name}, {self.duration:.2f} s: {count} x {dim} by {self.passport.model}{heard})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.embedding.notebook import embedding_html
+
+        return embedding_html(self)
 
     @property
     def vector(self) -> NDArray[np.float32]:
@@ -76,11 +93,25 @@ class Embedding:
         vector: NDArray[np.float32] = self.__dict__["_vector"]
         return vector
 
+    @property
+    def silence(self) -> str | None:
+        """In which way the sound is silent, such as ``"nearly silent (-75 dBFS at the loudest)"``; None if it is not."""
+        silence = Silence()
+        silence.add(self.levels, self.silent)
+        return silence.note
+
     def top_tags(self, limit: int = 5) -> list[tuple[str, float]]:
         """The classes that score highest over the whole sound: (name, score), best first; empty if the model has none.
 
         The score of the whole is the mean of the windows, weighted by coverage; silent ones are left out if others sound.
+
+        Raises
+        ------
+        UsageError
+            If `limit` is less than 1.
         """
+        if limit < 1:
+            raise UsageError(f"limit={limit} names no tag; give 1 or more, such as top_tags(limit=5)")
         if not self.classes:
             return []
         heard = self.silent if self.silent.all() else ~self.silent

@@ -23,7 +23,7 @@ from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.engine import Engine
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooled import ListenerOf, Pooled, Pooling
-from sonovec.embedding.pooling import POOLING
+from sonovec.embedding.pooling import POOLING, is_number
 from sonovec.embedding.results import Results, Watch
 from sonovec.embedding.source import Sound, Source, check_many, check_range, source_of
 from sonovec.errors import UsageError, WeightsError
@@ -31,6 +31,7 @@ from sonovec.jobs import Watched, running
 from sonovec.models import registry, saved
 from sonovec.models.defaults import ALIAS
 from sonovec.paths import absolute, display
+from sonovec.runtime import check_settings
 from sonovec.runtime.network import settle_jobs
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class EncoderSettings:
         Raises
         ------
         UsageError
-            If the hop is shorter than one sample.
+            If the hop is no number, or shorter than one sample.
         """
         spec = model.window if self.hop is None else replace(model.window, hop=_hop_samples(self.hop, model.card.rate))
         return replace(spec, tail=self.tail or spec.tail)
@@ -101,7 +102,7 @@ def load(
     weights : path, optional
         A file, or the folder that holds the model's files; without it the cache and then a download serve.
     hop : float, optional
-        Seconds from one window to the next; without it the model's own.
+        Seconds from one window to the next, at most the length of a window; without it the model's own.
     tail : {"pad", "drop"}, optional
         Audio that does not fill a window is padded with zeros, which is the default, or dropped. A sound shorter than one
         window is always padded, so that no sound yields nothing.
@@ -126,7 +127,10 @@ def load(
     Raises
     ------
     UsageError
-        If the name, an option or a value is unknown.
+        If the name, an option or a value is unknown; if the hop would leave sound out; or if the model cannot be run with
+        that precision or on that device.
+    MissingExtraError
+        If ``device="cuda"`` and PyTorch is not installed.
     WeightsError
         If weights are missing and cannot be fetched, or are not the right ones.
 
@@ -143,25 +147,55 @@ def load(
     >>> any("noise" in tag for tag, score in e.top_tags())
     True
     """
-    files = None if weights is None else os.fspath(weights)
-    settings = EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
+    settings = settings_of(weights, hop, tail, precision, device, isolate, jobs, **options)
     # Without, a load is a part of what goes on around it.
     with nullcontext() if progress is None else running(progress):
-        return _load(os.fspath(name), settings)
+        encoder = load_with(os.fspath(name), settings)
+    _refuse_gaps(encoder)
+    return encoder
 
 
-def _load(name: str, settings: EncoderSettings) -> Encoder:
+def settings_of(
+    weights: str | os.PathLike[str] | None = None,
+    hop: float | None = None,
+    tail: Tail | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    isolate: bool = False,
+    jobs: int | None = None,
+    **options: object,
+) -> EncoderSettings:
+    """What `load` takes beside a name, as settings."""
+    files = None if weights is None else os.fspath(weights)
+    return EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
+
+
+def _refuse_gaps(encoder: Encoder) -> None:
+    """Refuse a hop that leaves sound out; a library of a former version may have one, and keeps it."""
+    rate, window = encoder.rate, encoder.window
+    if window.hop > window.length:
+        length, hop = window.length / rate, window.hop / rate
+        raise UsageError(
+            f"hop={hop:g}: a window of {encoder.card.name!r} is {length:g} s long, so {hop - length:g} of every {hop:g} s of "
+            f"sound would not be heard; give a hop of at most {length:g}"
+        )
+
+
+def load_with(name: str, settings: EncoderSettings) -> Encoder:
+    """Load an encoder with settings that an encoder or a library already has; for the rest see `load`."""
     weights = settings.weights
     model = registry.build(name, dict(settings.options), None if weights is None else Path(weights))
     # Another process may load it from another folder: the weights, and the place in the card, are absolute.
     settings = replace(settings, weights=None if weights is None else str(absolute(weights)))
+    check_settings(model.graph, settings.precision, settings.device)
     return Encoder(model, settings, model.card.source)
 
 
-def _hop_samples(hop: float, rate: int) -> int:
-    if hop * rate < 1:
-        raise UsageError(f"hop={hop} is shorter than one sample; give seconds, such as hop=0.5")
-    return round(hop * rate)
+def _hop_samples(hop: Any, rate: int) -> int:
+    if not is_number(hop) or hop * rate < 1:
+        raise UsageError(f"hop={hop!r} is not a step of at least one sample; give seconds, such as hop=0.5")
+    samples: int = round(hop * rate)
+    return samples
 
 
 class Encoder:
@@ -208,6 +242,16 @@ class Encoder:
     def after_fork(self) -> None:
         """In a forked child: the lock may be held by a thread that stayed with the parent."""
         self._opening = threading.Lock()
+
+    def __repr__(self) -> str:
+        rate, window = self.rate, self.window
+        cut = f"window={window.length / rate:g} s, hop={window.hop / rate:g} s"
+        return f"Encoder({self.card.name!r}, dim={self.dim}, rate={rate}, {cut}, precision={self.settings.precision!r})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.embedding.notebook import encoder_html
+
+        return encoder_html(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the settings: the other process loads the encoder by them, and checks that the weights are the same."""
@@ -556,14 +600,14 @@ class Encoder:
         return target
 
 
-_load_once = lru_cache(maxsize=MOST_UNPICKLED)(_load)
+_load_once = lru_cache(maxsize=MOST_UNPICKLED)(load_with)
 
 
 def _unpickled(source: str, settings: EncoderSettings, weights_hash: str) -> Encoder:
     try:
         encoder = _load_once(source, settings)
     except TypeError:  # an option that cannot be hashed, such as a list
-        encoder = _load(source, settings)
+        encoder = load_with(source, settings)
     if encoder.model.weights_hash != weights_hash:
         raise WeightsError(
             f"{display(settings.weights or source)}: its weights are not those of the encoder that was pickled "

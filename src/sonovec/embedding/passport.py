@@ -13,7 +13,7 @@ from sonovec.errors import PassportError
 FLOATING = frozenset({"f32", "bf16"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Passport:
     """Everything that shapes a vector.
 
@@ -60,6 +60,11 @@ class Passport:
     hop: int
     tail: str
     precision: str
+
+    def __repr__(self) -> str:
+        return (
+            f"Passport({self.model!r}, revision={self.revision!r}, {self.precision}, fingerprint={self.fingerprint!r})"
+        )
 
     def to_json(self) -> dict[str, object]:
         """Plain JSON values of the fields that are not at their defaults; the inverse of `from_json`."""

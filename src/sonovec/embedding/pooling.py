@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sonovec.errors import UsageError
 
 #: Name and code version of the pooling, for the passport.
 POOLING = "coverage-mean-1"
@@ -34,12 +39,37 @@ def pool(windows: NDArray[np.float32], coverage: NDArray[np.floating]) -> NDArra
 def windows_per_segment(seconds: float, hop_seconds: float) -> int:
     """How many windows make a segment of about `seconds`; never less than one.
 
+    Raises
+    ------
+    UsageError
+        If `seconds` is no length.
+
     Examples
     --------
     >>> windows_per_segment(10, 2.0), windows_per_segment(1, 2.0)
     (5, 1)
     """
+    check_seconds("seconds", seconds)
     return max(1, round(seconds / hop_seconds))
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number; ``True`` is not taken for 1."""
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_seconds(name: str, seconds: Any) -> None:
+    """Refuse what is no length.
+
+    Examples
+    --------
+    >>> check_seconds("seconds", -1)
+    Traceback (most recent call last):
+    sonovec.errors.UsageError: seconds=-1 is no length; give seconds above 0, such as seconds=10
+    """
+    if not is_number(seconds) or seconds <= 0:
+        raise UsageError(f"{name}={seconds!r} is no length; give seconds above 0, such as {name}=10")
 
 
 def segment_bounds(n_windows: int, windows_per_segment: int) -> list[tuple[int, int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from sonovec.audio.samples import NAME, open_samples, open_waveform
 from sonovec.audio.stream import MonoStream, open_mono
 from sonovec.audio.waveform import Waveform
+from sonovec.brief import short
 from sonovec.errors import SonovecError, UsageError
 from sonovec.paths import display
 
@@ -60,24 +60,24 @@ def check_range(start: float, end: float | None) -> None:
         raise UsageError(f"start={start}, end={end} is not a range of seconds; give 0 <= start < end")
 
 
-def check_many(sounds: object) -> None:
+def check_many(sounds: Any) -> None:
     """Refuse what is not a list of sounds; the message says how to give one."""
     if isinstance(sounds, str | os.PathLike):
         raise UsageError(f"{str(sounds)!r} is one sound; give a list: encoder.embed_many([{str(sounds)!r}])")
     if not isinstance(sounds, Iterable) or _is_one(sounds):
         raise UsageError(
-            f"a {type(sounds).__name__} is not a list of sounds; give one: encoder.embed_many([sound]), where a sound "
+            f"{display(short(sounds))} is not a list of sounds; give one: encoder.embed_many([sound]), where a sound "
             "is a path, a Waveform, or a tuple (samples, rate)"
         )
 
 
-def _is_one(sounds: Iterable[object]) -> bool:
+def _is_one(sounds: Any) -> bool:
     """Whether this is one sound, or numbers, although it can be iterated."""
     if isinstance(sounds, tuple):  # of samples and their rate, or of two paths
         numbers = [isinstance(item, Number) for item in sounds]
         return len(sounds) == 2 and any(numbers) and not any(isinstance(item, str | os.PathLike) for item in sounds)
-    if isinstance(sounds, np.ndarray):
-        return sounds.size > 0 and sounds.dtype.kind in "biufc"
+    if hasattr(sounds, "__array__"):  # a column of a table may hold paths
+        return np.size(sounds) > 0 and np.asarray(sounds).dtype.kind in "biufc"
     return isinstance(sounds, bytes | Mapping)
 
 
@@ -105,8 +105,4 @@ def open_source(source: Source, rate: int | None, isolate: bool = False) -> Mono
         raise sound
     if hasattr(sound, "__array__") and np.ndim(sound):
         raise UsageError(f"an array of shape {np.shape(sound)} has no rate; give (samples, rate), such as (x, 16000)")
-    raise UsageError(f"{_short(sound)} is not a sound; give a path, a Waveform, or a tuple (samples, rate)")
-
-
-def _short(item: object) -> str:
-    return display(" ".join(reprlib.repr(item).split()))
+    raise UsageError(f"{display(short(sound))} is not a sound; give a path, a Waveform, or a tuple (samples, rate)")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,6 +169,17 @@ class LogMel:
         """What a band of digital silence is in a spectrogram."""
         return float(self._logarithm(np.zeros(1, np.float32))[0])
 
+    @property
+    def hertz(self) -> Array:
+        """The middle of each band in Hz, shape (n_mels,).
+
+        Examples
+        --------
+        >>> VGGISH.hertz[[0, -1]].round().tolist()
+        [155.0, 7215.0]
+        """
+        return np.asarray(MEL_FORMULAS[self.mel][1](_corners(self)[1:-1]))
+
     def describe(self) -> str:
         """A stable line of text for the passport: the implementation's version and every field.
 
@@ -304,8 +317,7 @@ def mel_bank(front: LogMel) -> Array:
     """Weights of the FFT bins in the mel bands, shape (fft_length // 2 + 1, n_mels), float64."""
     to_mel, to_hertz = MEL_FORMULAS[front.mel]
     hertz = np.linspace(0.0, front.rate / 2, front.fft_length // 2 + 1)
-    low, high = to_mel(np.array([front.f_min, front.f_max], np.float64))
-    corners = np.linspace(low, high, front.n_mels + 2)
+    corners = _corners(front)
     corners_hertz = to_hertz(corners)
     axis, edges = (to_mel(hertz), corners) if front.triangles == "mel" else (hertz, corners_hertz)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
@@ -314,6 +326,36 @@ def mel_bank(front: LogMel) -> Array:
     bank = np.maximum(0.0, np.minimum(rising, falling))
     bank[0] = 0.0  # a constant offset is no sound
     return bank * (2 / (corners_hertz[2:] - corners_hertz[:-2])) if front.area_norm else bank
+
+
+def _corners(front: LogMel) -> Array:
+    """Where the bands begin, have their middle and end, on the mel axis: that of one is the middle of the next."""
+    to_mel, _ = MEL_FORMULAS[front.mel]
+    low, high = to_mel(np.array([front.f_min, front.f_max], np.float64))
+    return np.linspace(low, high, front.n_mels + 2)
+
+
+def described(text: str) -> LogMel | None:
+    """The front end of which a text holds what `LogMel.describe` wrote; None if it holds none.
+
+    Examples
+    --------
+    >>> described(f"{VGGISH.describe()}, each window by itself") == VGGISH
+    True
+    >>> described("waveform") is None
+    True
+    """
+    found = re.search(rf"{VERSION}\(([^)]*)\)", text)
+    if found is None:
+        return None
+    given = dict(pair.split("=") for pair in found[1].split(", "))
+    return LogMel(
+        **{field.name: _READ[str(field.type)](given[field.name]) for field in fields(LogMel) if field.name in given}
+    )
+
+
+#: What a field of each type is read with.
+_READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "bool": "True".__eq__}
 
 
 #: VGGish's front end (https://github.com/tensorflow/models/tree/master/research/audioset/vggish): 96 frames of 64 bands

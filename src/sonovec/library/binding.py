@@ -45,6 +45,15 @@ class Binding:
         jobs: int | None = self.options.get("jobs", getattr(self.model, "jobs", None))  # type: ignore[assignment]
         return jobs
 
+    def check(self) -> None:
+        """Refuse settings beside an encoder that has its own: they would have no effect."""
+        given = [*(["weights"] if self.weights is not None else []), *self.options]
+        if given and not isinstance(self.model, str | None):
+            raise UsageError(
+                f"{', '.join(given)}: the model is an encoder that is loaded already, with settings of its own; give them to "
+                "sonovec.load, or give the name of the model"
+            )
+
     def new(self) -> Encoder:
         """The encoder that was asked for, for a library or a space to be made."""
         from sonovec.embedding.encoder import Encoder, load
@@ -72,11 +81,22 @@ class Binding:
     def check_segments(self, space: Space) -> None:
         """Refuse another length of segments than the space's."""
         if self.segment_seconds not in (None, space.segment_seconds):
-            differences = [("segment_seconds", space.segment_seconds, self.segment_seconds)]
-            raise _refusal(self.location, space, differences)
+            which = "" if space.name == MAIN else f", space {space.name!r}"
+            raise PassportError(
+                f"{self.location}{which}: segment_seconds is {space.segment_seconds} there and {self.segment_seconds} here; "
+                "the stored segments cannot be cut anew from their vectors, and parts of two lengths do not compare: leave "
+                f"--segment out, or make another library: sonovec index PATH -l NEW --segment {self.segment_seconds:g}"
+            )
 
     def new_config(self, encoder: Encoder) -> LibraryConfig:
-        """What is fixed of a library that is made with an encoder."""
+        """What is fixed of a library that is made with an encoder; a warning where parts cannot be as short as asked for."""
+        window = encoder.window.length / encoder.rate
+        if self.segment_seconds is not None and self.segment_seconds < window:
+            LOGGER.warning(
+                "segment_seconds=%g: a window of %r is %g s long, and a part is never shorter than that; for shorter parts, "
+                "take an encoder with shorter windows",
+                *(self.segment_seconds, encoder.card.name, window),
+            )
         return LibraryConfig(
             dim=encoder.dim,
             passport=encoder.passport.to_json(),
@@ -119,7 +139,7 @@ def stored_encoder(
 
     Where this machine cannot compute in the space's precision, another is taken, for searches: see `check_comparable`.
     """
-    from sonovec.embedding.encoder import load
+    from sonovec.embedding.encoder import load_with, settings_of
 
     passport = passport_of(space)
     name = _named(place, space, model)
@@ -130,13 +150,13 @@ def stored_encoder(
         **space.options,
         **options,
     }
-    encoder = load(name, weights=weights, **settings)  # type: ignore[arg-type]
     try:
+        encoder = load_with(name, settings_of(weights, **settings))  # type: ignore[arg-type]
         encoder.passport  # noqa: B018 - it opens the network, which settles the precision
     except UsageError as error:
         if not str(error).startswith("precision=") or "precision" in options or passport.precision not in FLOATING:
             raise
-        return load(name, weights=weights, **{**settings, "precision": "auto"})  # type: ignore[arg-type]
+        return load_with(name, settings_of(weights, **{**settings, "precision": "auto"}))  # type: ignore[arg-type]
     return encoder
 
 
@@ -158,14 +178,14 @@ def _is_here(place: object, space: Space) -> bool:
     return name != space.model or storage.is_here(name)
 
 
-def _stored_for(space: Space, encoder: Encoder) -> Passport:
+def _stored_for(space: Space, ours: Passport, is_own: bool) -> Passport:
     """The passport of a space, to be compared with an encoder's.
 
     One's own model is the same by its content, whatever it is called now; former versions knew it by its path, and did not
     say which of its tensors is the vector.
     """
-    stored, ours = passport_of(space), encoder.passport
-    if encoder.card.place and stored.weights == ours.weights:
+    stored = passport_of(space)
+    if is_own and stored.weights == ours.weights:
         former = Path(stored.model).is_absolute() and ours.front_end.startswith(f"{stored.front_end}, to ")
         return replace(stored, model=ours.model, front_end=ours.front_end if former else stored.front_end)
     return stored
@@ -179,7 +199,7 @@ def check_same(place: object, space: Space, encoder: Encoder) -> None:
     PassportError
         Something differs; the message says what.
     """
-    stored = _stored_for(space, encoder)
+    stored = _stored_for(space, encoder.passport, bool(encoder.card.place))
     if stored != encoder.passport:
         raise _refusal(place, space, stored.differences(encoder.passport))
 
@@ -192,7 +212,8 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
     PassportError
         Something else differs; the message says what.
     """
-    stored, ours = _stored_for(space, encoder), encoder.passport
+    ours = encoder.passport
+    stored = _stored_for(space, ours, bool(encoder.card.place))
     if not stored.is_comparable(ours):
         raise _refusal(place, space, stored.differences(ours))
     if stored != ours:
@@ -202,10 +223,39 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
         )  # fmt: skip
 
 
+def check_embedding(space: Space, ours: Passport) -> None:
+    """Refuse an embedding whose vectors may not be compared with those of a space.
+
+    Raises
+    ------
+    UsageError
+        If an analyser fills the space.
+    PassportError
+        If its passport differs; the message says how.
+    """
+    if space.analyser is not None:
+        raise UsageError(
+            f"the space {space.name!r} is filled by an analyser; search for the sound, not for its embedding"
+        )
+    stored = _stored_for(space, ours, is_own=bool(ours.weights))
+    if not stored.is_comparable(ours):
+        differences = stored.differences(ours)
+        # Of another model everything differs, and only its name tells people something.
+        shown = _shown([each for each in differences if each[0] == "model"] or differences)
+        raise PassportError(
+            f"this embedding cannot be compared with the library ({shown}); embed the sound with the library's encoder: "
+            f"library.encoder_of({space.name!r}).embed(sound)"
+        )
+
+
+def _shown(differences: Sequence[Difference]) -> str:
+    return "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
+
+
 def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> PassportError:
-    shown = "; ".join(f"{name} is {theirs!r} there and {mine!r} here" for name, theirs, mine in differences)
+    shown = _shown(differences)
     if [name for name, _, _ in differences] == ["precision"]:
-        remedy = f"add sounds on a machine that computes in {differences[0][1]}"
+        remedy = f"leave --precision out; add sounds on a machine that computes in {differences[0][1]}"
     else:
         remedy = f"leave the option out to use the library's own ({space.model})"
     which, other = (place, "index into another library: sonovec index PATH -l NEW")

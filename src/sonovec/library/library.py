@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shlex
 import time
@@ -13,9 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sonovec.embedding.pooling import check_seconds
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.jobs import Job, Watched, running
 from sonovec.library import naming, place, sound_tags
@@ -23,25 +22,29 @@ from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
 from sonovec.library.filters import Filter, parse
+from sonovec.library.hits import Hits
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
-from sonovec.library.queries import Queries, expanded
+from sonovec.library.queries import Asked, Queries, expanded, files_of
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
-from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some
+from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
     from sonovec.library.description import Description
+    from sonovec.library.duplicates import Duplicates
     from sonovec.library.importing import Imported
     from sonovec.library.job_records import JobRecord
     from sonovec.library.manifest import Manifest
@@ -98,8 +101,10 @@ class Library(Opening):
     >>> report.counts.indexed == len(paths) == len(library.tracks())
     True
     >>> hit = library.search(paths[0], limit=1)[0]
-    >>> hit.path == str(paths[0]), round(hit.score, 4)
-    (True, 1.0)
+    >>> hit.path == str(paths[0]), 0 < hit.score < 1
+    (False, True)
+    >>> library.search(paths[0], limit=1, include_self=True)[0].score
+    1.0
     >>> folder.cleanup()
     """
 
@@ -115,19 +120,25 @@ class Library(Opening):
         **options: object,
     ) -> None:
         super().__init__()
-        if segment_seconds is not None and not segment_seconds > 0:
-            raise UsageError(f"segment_seconds={segment_seconds} is no length; give seconds, such as 10")
+        if segment_seconds is not None:
+            check_seconds("segment_seconds", segment_seconds)
         self.location: Location = (
             parse_location(path_or_name) if uri is None else parse_location(uri, name=str(path_or_name))
         )
         self._token = token
         self._local = LocalFiles(self.location)
         self._binding = Binding(self.location, model, weights, segment_seconds, options)
+        self._binding.check()
         self._seen: LibraryConfig | None = None
         self._space_encoders: dict[str, Encoder] = {}
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import library_html
+
+        return library_html(self)
 
     def __enter__(self) -> Self:
         return self
@@ -189,8 +200,20 @@ class Library(Opening):
         self._opened()
         return self._local.ledger
 
-    def tracks(self, filter: str | None = None, limit: int | None = None, offset: int = 0) -> list[Track]:
-        """Tracks, all or those that match a filter such as ``"year >= 1990 and genre = 'Jazz'"``; without vectors.
+    def __iter__(self) -> Iterator[Track]:
+        """All tracks, read as they are asked for."""
+        return self._tracks(None)
+
+    def __contains__(self, sound: object) -> bool:
+        """Whether a file, as it is now, or the id of a track is in the library."""
+        return isinstance(sound, str | os.PathLike) and self._queries(MAIN).holds(sound)
+
+    def tracks(
+        self, filter: str | None = None, limit: int | None = None, offset: int = 0, *, vectors: bool = False
+    ) -> list[Track]:
+        """Tracks, all or those that match a filter such as ``"year >= 1990 and genre = 'Jazz'"``.
+
+        With `vectors`, each has its clip vector, shape (dim,), float32; else `Track.vector` is empty.
 
         Raises
         ------
@@ -199,9 +222,62 @@ class Library(Opening):
         LibraryError
             If there is no library here.
         """
-        tracks = list(self._existing_store().tracks(self._parse(filter), limit, offset))
-        shown = self._local.shown()
-        return [replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in tracks]
+        return list(self._tracks(filter, limit, offset, vectors))
+
+    def _tracks(
+        self, filter: str | None, limit: int | None = None, offset: int = 0, vectors: bool = False
+    ) -> Iterator[Track]:
+        """Tracks with the paths that they have on this machine."""
+        found, shown = self._existing_store().tracks(self._parse(filter), limit, offset, vectors), self._local.shown()
+        return (replace(track, fields={**track.fields, PATH: shown(track.id, track.path)}) for track in found)
+
+    def to_pandas(self, filter: str | None = None, *, vectors: bool = False) -> DataFrame:
+        """Tracks as a table of Pandas: a row for each, by its id, and their columns, of Pandas' types that know gaps.
+
+        Parameters
+        ----------
+        filter : str, optional
+            As of `tracks`.
+        vectors : bool
+            Add the column ``vector``, an array of shape (dim,) in each row.
+
+        Raises
+        ------
+        MissingExtraError
+            If Pandas is not installed.
+        UsageError, LibraryError
+            As of `tracks`.
+        """
+        from sonovec.library.frames import frame
+
+        return frame(self._tracks(filter, vectors=vectors), self.columns(), vectors)
+
+    def duplicates(self, filter: str | None = None) -> Duplicates:
+        """Recordings that are there several times, by fingerprint and by content; nothing is removed.
+
+        Parameters
+        ----------
+        filter : str, optional
+            Only among tracks that match.
+
+        Returns
+        -------
+        Duplicates
+            Its `groups`, the track to keep first, and how many tracks are `unknown` for want of a fingerprint, which
+            ``library.analyse(["fingerprint"])`` makes.
+
+        Raises
+        ------
+        UsageError
+            If the filter names an unknown field or cannot be read.
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library import duplicates
+
+        tracks = self.tracks(filter)
+        with self._local.ledger_to_read() as ledger:
+            return duplicates.find(tracks, ledger.entries() if ledger else ())
 
     def short_paths(self) -> Callable[[str], str]:
         """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""
@@ -353,13 +429,13 @@ class Library(Opening):
             If `progress` is a job that was cancelled.
         """
         with running(progress) as job:
-            given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+            roots = files_of(paths)
             kinds = [analysers] if isinstance(analysers, str | type) else list(analysers)
-            return self._add(given, metadata, prune, confirm, reread, space, kinds, job)
+            return self._add(roots, metadata, prune, confirm, reread, space, kinds, job)
 
     def _add(
         self,
-        paths: Sequence[str | os.PathLike[str]],
+        roots: Sequence[Path],
         metadata: str | os.PathLike[str] | None,
         prune: Prune,
         confirm: Callable[[Path, int], bool] | None,
@@ -375,7 +451,6 @@ class Library(Opening):
 
         if prune not in (True, False, "all"):
             raise UsageError(f"prune={prune!r} is unknown; give one of: True, False, 'all'")
-        roots = [expanded(path) for path in paths]
         if not roots:
             raise UsageError("no paths to index; give files or folders")
         made = self._opened().config()
@@ -804,7 +879,7 @@ class Library(Opening):
 
     def search(
         self,
-        query: Sound | NDArray[np.floating],
+        query: Asked,
         limit: int = 10,
         *,
         start: float = 0.0,
@@ -814,16 +889,19 @@ class Library(Opening):
         space: str = MAIN,
         exact: bool = False,
         effort: float = 1.0,
-    ) -> list[Hit]:
+        include_self: bool = False,
+        all_versions: bool = False,
+    ) -> Hits:
         """Find what sounds like `query`, best first.
 
         Parameters
         ----------
-        query : path, Waveform, (samples, rate), or array of shape (dim,)
-            A sound; a file that is indexed, also one that is gone from disk, is searched for by its stored vectors, as
-            is the id of a track or its first digits; an array is a vector. A path may be the text of a hit's path.
+        query : path, Waveform, (samples, rate), Embedding, or array of shape (dim,)
+            A sound, or what an encoder with the library's passport made of one. A file that is indexed, also one that is
+            gone from disk, is searched for by its stored vectors, as is the id of a track or its first digits; an array is a
+            vector. A path may be the text of a hit's path.
         limit : int
-            At most this many hits, one for each track. A query that is in the library finds itself.
+            At most this many hits, one for each recording.
         start, end : float
             Search for these seconds of the query.
         filter : str, optional
@@ -836,10 +914,18 @@ class Library(Opening):
             Compare with every vector. Otherwise a large library answers by an approximate index.
         effort : float
             How much of that index is searched: 2 takes about twice as long and finds more of what `exact` finds.
+        include_self : bool
+            Also find the query itself: the track of the same content, which is left out otherwise, also where the query is a
+            part of it or a copy that lies elsewhere.
+        all_versions : bool
+            A hit for each track. Otherwise tracks that are one recording, by their fingerprints, are one hit, that of the
+            best of them, and the others are its `versions`.
 
         Returns
         -------
-        list of Hit
+        Hits
+            A list of `Hit`. Its `notes` say what there is to know of the answer, such as that the query is nearly silent;
+            they are logged as warnings too.
 
         Raises
         ------
@@ -847,17 +933,23 @@ class Library(Opening):
             If there is no library here.
         AudioError
             If the query cannot be read.
+        PassportError
+            If the query is an embedding of another encoder, or of another hop.
         UsageError
             If an argument is wrong.
         """
         store = self._existing_store()
         where = self._parse(filter)
         asked = self._queries(space).query(query, start, end)
-        return self._here(search(store, asked, limit, where, level, space, Effort(exact, _checked_effort(effort))))
+        how = Effort(exact, _checked_effort(effort))
+        for note in asked.notes:
+            _LOG.warning(note)
+        found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+        return Hits(self._here(found), asked.notes)
 
     def find_places(
         self,
-        query: Sound | NDArray[np.floating],
+        query: Asked,
         limit: int | None = None,
         *,
         start: float = 0.0,
@@ -868,6 +960,7 @@ class Library(Opening):
         limit_per_track: int | None = None,
         order: str = "score",
         effort: float = 1.0,
+        include_self: bool = False,
         progress: Watched = None,
     ) -> PlaceSearch:
         """Find every stretch, of all tracks, that sounds like `query`.
@@ -890,6 +983,9 @@ class Library(Opening):
             The best first, or by path and time.
         effort : float
             2 looks at twice as many segments.
+        include_self : bool
+            Also find the query's own stretch, of a file or track with the same content. Without it, the other stretches of
+            that track are found.
         progress : True, callable or Job, optional
             Watch it, or cancel it; see `sonovec.Job`.
 
@@ -909,10 +1005,13 @@ class Library(Opening):
         queries = self._queries(space)
         encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
+            asked = query_of(queries, encoder, query, start, end)
+            for note in asked.notes:
+                _LOG.warning(note)
             found = find_places(
                 queries,
                 encoder,
-                query_of(queries, encoder, query, start, end),
+                asked,
                 self._local.shown(),
                 where=where,
                 min_score=min_score,
@@ -920,13 +1019,22 @@ class Library(Opening):
                 limit_per_track=limit_per_track,
                 order=order,
                 effort=_checked_effort(effort),
+                own=None if include_self else (start, math.inf if end is None else end),
                 progress=job.part("looking again"),
             )
         if not found.hits and not self.tracks(filter, limit=1):
             return replace(found, reason=self.why_no_hits(filter))
         return found
 
-    def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
+    def search_text(
+        self,
+        text: str,
+        limit: int = 10,
+        *,
+        filter: str | None = None,
+        level: str = "track",
+        all_versions: bool = False,
+    ) -> TextSearch:
         """Find what sounds as the words say, best first.
 
         With an encoder that knows words (CLAP) by its vectors; with one that scores classes of sound (YAMNet, EfficientAT,
@@ -936,7 +1044,7 @@ class Library(Opening):
         ----------
         text : str
             Such as ``"glass breaking"``.
-        limit, filter, level
+        limit, filter, level, all_versions
             See `search`; tags belong to whole tracks, so ``level="segment"`` needs an encoder that knows words.
 
         Returns
@@ -957,7 +1065,10 @@ class Library(Opening):
         if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
                 raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
-            found = search_tags(store, text, limit, where, lambda: self._binding.classes(store.space()))
+            tagged = partial(
+                search_tags, store, text, where=where, classes=lambda: self._binding.classes(store.space())
+            )
+            found = tagged(limit) if all_versions else folded_text(store, limit, tagged)
             found = replace(found, hits=self._here(found.hits))
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
@@ -966,7 +1077,7 @@ class Library(Opening):
                 "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
         query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
-        hits = self._here(search(store, query, limit, where, level))
+        hits = self._here(search(store, query, limit, where, level, all_versions=all_versions))
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
@@ -984,7 +1095,10 @@ class Library(Opening):
         if tags and self.tracks(filter, limit=1):
             among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
             return f"heard nowhere in {among}: {some(tags)}"
-        return f"no track matches the filter {filter!r}"
+        matching = "" if filter is None else f" matches the filter {filter!r}"
+        if self.tracks(filter, limit=1):
+            return f"no track but the query itself{matching}; include_self=True (--include-self) also gives that one"
+        return f"no track{matching}"
 
     # -- what it is made of
 
@@ -1074,14 +1188,14 @@ class Library(Opening):
 
     def _queries(self, space: str) -> Queries:
         found = self._existing_store().space(space)
+        if self._binding.segment_seconds != found.segment_seconds:  # a space may have a length of its own
+            self._binding.check_segments(self._store.space())
         return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
 
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
         """A sound as what fills a space hears it."""
         if space.analyser is None:
             embedding = self.encoder_of(space.name).embed(sound, start, end)
-            if embedding.silent.all():
-                _LOG.warning("the query is silent: what is found is as silent, or like it by chance")
             return Query.of_embedding(embedding, space.segment_seconds)
         from sonovec.embedding.source import source_of
         from sonovec.library import analyser_spaces
@@ -1091,10 +1205,17 @@ class Library(Opening):
             self.location, space, source, lambda: self.encoder, seconds, isolate=self._binding.isolate
         )
 
-    def _here(self, hits: list[Hit]) -> list[Hit]:
+    def _here(self, hits: list[Hit]) -> Hits:
         """Hits with the paths that they have on this machine."""
         shown = self._local.shown()
-        return [replace(hit, path=shown(hit.id, hit.path)) for hit in hits]
+        return Hits(
+            replace(
+                hit,
+                path=shown(hit.id, hit.path),
+                versions=tuple(replace(each, path=shown(each.id, each.path)) for each in hit.versions),
+            )
+            for hit in hits
+        )
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)

@@ -20,22 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.stream import open_mono
-from sonovec.embedding.embedding import Failure
+from sonovec.brief import shortened
+from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
-from sonovec.library.queries import Queries, expanded
+from sonovec.library.queries import Asked, Queries, expanded, is_vector
 from sonovec.library.records import Parts, Track, Value
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store, row_count
-from sonovec.paths import from_text
+from sonovec.paths import display, from_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
-    from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
-    from sonovec.embedding.source import Sound
 
 Floats = NDArray[np.float64]
 
@@ -55,11 +55,13 @@ SAMPLE = 2_000
 MOST_COSINE = 1 - 1e-6
 #: A window is full from this coverage on; of the last one of a file so much must be sound.
 FULL, LEAST_COVERAGE = 0.999, 0.5
+#: From when to when a query is that is all of its track.
+WHOLE = (0.0, math.inf)
 #: Stretches with no more than so many seconds between them touch.
 TOUCH = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Place:
     """A stretch of a track that sounds like the query.
 
@@ -86,6 +88,9 @@ class Place:
     query_end: float | None
     fields: Mapping[str, Value] = field(default_factory=dict, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        return f"Place({self.score:.3f}, {shortened(display(self.path))}, {self.start:.1f}-{self.end:.1f} s)"
+
     def is_in(self, stretches: Floats) -> bool:
         """Whether its middle is within one of some stretches, (n, 2)."""
         middle = (self.start + self.end) / 2
@@ -96,7 +101,7 @@ class Place:
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlaceSearch:
     """What a search for places found, and how.
 
@@ -112,6 +117,8 @@ class PlaceSearch:
         Paths of tracks that could not be read again, with the reason: their places are whole segments.
     reason : str or None
         Why there are no hits, where there are none.
+    notes : tuple of str
+        What there is to know of the answer, such as that the query is nearly silent; they are logged as warnings too.
     """
 
     hits: list[Place]
@@ -119,22 +126,48 @@ class PlaceSearch:
     complete: bool = True
     unread: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        if not self.hits:
+            return f"PlaceSearch(no places: {self.reason})"
+        found = f"{len(self.hits)} places in {len({place.id for place in self.hits})} tracks"
+        return f"PlaceSearch({found}, min_score={self.min_score}, complete={self.complete})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import places_html
+
+        return places_html(self.hits, self.reason)
 
 
 @dataclass(frozen=True, eq=False)
 class Sought:
     """What is looked for: the vectors of some parts, (q, dim), their times, (q, 2), if they have any, and the least scores.
 
-    `least` is, for each part, what a stretch must score to be a place of it, (q,).
+    `least` is, for each part, what a stretch must score to be a place of it, (q,). `own` is the stretch that the query is
+    itself, which is no place of it: a track, and its seconds.
     """
 
     parts: NDArray[np.float32]
     times: Floats | None
     least: Floats
+    own: tuple[str, float, float] | None = None
+
+    @property
+    def without(self) -> list[str]:
+        """Tracks that are the query itself, all of it."""
+        return [self.own[0]] if self.own is not None and self.own[1:] == WHOLE else []
 
     def seconds(self, part: int) -> tuple[float, float] | tuple[None, None]:
         """Where a part begins and ends, if that is known."""
         return (None, None) if self.times is None else (float(self.times[part, 0]), float(self.times[part, 1]))
+
+    def others(self, track: str, parts: Parts, around: float = 0.0) -> Parts:
+        """Those parts of a track that hear nothing of the query itself; each hears so many seconds around its own."""
+        if self.own is None or self.own[0] != track:
+            return parts
+        _, start, end = self.own
+        return parts.some((parts.times[:, 1] + around <= start) | (parts.times[:, 0] - around >= end))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,21 +186,24 @@ ORDERS: Mapping[str, Callable[[Place], tuple[object, ...]]] = {
 }
 
 
-def query_of(
-    queries: Queries, encoder: Encoder | None, query: Sound | NDArray[np.floating], start: float, end: float | None
-) -> Query:
+def query_of(queries: Queries, encoder: Encoder | None, query: Asked, start: float, end: float | None) -> Query:
     """A query whose parts are the encoder's own windows, but for those that are silent, or mostly padding.
 
     Of a track whose file is gone, and in a space that an analyser fills, the parts are those that are stored there.
     """
-    sound = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
-    if encoder is None or isinstance(sound, np.ndarray) or (isinstance(sound, Path) and not sound.exists()):
+    sound: Any = expanded(from_text(os.fspath(query))) if isinstance(query, str | os.PathLike) else query
+    if isinstance(sound, Embedding):
+        embedding = queries.comparable(sound, start, end)
+    elif encoder is None or is_vector(sound) or (isinstance(sound, Path) and not sound.exists()):
         return queries.query(query, start, end)
-    embedding = encoder.embed(sound, start, end)
+    else:
+        embedding = encoder.embed(sound, start, end)
     heard = ~embedding.silent
     full = heard & (embedding.coverage >= LEAST_COVERAGE)
     wanted = full if full.any() else heard
-    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted])
+    # Windows that are silent are not looked for, so that those of a sound that is mostly silent are none the worse.
+    notes = tuple(note for note in warnings_of(embedding.silence) if "mostly silent" not in note)
+    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted], queries.content_of(sound), notes)
 
 
 def find_places(
@@ -182,11 +218,13 @@ def find_places(
     limit_per_track: int | None = None,
     order: str = "score",
     effort: float = 1.0,
+    own: tuple[float, float] | None = None,
     progress: Tell | None = None,
 ) -> PlaceSearch:
     """Find the places of a query; see `sonovec.Library.find_places`.
 
-    Without an encoder nothing is read again. `shown` gives a track's path on this machine.
+    Without an encoder nothing is read again. `shown` gives a track's path on this machine. `own` are the seconds of the
+    query's track that are no places: those of the query itself.
     """
     if order not in ORDERS:
         raise UsageError(f"order={order!r} is unknown; give one of: {', '.join(ORDERS)}")
@@ -198,12 +236,13 @@ def find_places(
     if space.level == "track":
         raise UsageError(f"the space {space.name!r} holds whole tracks alone; its places cannot be found")
     if not len(query.parts):
-        return PlaceSearch([], 1.0, reason="the query is silent")
+        return PlaceSearch([], 1.0, reason="the query is silent", notes=query.notes)
     if min_score is None:
         least = usual_least(store.sample(SAMPLE, space.name), query.parts)
     else:
         least = np.full(len(query.parts), float(min_score))
-    sought = Sought(query.parts, query.times, least)
+    itself = None if own is None or query.track is None else (query.track, *own)
+    sought = Sought(query.parts, query.times, least, itself)
     most = round(LOOKED_AT * effort)
     likely = _likely(store, sought, most, where, space.name, Effort(times=effort))
     tracks = {
@@ -214,8 +253,8 @@ def find_places(
     coarse = _some(stored, likely)
     scored: dict[str, list[_Scored]] = {}
     unread: dict[str, str] = {}
-    for id, parts in _fine(queries, encoder, coarse, tracks, unread, progress):
-        scored.setdefault(id, []).append(_score(parts, sought))
+    for id, parts, around in _fine(queries, encoder, coarse, tracks, unread, progress):
+        scored.setdefault(id, []).append(_score(sought.others(id, parts, around), sought))
     found = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
     last = _some(stored, likely[-most // LAST :]) if len(likely) == most else {}
     lowest = round(float(least.min()), DECIMALS)
@@ -224,6 +263,7 @@ def find_places(
         min_score=lowest,
         complete=not any(place.is_in(last[place.id].times) for place in found if place.id in last),
         unread=unread,
+        notes=query.notes,
         reason=None
         if found
         else f"nothing that was looked at scores {lowest:.3f} or more; min_score sets another score",
@@ -280,7 +320,7 @@ def _likely(
 ) -> list[tuple[str, int]]:
     """The stored segments that are most like any of the parts, the likeliest first: their tracks and indices."""
     best: dict[tuple[str, int], float] = {}
-    found = store.search_segments(sought.parts, limit, filter=where, space=space, effort=effort)
+    found = store.search_segments(sought.parts, limit, without=sought.without, filter=where, space=space, effort=effort)
     for least, hits in zip(sought.least.tolist(), found, strict=True):
         for id, index, score in hits:
             best[id, index] = max(best.get((id, index), -math.inf), score - least)
@@ -303,11 +343,14 @@ def _fine(
     tracks: Mapping[str, Track],
     unread: dict[str, str],
     progress: Tell | None,
-) -> Iterator[tuple[str, Parts]]:
-    """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why."""
+) -> Iterator[tuple[str, Parts, float]]:
+    """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why.
+
+    With each come the seconds around its times that its vectors hear as well.
+    """
     window = math.inf if encoder is None else encoder.window.length / encoder.rate
     if encoder is None or window >= queries.space.segment_seconds:
-        yield from coarse.items()
+        yield from ((id, parts, 0.0) for id, parts in coarse.items())
         return
     stretches: list[tuple[str, float, float]] = []
     files: dict[str, Path] = {}
@@ -316,7 +359,7 @@ def _fine(
             files[id] = queries.file_of(tracks[id])
         except AudioError as error:
             unread[tracks[id].path] = str(error)
-            yield id, parts
+            yield id, parts, 0.0
             continue
         # As much around a stretch that no sound is cut.
         wide = ((max(0.0, start - window), end + window) for start, end in parts.times.tolist())
@@ -327,9 +370,9 @@ def _fine(
         for (id, start, end), heard in zip(stretches, listener.embed_many(sounds, progress=progress), strict=True):
             if isinstance(heard, Failure):
                 unread[tracks[id].path] = heard.reason
-                yield id, coarse[id].some((coarse[id].times[:, 0] >= start) & (coarse[id].times[:, 1] <= end))
+                yield id, coarse[id].some((coarse[id].times[:, 0] >= start) & (coarse[id].times[:, 1] <= end)), 0.0
             else:
-                yield id, _windows(heard, start, end, window)
+                yield id, _windows(heard, start, end, window), window * (1 - 1 / OVERLAP) / 2
     finally:
         listener.close()
 

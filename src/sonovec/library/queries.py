@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.waveform import Waveform
+from sonovec.brief import short
+from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.pooling import pool
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, LibraryError, UsageError
 from sonovec.library import naming
-from sonovec.library.binding import passport_of
+from sonovec.library.binding import check_embedding, passport_of
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry
@@ -31,16 +34,46 @@ if TYPE_CHECKING:
     from sonovec.embedding.embedding import Part
     from sonovec.embedding.source import Sound
 
+#: What can be searched for; a vector is an array of shape (dim,).
+Asked: TypeAlias = "Sound | Embedding | NDArray[np.floating]"
+
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """The path from the root, with ``~`` as the user's home."""
     return absolute(Path(path).expanduser())
 
 
+def is_vector(query: object) -> bool:
+    """Whether a query is numbers alone, as NumPy or another library has them."""
+    return hasattr(query, "__array__")
+
+
+def files_of(paths: Any) -> list[Path]:
+    """The files and folders that a user names, one or many.
+
+    Raises
+    ------
+    UsageError
+        If something else is given, such as samples.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths) if isinstance(paths, Iterable) else [paths]
+    for each in given:
+        if not isinstance(each, str | os.PathLike):
+            raise UsageError(
+                f"{display(short(each))} is not a file or folder; a library takes those alone: write samples to a file "
+                "first, such as soundfile.write('sound.wav', samples, rate)"
+            )
+    return [expanded(each) for each in given]
+
+
 def lengths(parts: Sequence[Part] | Sequence[Segment]) -> NDArray[np.float64]:
     """How much each of some parts says of the whole: its length, as far as it is sound; all alike where none has any."""
     found = np.array([part.coverage * (part.end - part.start) for part in parts])
     return found if found.any() else np.ones(len(parts))
+
+
+def _warnings_of(track: Track) -> tuple[str, ...]:
+    return warnings_of("silent" if track.fields.get("silent") else str(track.fields.get("notes") or ""))
 
 
 @dataclass(frozen=True)
@@ -53,40 +86,68 @@ class Queries:
     ledger: Callable[[], AbstractContextManager[Ledger | None]]
     heard: Callable[[Sound, float, float | None], Query]
 
-    def query(self, query: Sound | NDArray[np.floating], start: float, end: float | None) -> Query:
-        """A query of a sound, of an indexed track, or of a vector; see `sonovec.Library.search`."""
-        if isinstance(query, np.ndarray):
+    def query(self, query: Asked, start: float, end: float | None) -> Query:
+        """A query of a sound, of an indexed track, of an embedding, or of a vector; see `sonovec.Library.search`."""
+        if isinstance(query, Embedding):
+            found = Query.of_embedding(self.comparable(query, start, end), self.space.segment_seconds)
+            return replace(found, track=self.content_of(query))
+        if is_vector(query):
             if start or end is not None:
                 raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
-            return self.of_vector(query)
-        if not isinstance(query, Waveform | tuple):
-            name = os.fspath(query)
-            query = from_text(name)
-            stored = self._stored(expanded(query), name, start, end)
-            if stored is not None:
-                return stored
-        return self.heard(query, start, end)
+            return self.of_vector(np.asarray(query))
+        if isinstance(query, Waveform | tuple):
+            return self.heard(query, start, end)
+        if not isinstance(query, str | os.PathLike):
+            raise UsageError(
+                f"{display(short(query))} cannot be searched for; give a path, a track's id, a Waveform, "
+                f"(samples, rate), an Embedding, or a vector of shape ({self.space.dim},)"
+            )
+        path, content = expanded(from_text(os.fspath(query))), self.content_of(query)
+        found = self._stored(path, content, start, end) or self.heard(from_text(os.fspath(query)), start, end)
+        return replace(found, track=content)
+
+    def content_of(self, query: Asked | None) -> str | None:
+        """The id of the track that a file, a path or an id is of, whether or not the library has it; None for samples."""
+        if isinstance(query, Embedding):
+            return self.content_of(query.path)
+        if not isinstance(query, str | os.PathLike):
+            return None
+        text = os.fspath(query)
+        path = expanded(from_text(text))
+        exists = path.exists()
+        content = self._content_of(path, text, exists)
+        return content if content or exists else naming.by_digits(self.store, text) or text
+
+    def comparable(self, embedding: Embedding, start: float, end: float | None) -> Embedding:
+        """An embedding, if its vectors may be compared with those of the space."""
+        if start or end is not None:
+            raise UsageError(
+                f"start={start}, end={end}: an embedding has seconds of its own; leave them out, or give a part of the "
+                "sound: encoder.embed(sound, start, end)"
+            )
+        check_embedding(self.space, embedding.passport)
+        return embedding
 
     def of_vector(self, vector: NDArray[np.floating]) -> Query:
         """A query of a bare vector."""
         dim = self.space.dim
         if vector.shape != (dim,) or not np.isfinite(vector).all():
             raise UsageError(
-                f"a vector of shape {vector.shape} cannot be searched for; give finite numbers of shape ({dim},), "
-                "or a sound as (samples, rate)"
+                f"an array of shape {vector.shape} is not a vector of {dim} finite numbers, as this library has them; give "
+                "such a vector; or, for a sound, (samples, rate), such as (x, 16000)"
             )
         clip = np.asarray(vector, np.float32)
         return Query(clip, clip[None], None)
 
-    def _stored(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
-        """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""
+    def holds(self, sound: str | os.PathLike[str]) -> bool:
+        """Whether the library holds a file, as it is now, or a track of that id."""
+        content = self.content_of(sound)
+        return content is not None and bool(self.store.existing([content]))
+
+    def _stored(self, path: Path, content: str | None, start: float, end: float | None) -> Query | None:
+        """The stored vectors of a content, unless a part of a file that is there is asked for."""
         exists = path.exists()
-        if exists and (start or end is not None):
-            return None
-        content = self._content_of(path, text, exists)
-        if content is None and not exists:
-            content = naming.by_digits(self.store, text) or text
-        if content is None:
+        if content is None or (exists and (start or end is not None)):
             return None
         track = self.store.get([content], vectors=True, space=self.space.name).get(content)
         segments = self.store.segments([content], self.space.name).get(content, [])
@@ -97,7 +158,7 @@ class Queries:
                 raise AudioError(f"{display(path)}: no such file, and the space {self.space.name!r} lacks its track")
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
         if not start and end is None:
-            return Query.of_segments(segments, track.vector)
+            return replace(Query.of_segments(segments, track.vector), notes=_warnings_of(track))
         if not segments:
             raise UsageError(
                 f"start={start}, end={end}: the space {self.space.name!r} holds whole tracks alone; leave them out"
@@ -125,10 +186,14 @@ class Queries:
             entry = self._entry_of(path, exists)
         except LibraryError as error:  # what the ledger would save is to read the file, and no more
             logging.getLogger("sonovec").warning(f"the search goes on without the ledger: {error}")
-            return content_hash(path) if exists else self._content_at(path, text) or self._content_by_name(path)
+            entry = None
+            if not exists:
+                return self._content_at(path, text) or self._content_by_name(path)
         if entry is not None and entry.content_hash:
             return entry.content_hash
-        return None if exists else self._content_at(path, text)
+        if not exists:
+            return self._content_at(path, text)
+        return content_hash(path) if path.is_file() else None  # what is no file may be read once alone
 
     def _entry_of(self, path: Path, exists: bool) -> Entry | None:
         """The ledger's row of a path, unless the file has changed since."""

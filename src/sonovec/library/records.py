@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from sonovec.brief import Brief, shortened
+from sonovec.paths import display, from_text
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from sonovec.library.search import Hit
 
 Value = bool | int | float | str | list[str] | list[float] | None
 
@@ -29,8 +34,8 @@ def plain(value: object) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
-@dataclass(frozen=True)
-class Space:
+@dataclass(frozen=True, repr=False)
+class Space(Brief):
     """One kind of vector of a library, as plain JSON values; `MAIN` is the one that a library is made with.
 
     `level` says what has a vector: "track" the whole tracks alone, "segment" their segments as well. `dtype` is the type of
@@ -57,8 +62,8 @@ class Space:
 MAIN = "main"
 
 
-@dataclass(frozen=True)
-class LibraryConfig:
+@dataclass(frozen=True, repr=False)
+class LibraryConfig(Brief):
     """What is fixed when a library is made, as plain JSON values; the store keeps it with the vectors.
 
     `id` tells the library from one that is made anew in its place; configs that differ in it or in the format are equal.
@@ -78,8 +83,8 @@ class LibraryConfig:
         return Space(MAIN, self.dim, self.passport, self.segment_seconds, self.model, self.options)
 
 
-@dataclass(frozen=True, eq=False)
-class Segment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Segment(Brief):
     """Consecutive windows of a track pooled into one vector `(dim,)`; `start` and `end` in seconds."""
 
     index: int
@@ -89,8 +94,8 @@ class Segment:
     vector: NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Parts(Brief):
     """The segments of one track in order: their `times`, (n, 2) in seconds, and their `vectors`, (n, dim)."""
 
     times: NDArray[np.float64]
@@ -101,9 +106,12 @@ class Parts:
         return Parts(self.times[which], self.vectors[which])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Track:
-    """One audio file: `id` is the hash of its content, `fields` hold the values of its columns."""
+    """One audio file: `id` is the hash of its content, `fields` hold the values of its columns.
+
+    `vector` is its clip vector, (dim,); it is empty where none was asked for. ``track["genre"]`` is the value of a column.
+    """
 
     id: str
     vector: NDArray[np.float32]
@@ -113,6 +121,49 @@ class Track:
     def path(self) -> str:
         """The track's file, as `sonovec.paths.to_text` writes it."""
         return str(self.fields["path"])
+
+    @property
+    def title(self) -> str:
+        """What the file says is its title, or else the file's name without its ending."""
+        return title_of(self.path, self.fields)
+
+    def __getitem__(self, column: str) -> Any:
+        return value_of(self, column)
+
+    def __repr__(self) -> str:
+        return f"Track({shortened(display(self.path))}, id={self.id[:12]!r})"
+
+    def _repr_html_(self) -> str:
+        from sonovec.library.notebook import track_html
+
+        return track_html(self)
+
+
+def title_of(path: str, fields: Mapping[str, Value]) -> str:
+    """What people call a track: its title, or else the name of its file without the ending.
+
+    Examples
+    --------
+    >>> title_of("music/01 So What.mp3", {"title": "So What"}), title_of("music/01 So What.mp3", {})
+    ('So What', '01 So What')
+    """
+    title = fields.get("title")
+    return title if isinstance(title, str) and title.strip() else display(from_text(path).stem)
+
+
+def value_of(record: Track | Hit, column: str) -> Any:
+    """The value of a column of a track or a hit; None where the track has none.
+
+    Raises
+    ------
+    KeyError
+        If the library has no such column; the message names those that it has.
+    """
+    if column in record.fields:
+        return record.fields[column]
+    if column in ("id", "path", *record.__dataclass_fields__):
+        return getattr(record, column)
+    raise KeyError(f"{column!r} is no column; give one of: {', '.join(dict.fromkeys(['id', 'path', *record.fields]))}")
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sonovec.brief import Brief
 from sonovec.library.outcomes import Counts
 
 #: Whether files that are gone are removed, and whether all of them.
 Prune = bool | Literal["all"]
 
 
-@dataclass
-class Report:
+@dataclass(repr=False)
+class Report(Brief):
     """What an index run did.
 
     Attributes

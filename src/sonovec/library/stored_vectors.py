@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class StoredVectors:
     `dim` is their length.
     """
 
-    _read: Callable[[], Iterator[pa.RecordBatch]]
+    _read: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
     dim: int
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:

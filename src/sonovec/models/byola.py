@@ -33,6 +33,7 @@ from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard, Option, WeightFile
 from sonovec.models.checkpoint import load_state, read_state
+from sonovec.models.licences import NTT_EVALUATION
 from sonovec.models.model import Model
 from sonovec.models.unpadded import cut
 from sonovec.models.weights import resolve, sha256_of
@@ -94,7 +95,7 @@ def _card(dim: int) -> ModelCard:
         family="byola",
         revision=f"byol-a-{COMMIT[:8]}",
         summary=f"BYOL-A, a small network that learnt without labels, {dim} numbers; for evaluation only",
-        licence="NTT evaluation licence: internal testing of the paper's method only; not open source",
+        licence=NTT_EVALUATION,
         rate=FRONT_END.rate,
         window_seconds=WINDOW.length / FRONT_END.rate,
         hop_seconds=WINDOW.hop / FRONT_END.rate,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sonovec.models.licences import commercial_use
+
 
 @dataclass(frozen=True)
 class WeightFile:
@@ -46,13 +48,15 @@ class Option:
         return ", ".join(names[choice] if isinstance(choice, type) else str(choice) for choice in self.allowed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelCard:
     """Everything a user should know of a model before trusting its vectors.
 
     Attributes
     ----------
-    name, family, revision, summary, licence
+    name, family, revision, summary
+    licence : str
+        Of the weights, as an SPDX expression (https://spdx.org/licenses); ``NOASSERTION`` where none is known.
     rate : int
         Sample rate in Hz that the model hears.
     window_seconds, hop_seconds : float
@@ -100,12 +104,21 @@ class ModelCard:
     n_classes: int = 0
     place: str = ""
 
+    def __repr__(self) -> str:
+        heard = f"window={self.window_seconds:g} s, rate={self.rate}"
+        return f"ModelCard({self.name!r}, dim={self.dim}, {heard}, licence={self.licence!r}: {self.summary})"
+
     @property
     def source(self) -> str:
         """What `sonovec.load` takes to find it here."""
         return self.place or self.name
 
+    @property
+    def commercial_use(self) -> bool | None:
+        """Whether the licence allows commercial use; None where that is not known."""
+        return commercial_use(self.licence)
+
     def to_json(self) -> dict[str, Any]:
         """All fields as plain JSON values."""
         allowed = {name: {**asdict(option), "allowed": str(option)} for name, option in self.options.items()}
-        return {**asdict(self), "options": allowed}
+        return {**asdict(self), "commercial_use": self.commercial_use, "options": allowed}

@@ -28,6 +28,7 @@ from sonovec.errors import UsageError, WeightsError
 from sonovec.features.mel import LogMel
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard
+from sonovec.models.licences import UNKNOWN
 from sonovec.models.model import Model, Rows
 from sonovec.models.side_files import all_files, digest, inside
 from sonovec.paths import absolute, display
@@ -72,7 +73,7 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
         family="custom",
         revision=str(entries.get("revision", "1")),
         summary=entries.get("summary", "a network of the user's own"),
-        licence=entries.get("licence", "not said in the card"),
+        licence=entries.get("licence", UNKNOWN),
         rate=entries["rate"],
         window_seconds=float(entries["window"]),
         hop_seconds=float(entries.get("hop", entries["window"])),

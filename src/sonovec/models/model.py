@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import WindowSpec
+from sonovec.brief import Brief
 from sonovec.graph import Graph
 from sonovec.models.card import ModelCard
 
@@ -35,8 +36,8 @@ class Text:
     graph: Graph
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Brief):
     """A card with its options settled.
 
     Attributes

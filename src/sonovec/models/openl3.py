@@ -131,7 +131,7 @@ def _card(kind: Kind, dim: int) -> ModelCard:
         family="openl3",
         revision="v0.4.0-mel256",
         summary=f"{kind.summary}; {dim} numbers",
-        licence="CC BY 4.0 (weights), MIT (the authors' code)",
+        licence="CC-BY-4.0",
         rate=FRONT_END.rate,
         window_seconds=WINDOW.length / FRONT_END.rate,
         hop_seconds=WINDOW.hop / FRONT_END.rate,

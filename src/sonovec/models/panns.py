@@ -107,7 +107,7 @@ def _card(name: str, kind: Kind, dim: int, summary: str, scores: Mapping[str, fl
         family="panns",
         revision=f"zenodo-3987831-{kind.file.name.removesuffix('.pth')}",
         summary=summary,
-        licence="CC BY 4.0 (weights), MIT (the authors' code)",
+        licence="CC-BY-4.0",
         rate=front.rate,
         window_seconds=WINDOW_SECONDS,
         hop_seconds=WINDOW_SECONDS,

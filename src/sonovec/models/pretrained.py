@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sonovec.errors import WeightsError
+from sonovec.models import licences
 from sonovec.models.side_files import is_below
 from sonovec.models.weights import sha256_of
 from sonovec.paths import display
@@ -80,11 +81,11 @@ class Pretrained:
 
     @property
     def licence(self) -> str:
-        """What the model's own page says."""
+        """What the model's own page says, as an SPDX name."""
         readme = self.folder / "README.md"
         head = readme.read_text(encoding="utf-8", errors="replace")[:4000] if readme.is_file() else ""
         found = re.search(r"^license:\s*['\"]?([\w.+-]+)", head, re.MULTILINE)
-        return found[1] if found else "see the model's own page"
+        return licences.named(found[1] if found else "")
 
 
 def read(name: str, folder: Path, revision: str) -> Pretrained:

@@ -18,6 +18,11 @@ Row = NDArray[Any]
 
 PRECISIONS = ("auto", "f32", "bf16", "int8")
 DEVICES = ("auto", "cpu", "cuda")
+#: Why a precision is refused that the card of a model does not allow.
+FORBIDDEN = (
+    "precision='bf16': the model's card does not allow it: vectors could differ from those of float32 by more than "
+    "sonovec promises (cosine 0.9999); give precision='f32'"
+)
 #: The environment variable that says how many threads work at once.
 JOBS = "SONOVEC_JOBS"
 

@@ -17,7 +17,7 @@ from sonovec.graph import Graph
 from sonovec.memory import enough_memory, free_memory
 from sonovec.runtime.convert import converted
 from sonovec.runtime.int8 import INT8, quantized
-from sonovec.runtime.network import Row, padded, settle_jobs
+from sonovec.runtime.network import FORBIDDEN, Row, padded, settle_jobs
 from sonovec.runtime.openvino_core import core, cpu_has_bf16, requests
 
 #: OpenVINO 2026.4 keeps fused kernels by shape, and one that was made for a single frame gives wrong numbers for more.
@@ -53,11 +53,8 @@ class OpenVinoNetwork:
         batch_sizes: tuple[int, ...] | None = None,
         jobs: int | None = None,
     ) -> None:
-        if precision.startswith(INT8):
-            self._file, self.precision = quantized(graph, precision)
-        else:
-            self.precision = _settle(graph, precision)
-            self._file = converted(graph)
+        self.precision = settled(graph, precision)
+        self._file = quantized(graph, precision)[0] if precision.startswith(INT8) else converted(graph)
         self.batch_sizes = batch_sizes or _shapes(graph.rows, _weight(self._file))
         self.streams = settle_jobs(jobs)
         self._key = graph.key
@@ -128,12 +125,20 @@ def _shapes(rows: int, weight: int) -> tuple[int, ...]:
     return (few, rows) if few < rows and weight <= SHARE * free_memory() else (rows,)
 
 
-def _settle(graph: Graph, precision: str) -> str:
-    """The precision that `precision` means here, for arithmetic in floating point."""
+def settled(graph: Graph, precision: str) -> str:
+    """The precision that `precision` means for a graph on this processor.
+
+    Raises
+    ------
+    UsageError
+        If the processor, or the model's card, does not have it, or the graph was not quantised yet.
+    """
+    if precision.startswith(INT8):
+        return quantized(graph, precision)[1]
     if precision == "auto":
         return "bf16" if graph.bf16 and cpu_has_bf16() else "f32"
+    if precision == "bf16" and not graph.bf16:
+        raise UsageError(FORBIDDEN)
     if precision == "bf16" and not cpu_has_bf16():
         raise UsageError("precision='bf16': this processor has no bf16; give precision='f32'")
-    if precision == "bf16" and not graph.bf16:
-        raise UsageError("precision='bf16': the model's card does not allow it; give precision='f32'")
     return precision

@@ -31,19 +31,52 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto", jo
     MissingExtraError
         If PyTorch is needed, to convert a graph for the first time or for CUDA, and not installed.
     """
-    # A library asks for the calibration that it was made with: int8 and a hash.
-    for name, value, known in (("precision", precision.split("-")[0], PRECISIONS), ("device", device, DEVICES)):
-        if value not in known:
-            raise UsageError(f"{name}={value!r} is unknown; give one of: {', '.join(known)}")
-    if device == "cuda" or (
-        device == "auto" and not precision.startswith("int8") and graph.torch_module and _cuda_is_usable()
-    ):
+    _check_known(precision, device)
+    if _is_for_cuda(graph, precision, device):
         from sonovec.runtime.torch_runtime import TorchNetwork
 
         return TorchNetwork(graph, precision, "cuda")
     from sonovec.runtime.openvino_runtime import OpenVinoNetwork
 
     return OpenVinoNetwork(graph, precision, jobs=jobs)
+
+
+def check_settings(graph: Graph | None, precision: str = "auto", device: str = "auto") -> None:
+    """Refuse settings that a graph cannot be run with here, without opening it: as `open_network`, whose errors it raises.
+
+    Without a graph, the model computes in float32 on the CPU, whatever is asked for.
+    """
+    _check_known(precision, device)
+    if graph is None:
+        if precision not in ("auto", "f32"):
+            raise UsageError(
+                f"precision={precision!r}: this model has no network and computes in float32; leave precision out"
+            )
+        if device == "cuda":
+            raise UsageError("device='cuda': this model has no network that could run there; give device='cpu'")
+    elif device == "cuda" or precision not in ("auto", "f32"):
+        if _is_for_cuda(graph, precision, device):
+            from sonovec.runtime import torch_runtime
+
+            torch_runtime.settled(graph, precision, "cuda")
+        else:
+            from sonovec.runtime import openvino_runtime
+
+            openvino_runtime.settled(graph, precision)
+
+
+def _check_known(precision: str, device: str) -> None:
+    # A library asks for the calibration that it was made with: int8 and a hash.
+    known_precisions = {*PRECISIONS, precision} if str(precision).startswith("int8-") else PRECISIONS
+    for name, value, known in (("precision", precision, known_precisions), ("device", device, DEVICES)):
+        if value not in known:
+            raise UsageError(f"{name}={value!r} is unknown; give one of: {', '.join(known)}")
+
+
+def _is_for_cuda(graph: Graph, precision: str, device: str) -> bool:
+    if device == "auto":
+        return not precision.startswith("int8") and graph.torch_module is not None and _cuda_is_usable()
+    return device == "cuda"
 
 
 def _cuda_is_usable() -> bool:

@@ -13,10 +13,38 @@ from numpy.typing import NDArray
 from sonovec import forks
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.graph import Graph
-from sonovec.runtime.network import Row, padded
+from sonovec.runtime.network import FORBIDDEN, Row, padded
 
 #: Rows of the shapes that are run: a window, a clip, a folder; the larger ones only while memory allows them.
 BATCH_SIZES = (1, 16, 128)
+
+
+def settled(graph: Graph, precision: str, device: str) -> str:
+    """The precision that `precision` means for a graph on a device of PyTorch's.
+
+    Raises
+    ------
+    UsageError
+        If the graph cannot run there, or not so.
+    MissingExtraError
+        If PyTorch is not installed.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError(f"device={device!r} needs PyTorch: pip install 'sonovec[torch]'") from None
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device='cuda': PyTorch finds no CUDA device here; give device='cpu'")
+    if graph.torch_module is None:
+        raise UsageError(f"device={device!r}: {graph.key} is a file that only the CPU can run; give device='cpu'")
+    has_bf16 = device != "cuda" or torch.cuda.is_bf16_supported()
+    if precision.startswith("int8"):
+        raise UsageError(f"precision={precision!r} runs on the CPU alone; give device='cpu', or precision='f32'")
+    if precision == "bf16" and not has_bf16:
+        raise UsageError(f"precision='bf16': {device} has no bf16 here; give precision='f32'")
+    if precision == "bf16" and not graph.bf16:
+        raise UsageError(FORBIDDEN)
+    return precision if precision != "auto" else "bf16" if graph.bf16 and has_bf16 else "f32"
 
 
 class TorchNetwork:
@@ -27,22 +55,10 @@ class TorchNetwork:
     def __init__(
         self, graph: Graph, precision: str = "auto", device: str = "cuda", batch_sizes: tuple[int, ...] = BATCH_SIZES
     ) -> None:
-        try:
-            import torch
-        except ImportError:
-            raise MissingExtraError(f"device={device!r} needs PyTorch: pip install 'sonovec[torch]'") from None
-        if device == "cuda" and not torch.cuda.is_available():
-            raise UsageError("device='cuda': PyTorch finds no CUDA device here; give device='cpu'")
-        if graph.torch_module is None:
-            raise UsageError(f"device={device!r}: {graph.key} is a file that only the CPU can run; give device='cpu'")
-        has_bf16 = device != "cuda" or torch.cuda.is_bf16_supported()
-        if precision.startswith("int8") or (precision == "bf16" and not (has_bf16 and graph.bf16)):
-            raise UsageError(
-                f"precision={precision!r} is not to be had for this model on {device}; give precision='f32'"
-            )
-        self.precision = precision if precision != "auto" else "bf16" if graph.bf16 and has_bf16 else "f32"
+        self.precision = settled(graph, precision, device)
         self.device = device
         self.batch_sizes = batch_sizes
+        assert graph.torch_module is not None  # or it would have been refused
         self._network = graph.checked(graph.torch_module()).to(device)
         self._lock = threading.Lock()
         self._forked = False

@@ -1,0 +1,129 @@
+"""What commands print with ``--json`` has the shape that a schema in docs/schemas says; each command is really run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sonovec import demo
+from sonovec.cli.main import cli, run
+
+jsonschema = pytest.importorskip("jsonschema", reason="shapes are held by the package jsonschema")
+
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
+#: Where a command has more shapes than one, or the shape of another.
+MORE, SAME = {"search-places", "error"}, {"models": "models-list"}
+
+#: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
+#: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged) and the library `library` of `sounds`.
+RUNS: dict[str, list[tuple[str, int]]] = {
+    "index": [
+        ("index broken -l other --metadata sounds/demo.csv", 1),
+        ("index sounds/bells -l library --space second -m logmel", 0),
+        ("index sounds -l library --prune", 0),
+    ],
+    "search": [
+        ("search sounds/bells/bells-01.flac -l library", 0),
+        ("search sounds/bells/bells-01.flac -l library --level segment", 0),
+        ("search sounds/bells/bells-01.flac -l library --filter duration>1000", 0),
+        ("search --text music -l library", 0),
+        ("search --text helicopter -l library", 0),
+    ],
+    "search-places": [
+        ("search sounds/bells/bells-01.flac -l library --places", 0),
+        ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
+    ],
+    "list": [("list -l library", 0), ("list -l library --columns all", 0)],
+    "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1)],
+    "embed": [("embed broken -o vectors.npz", 1)],
+    "plot": [("plot sounds/bells/bells-01.flac -o picture.png", 0)],
+    "doctor": [("doctor", 0), ("doctor -l library", 0)],
+    "evaluate": [("evaluate sounds -m logmel --robustness gain", 0)],
+    "models-list": [("models", 0), ("models list", 0)],
+    "models-show": [("models show default", 0), ("models show yamnet", 0), ("models show byola-512", 0)],
+    "models-fetch": [("models fetch default", 0)],
+    "models-remove": [("models remove yamnet", 0)],
+    "models-check": [("models check logmel --quick", 0)],
+    "models-compare": [("models compare sounds -m logmel,default", 0), ("models compare flat -m logmel,default", 0)],
+    "models-quantize": [("models quantize default sounds", 0)],
+    "library-roots": [("library roots library", 0)],
+    "library-jobs": [("library jobs library", 0)],
+    "library-rename-root": [("library rename-root library sounds renamed", 0)],
+    "library-move-root": [("library move-root library renamed moved", 0)],
+    "library-spaces": [("library spaces library", 0)],
+    "library-drop-space": [("library drop-space library second", 0)],
+    "error": [("search missing.wav -l library", 2), ("search --no-such-option", 2), ("list -l nowhere", 2)],
+    "demo": [("demo", 0)],
+}
+SLOW = {"plot", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("shapes")
+    demo.write(place / "sounds", per_kind=3)
+    for kind in place.joinpath("sounds").iterdir():
+        if kind.is_dir() and kind.name not in ("bells", "rain"):
+            shutil.rmtree(kind)
+    shutil.copytree(place / "sounds" / "bells", place / "broken")
+    shutil.copytree(place / "sounds" / "bells", place / "flat")
+    shutil.copytree(place / "sounds", place / "moved")
+    broken = place / "broken" / "bells-01.flac"
+    broken.write_bytes(broken.read_bytes()[:40])
+    assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    return place
+
+
+def closed(schema: Any) -> bool:
+    """Whether every object in a schema that is not open on purpose names all of its fields."""
+    if isinstance(schema, list):
+        return all(map(closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    is_open = schema.get("type") == "object" and "properties" in schema and "additionalProperties" not in schema
+    return (not is_open or schema.get("description", "").startswith(OPEN)) and all(map(closed, schema.values()))
+
+
+#: Beginnings of the descriptions of objects that may have other fields.
+OPEN = ("A hit, with the fields of its track", "Everything that shapes the vectors", "A track")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in RUNS])
+def test_what_a_command_prints_has_its_shape(name, folder, monkeypatch, capsys):
+    if name == "models-quantize":
+        pytest.importorskip("nncf")
+    monkeypatch.chdir(folder)
+    validator = jsonschema.Draft202012Validator(SCHEMAS[name])
+    capsys.readouterr()
+    for command, code in RUNS[name]:
+        assert run([*command.split(), "--json"]) == code, capsys.readouterr()
+        validator.validate(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one_and_names_all_fields(name):
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+    assert closed(SCHEMAS[name])
+
+
+def test_every_command_with_json_has_a_schema_that_is_tried():
+    def names(group: click.Group, before: str = "") -> list[str]:
+        found = []
+        with click.Context(group) as context:
+            for name in group.list_commands(context):
+                command = group.get_command(context, name)
+                assert command is not None
+                if any("--json" in parameter.opts for parameter in command.params):
+                    found.append(before + name)
+                if isinstance(command, click.Group):
+                    found += names(command, f"{before}{name}-")
+        return found
+
+    expected = {SAME.get(name, name) for name in names(cli)} | MORE
+    assert expected == set(SCHEMAS) == set(RUNS)
