@@ -49,7 +49,7 @@ def given(monkeypatch, tmp_path):
 
 def answers(capsys, folder, *arguments, code=0):
     capsys.readouterr()
-    assert run(["search", *arguments, "-l", str(folder / "library"), "--json"]) == code
+    assert run(["search", *arguments, "-l", str(folder / "library"), "--json", "--include-self"]) == code
     return json.loads(capsys.readouterr().out)
 
 
@@ -61,7 +61,7 @@ def test_each_query_is_answered_and_one_that_fails_stops_no_other(capsys, folder
     assert {**first, "library": single["library"]} == single
     assert set(failed) == {"query", "error"} and "nowhere.wav: no such file" in failed["error"]
     assert last["hits"][0]["path"] == sounds[2]
-    assert run(["search", sounds[0], sounds[2], "-l", str(folder / "library"), "-n", "1"]) == 0
+    assert run(["search", sounds[0], sounds[2], "-l", str(folder / "library"), "-n", "1", "--include-self"]) == 0
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:3] == ["query", "score", "path"]
     assert [line[0] for line in lines[1:]] == [line[2] for line in lines[1:]] == [sounds[0], sounds[2]]

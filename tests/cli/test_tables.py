@@ -89,7 +89,7 @@ def on_terminal(folder):
     ],
 )
 def test_hits(on_terminal, folder, width, heading, cut_name):
-    lines = on_terminal(width, "search", folder / "Music" / "a.flac")
+    lines = on_terminal(width, "search", folder / "Music" / "a.flac", "--include-self")
     assert re.split(" {2,}", lines[0]) == heading
     assert len(lines) == 2 + len(NAMES), "each hit is one line"
     assert any(cut_name in line for line in lines)
