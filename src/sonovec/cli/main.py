@@ -92,9 +92,12 @@ INTERRUPTED = {
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",
     "embed": "the output file is left as it was",
     "evaluate": "files that were not finished are left as they were",
+    "export": "no folder was made",
+    "import": f"what was read is kept; {_GOES_ON}",
     "index": f"what was indexed is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
     "models": f"what was fetched is kept; {_GOES_ON}",
+    "remove": f"what was removed stays removed; {_GOES_ON}",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
-from sonovec.cli.output import print_json, shown_path
+from sonovec.cli.output import fail, print_json, shown_path
 from sonovec.errors import UsageError
 from sonovec.paths import to_text
 
@@ -34,7 +34,7 @@ def remove(
     dry_run: bool,
     yes: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Remove tracks from a library. The files stay on the disk, and nothing is done to them.
 
     TRACK is a path, an id, or the first digits of an id, four or more. The path of a file removes this file alone: its track
@@ -43,8 +43,9 @@ def remove(
     from sonovec.library.library import Library
 
     with Library(library, token=token) as opened:
-        if not (yes or dry_run):
-            _ask(opened.remove(tracks, filter=where, dry_run=True))
+        if not (yes or dry_run or _agreed(opened.remove(tracks, filter=where, dry_run=True))):
+            fail("nothing was removed")
+            return 2
         found = opened.remove(tracks, filter=where, dry_run=dry_run)
     if as_json:
         print_json(
@@ -56,21 +57,22 @@ def remove(
                 "files": [to_text(path) for path in found.files],
             }
         )
-        return
+        return 0
     _name(found)
     click.echo(f"{'would remove' if dry_run else 'removed'} {_told(found)}")
     if found.files and not dry_run:
         click.echo("the files are still on the disk: `sonovec index` of their folder adds them again")
+    return 0
 
 
-def _ask(found: Removal) -> None:
+def _agreed(found: Removal) -> bool:
     """Ask a person; where nobody can be asked, refuse."""
     if not (found.tracks or found.kept):
-        return
+        return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"this removes {_told(found)}; to do it, add --yes; to see more, add --dry-run")
     _name(found, error=True)
-    click.confirm(f"Remove {_told(found)}?", err=True, abort=True)
+    return click.confirm(f"Remove {_told(found)}?", err=True)
 
 
 def _name(found: Removal, error: bool = False) -> None:
