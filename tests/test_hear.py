@@ -106,7 +106,18 @@ def test_a_setting_without_name_or_value_is_named(text):
         hear.load_model(text)
 
 
-@pytest.mark.parametrize("audio", [torch.zeros(16000), torch.zeros(0, 16000), torch.zeros(2, 9, dtype=torch.int16)])
+@pytest.mark.parametrize(
+    "audio",
+    [
+        torch.zeros(16000),
+        torch.zeros(0, 16000),
+        torch.zeros(2, 9, dtype=torch.int16),
+        np.zeros((2, 9)),
+        [[0.0]],
+        "a.wav",
+    ],
+    ids=repr,
+)
 def test_audio_of_another_kind_is_refused(audio):
     for function in (hear.get_scene_embeddings, hear.get_timestamp_embeddings):
         with pytest.raises(UsageError, match=r"\(n_sounds, n_samples\)"):

@@ -108,7 +108,7 @@ def test_a_library_holds_paths_as_they_are(sounds, tmp_path, capsys):
         assert {from_text(track.path) for track in library.tracks()} == sounding(sounds)
         for path in sounding(sounds):
             for query in (path, to_text(path)):
-                hit = library.search(query, limit=1)[0]
+                hit = library.search(query, limit=1, include_self=True)[0]
                 assert (from_text(hit.path), hit.score) == (path, 1.0)
         assert [t.path for t in library.tracks(r"path contains 'new\nline'")] == [str(sounds / "new\nline\ttab.wav")]
         assert [t.path for t in library.tracks(r"path contains 'new\\nline'")] == [str(sounds / r"new\nline\ttab.wav")]
@@ -123,11 +123,11 @@ def test_hits_in_json_carry_the_path_and_on_lines_they_are_escaped(sounds, tmp_p
     run(["index", str(sounds), "-l", place])
     query = sounds / os.fsdecode(NAMES[5])
     capsys.readouterr()
-    assert run(["search", str(query), "-l", place, "-n", "20", "--json"]) == 0
+    assert run(["search", str(query), "-l", place, "-n", "20", "--include-self", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert from_text(told["query"]) == query
     assert {from_text(hit["path"]) for hit in told["hits"]} == sounding(sounds)
-    assert run(["search", to_text(query), "-l", place, "-n", "20"]) == 0
+    assert run(["search", to_text(query), "-l", place, "-n", "20", "--include-self"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(NAMES)
     assert {line.split("\t")[1] for line in lines} == {printable(to_text(path)) for path in sounding(sounds)}
@@ -203,10 +203,10 @@ def test_a_library_that_held_escaped_paths_is_brought_up_to_date(sounds, tmp_pat
         gone = sounds / os.fsdecode(NAMES[5])
         kept = tmp_path / "kept.wav"
         shutil.move(gone, kept)
-        assert library.search(gone, limit=1)[0].score == 1.0
+        assert library.search(gone, limit=1, include_self=True)[0].score == 1.0
         library._local.ledger_path.unlink()  # as where another machine indexed: the store alone knows the path
     with sonovec.Library(tmp_path / "library") as library:
-        assert library.search(gone, limit=1)[0].score == 1.0
+        assert library.search(gone, limit=1, include_self=True)[0].score == 1.0
         shutil.move(kept, gone)
         assert library.add(sounds).counts.unchanged == len(NAMES)
         assert {from_text(track.path) for track in library.tracks()} == sounding(sounds)

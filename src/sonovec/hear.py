@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import sonovec
 from sonovec.audio.samples import open_waveform
 from sonovec.audio.waveform import Waveform
+from sonovec.brief import short
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.models.defaults import DEFAULT
@@ -179,6 +180,10 @@ def get_scene_embeddings(audio: torch.Tensor, model: HearModel) -> torch.Tensor:
 
 
 def _sounds(audio: torch.Tensor) -> NDArray[np.float32]:
+    if not isinstance(audio, torch.Tensor):
+        raise UsageError(
+            f"audio is {short(audio)}; give a tensor, such as torch.from_numpy(samples) of shape (n_sounds, n_samples)"
+        )
     if audio.ndim != 2 or not len(audio) or not audio.is_floating_point():
         raise UsageError(
             f"audio of shape {tuple(audio.shape)} and {audio.dtype}; give float samples within -1..1 of shape "

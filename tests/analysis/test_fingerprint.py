@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sonovec
-from sonovec.analysis.fingerprint import RATE, SAME, Fingerprint, likeness
+from sonovec.analysis.fingerprint import Fingerprint
+from sonovec.analysis.likeness import RATE, SAME, codes_of, likeness, same_recording
+from sonovec.analysis.recordings import groups
 from sonovec.audio.stream import load
 from sonovec.errors import UsageError
 
@@ -112,3 +114,64 @@ def test_a_library_keeps_them(tmp_path):
         library.add(sounds, analysers=["fingerprint"])
         a, b, c = (track.fields["fingerprint"] for track in library.tracks())
         assert likeness(a, b) >= SAME > likeness(a, c)
+
+
+# -- alike for the wrong reason
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    texts = heard(one.astype(np.float32)), heard(other.astype(np.float32))
+    return None not in texts and same_recording(*map(codes_of, texts))
+
+
+def tone(hertz: float, seconds: float = 8.0, phase: float = 0.0) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE + phase)
+
+
+def clicks(seed: int, count: int = 1) -> np.ndarray:
+    rng, samples = np.random.default_rng(seed), np.zeros(8 * RATE)
+    samples[rng.integers(0, len(samples), count)] = 0.5
+    return samples
+
+
+def low_noise(seed: int, scale: float = 1e-4) -> np.ndarray:
+    return scale * np.random.default_rng(seed).standard_normal(8 * RATE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (tone(500), tone(1000)),  # whose frames are all alike, so that no code has a bit
+        (tone(440), tone(880)),
+        (tone(440), tone(443)),
+        (tone(440) + tone(660), tone(440) + tone(550)),
+        (clicks(0), clicks(1)),
+        (clicks(0, 3), clicks(1, 3)),
+        (low_noise(0), low_noise(1)),
+        (np.round(low_noise(0) * 32767) / 32767, np.round(low_noise(1) * 32767) / 32767),
+        (np.concatenate([tone(440, 2), np.zeros(6 * RATE)]), np.concatenate([tone(880, 2), np.zeros(6 * RATE)])),
+        (tone(440) * (1 + tone(2)), tone(700) * (1 + tone(2))),
+        (tone(50) + low_noise(0, 1e-3), tone(50) + low_noise(1, 1e-3)),
+    ],
+)
+def test_tones_clicks_noise_and_silence_are_not_one_recording(one, other):
+    assert not same(one, other)
+    assert likeness(heard(one.astype(np.float32)), heard(other.astype(np.float32))) < 1
+
+
+def test_notes_of_one_instrument_are_not_one_recording_and_other_levels_of_one_are():
+    samples = load_at_rate(tune(0))
+    assert same(samples, 0.05 * samples) and same(samples, samples[3000:])
+    held = [load_at_rate(tune(seed))[:RATE] for seed in (0, 1)]
+    one, other = (np.tile(each[: RATE // 2], 12) for each in held)
+    assert not same(one, other)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_of_real_sounds_only_copies_are_one_recording(shared_data):
+    """Of the 79,800 pairs of ESC-10, two are one recording under two numbers."""
+    paths = sorted((shared_data / "esc10").glob("*/*.ogg"))
+    codes = [codes_of(text) for path in paths if (text := heard(load(path, RATE).samples))]
+    found = [{paths[n].name for n in group} for group in groups(codes) if len(group) > 1]
+    assert found == [{"3-151080-A.ogg", "5-151085-A.ogg"}, {"2-28314-A.ogg", "2-30322-A.ogg"}]

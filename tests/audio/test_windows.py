@@ -34,7 +34,7 @@ def whole(n: int, spec: WindowSpec) -> tuple[list[int], np.ndarray]:
 
 
 def join(groups: list[Windows]) -> Windows:
-    names = ("samples", "starts", "ends", "coverage", "silent")
+    names = ("samples", "starts", "ends", "coverage", "silent", "levels")
     return Windows(**{name: np.concatenate([getattr(group, name) for group in groups]) for name in names})
 
 
@@ -64,12 +64,15 @@ def test_no_extra_window_once_everything_is_covered(n: int, spec: WindowSpec) ->
 
 def test_dtypes_and_shapes() -> None:
     (windows,) = frame([ramp(25)], WindowSpec(10, 10))
-    assert [getattr(windows, name).dtype.name for name in ("samples", "starts", "ends", "coverage", "silent")] == [
+    assert [
+        getattr(windows, name).dtype.name for name in ("samples", "starts", "ends", "coverage", "silent", "levels")
+    ] == [
         "float32",
         "int64",
         "int64",
         "float32",
         "bool",
+        "float32",
     ]
     assert windows.samples.shape == (3, 10)
     assert windows.samples.flags.c_contiguous

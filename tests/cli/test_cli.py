@@ -36,7 +36,7 @@ def library(sounds):
 
 
 def test_search_prints_one_json_object_with_hits(sonovec, sounds, library):
-    code, out, err = sonovec("search", sounds / "2.wav", "-l", library, "-n", 3, "--json")
+    code, out, err = sonovec("search", sounds / "2.wav", "-l", library, "-n", 3, "--include-self", "--json")
     answer = json.loads(out)
     assert code == 0 and err == ""
     assert len(answer["hits"]) == 3
@@ -46,7 +46,7 @@ def test_search_prints_one_json_object_with_hits(sonovec, sounds, library):
 
 
 def test_a_pipe_gets_tab_separated_lines(sonovec, sounds, library):
-    code, out, _ = sonovec("search", sounds / "0.wav", "-l", library)
+    code, out, _ = sonovec("search", sounds / "0.wav", "-l", library, "--include-self")
     lines = [line.split("\t") for line in out.splitlines()]
     assert code == 0 and len(lines) == 5
     assert lines[0] == ["score", "path", "these seconds", "match these", "tags"]
@@ -57,7 +57,7 @@ def test_a_pipe_gets_tab_separated_lines(sonovec, sounds, library):
 def test_a_filter_a_range_and_a_level(sonovec, sounds, library):
     code, out, _ = sonovec(
         "search", sounds / "3.wav", "-l", library, "--start", 1, "--end", 2, "--level", "segment",
-        "--filter", "duration < 3.5", "--json",
+        "--filter", "duration < 3.5", "--include-self", "--json",
     )  # fmt: skip
     hits = json.loads(out)["hits"]
     assert code == 0 and len(hits) == 3

@@ -157,9 +157,11 @@ def test_a_column_called_sound_tags_of_the_users_own(index, sounds, tmp_path, ca
     assert index("--metadata", tmp_path / "m.csv")[0] == 0
     capsys.readouterr()
     for more in ([], ["--json"]):
-        assert main.run(["search", str(sounds / "a.wav"), "-l", str(tmp_path / "library"), *more]) == 0
+        assert (
+            main.run(["search", str(sounds / "a.wav"), "-l", str(tmp_path / "library"), "--include-self", *more]) == 0
+        )
         out, err = capsys.readouterr()
         assert "Traceback" not in err and "a.wav" in out
     with sonovec.Library(tmp_path / "library") as library:
-        hits = library.search(sounds / "a.wav")
+        hits = library.search(sounds / "a.wav", include_self=True)
         assert [hit.tags for hit in hits] == [{}] * 4 and hits[0].fields["sound_tags"] == "dog barking"

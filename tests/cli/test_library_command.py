@@ -32,7 +32,7 @@ def test_roots_are_listed_moved_and_renamed(tmp_path, library, capsys):
     assert json.loads(capsys.readouterr().out) == root
     assert run(["library", "roots", library, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"library": library, "roots": [root]}
-    assert run(["search", str(tmp_path / "songs" / "0.wav"), "-l", library, "--json"]) == 0
+    assert run(["search", str(tmp_path / "songs" / "0.wav"), "-l", library, "--include-self", "--json"]) == 0
     hits = json.loads(capsys.readouterr().out)["hits"]
     assert [hit["path"] for hit in hits] == [str(tmp_path / "songs" / f"{index}.wav") for index in range(2)]
 
@@ -42,12 +42,12 @@ def test_a_root_that_is_on_another_machine_is_said_with_what_to_run(tmp_path, li
         file.unlink()
     assert run(["library", "roots", library]) == 0
     assert "music\tnot on this machine\t0" in capsys.readouterr().out
-    assert run(["search", str(tmp_path / "music" / "0.wav"), "-l", library]) == 0
+    assert run(["search", str(tmp_path / "music" / "0.wav"), "-l", library, "--include-self"]) == 0
     told = capsys.readouterr()
     assert "music:/0.wav" in told.out
     assert f"sonovec library move-root {library} music FOLDER" in told.err
     assert run(["library", "move-root", library, "music", str(tmp_path / "music")]) == 0
-    assert run(["search", str(tmp_path / "music" / "0.wav"), "-l", library]) == 0
+    assert run(["search", str(tmp_path / "music" / "0.wav"), "-l", library, "--include-self"]) == 0
     told = capsys.readouterr()
     assert str(tmp_path / "music" / "0.wav") in told.out and "move-root" not in told.err
 

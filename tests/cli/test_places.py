@@ -45,7 +45,7 @@ def places(folder, *options):
 
 def test_json_has_the_documented_shape(folder):
     found = json.loads(places(folder, "--json", "--by-time").stdout)
-    assert set(found) == {"query", "library", "min_score", "complete", "unread", "reason", "hits"}
+    assert set(found) == {"query", "library", "min_score", "complete", "unread", "reason", "notes", "hits"}
     fields = {"id", "path", "start", "end", "score", "query_start", "query_end"}
     assert [set(hit) for hit in found["hits"]] == [fields] * 6
     assert [hit["start"] for hit in found["hits"]] == [5, 15, 25] * 2

@@ -25,6 +25,7 @@ def sound(times, scores, classes=CLASSES):
         times=np.asarray(times, np.float64).reshape(n, 2),
         coverage=np.ones(n, np.float32),
         silent=np.zeros(n, np.bool_),
+        levels=np.zeros(n, np.float32),
         rate=16000,
         channels=1,
         codec="",

@@ -58,7 +58,9 @@ def test_memory_stays_the_same_however_many_windows(encoder, dim, count):
     tracemalloc.start()
     for first in range(0, count, 32):
         at = starts + first * 320
-        pooling.push(Vectors(at, at + 16000, np.ones(32, np.float32), np.zeros(32, bool), rows.copy()))
+        pooling.push(
+            Vectors(at, at + 16000, np.ones(32, np.float32), np.zeros(32, bool), np.zeros(32, np.float32), rows.copy())
+        )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     pooled = pooling.finish(Facts(16000, 1, "wav", count / 50, ()))

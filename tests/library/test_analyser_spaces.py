@@ -129,8 +129,8 @@ def test_vectors_of_an_analyser_are_searched_by_tracks_and_by_sounds(sounds, lib
     assert spaces["bands"].passport == {"analyser": "bands", "version": "1"}
     assert library.tracks_in_spaces() == dict.fromkeys(spaces, 4)
     for n, track in enumerate(sorted(library.tracks(), key=lambda track: track.path)):
-        assert names(library.search(sounds / f"{n}.wav", 1, space="coarse")) == [f"{n}.wav"]
-        assert names(library.search(track.id, 1, space="bands", level="segment")) == [f"{n}.wav"]
+        assert names(library.search(sounds / f"{n}.wav", 1, space="coarse", include_self=True)) == [f"{n}.wav"]
+        assert names(library.search(track.id, 1, space="bands", level="segment", include_self=True)) == [f"{n}.wav"]
         assert {label.name for label in library.labels.get(track.id)} == {f"band {2 * n}", f"band {2 * n + 1}"}
         assert {label.source for label in library.labels.get(track.id)} == {"bands 1"}
     query = tmp_path / "query.wav"
@@ -140,7 +140,7 @@ def test_vectors_of_an_analyser_are_searched_by_tracks_and_by_sounds(sounds, lib
     assert Path(hit.path).name == "1.wav" and hit.score == pytest.approx(1, abs=1e-3)
     assert (hit.query_start, hit.start) in {(4.0, 2.0), (4.0, 3.0), (5.0, 2.0), (5.0, 3.0)}
     assert names(library.search((sound.astype(np.float32) / 3, RATE), 1, space="coarse")) == ["1.wav"]
-    rows = library.search(sounds / "2.wav", 1, space="bands", start=0.0, end=2.0)
+    rows = library.search(sounds / "2.wav", 1, space="bands", start=0.0, end=2.0, include_self=True)
     assert names(rows) == ["2.wav"]
     found = library.passages.find("heard", filter=f"path = '{sounds / '3.wav'}'")
     assert [passage.text for passage, _ in found] == ["heard 4 seconds by 1"]
@@ -255,7 +255,9 @@ def test_what_is_wrong_is_said(made, tmp_path, known):
             UsageError, match=r"space 'bands': to search it by a sound needs the analyser that fills it"
         ):
             library.search((np.ones(RATE, np.float32) / 9, RATE), space="bands")
-        assert len(library.search(made / "1.wav", space="bands")) == 4, "what is stored needs no analyser"
+        assert len(library.search(made / "1.wav", space="bands", include_self=True)) == 4, (
+            "what is stored needs no analyser"
+        )
         with pytest.raises(UsageError, match="two analysers are called 'bands'"):
             library.add(made, analysers=[Bands, Newer])
         with pytest.raises(UsageError, match=r"version='' *; give a text without spaces"):

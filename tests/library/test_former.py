@@ -53,7 +53,9 @@ def test_it_opens_and_gives_the_hits_that_it_gave(former):
             # The former version pooled the vector of an indexed file of several parts anew, and with wrong weights.
             long = query.startswith(("s2", "s4"))
             sound, level = query.split("/")
-            hits = library.search(ids["copy.wav" if sound == "s1.wav" else sound], limit=10, level=level)
+            hits = library.search(
+                ids["copy.wav" if sound == "s1.wav" else sound], limit=10, level=level, include_self=True
+            )
             assert {Path(hit.path).name for hit in hits} == {each[0] for each in expected}
             assert hits[0].score == pytest.approx(1, abs=1e-5)
             if level == "segment" or not long:

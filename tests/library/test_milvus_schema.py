@@ -53,7 +53,7 @@ def test_a_library_with_one_json_column_is_read_and_searched_as_it_was(old):
         ids = {Path(fields["path"]).name: id for id, fields in OLD["tracks"].items()}
         for query, expected in OLD["hits"].items():
             sound, level = query.split("/")
-            hits = library.search(ids["copy.wav" if sound == "s1.wav" else sound], level=level)
+            hits = library.search(ids["copy.wav" if sound == "s1.wav" else sound], level=level, include_self=True)
             assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-4)
         assert {passage.text for passage, _ in library.passages.find("dog")} == {"the dog sleeps", "a dog barks"}
         assert [label.name for label in library.labels.get()] == ["Dog"]

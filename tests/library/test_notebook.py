@@ -37,7 +37,7 @@ def bell(sounds):
 
 
 def test_a_prompt_shows_a_hit_a_line(library, bell):
-    hits = library.search(bell, 3)
+    hits = library.search(bell, 3, include_self=True)
     lines = repr(hits).splitlines()
     assert len(lines) == 5 and all(len(line) < 220 for line in lines) and "Hit(1.000, " in lines[1]
     assert repr(library.search(bell, 0)) == "Hits([])"
@@ -46,24 +46,24 @@ def test_a_prompt_shows_a_hit_a_line(library, bell):
 
 
 def test_hits_are_a_list(library, bell):
-    hits = library.search(bell, 3)
+    hits = library.search(bell, 3, include_self=True)
     assert isinstance(hits, list) and isinstance(hits, Hits) and isinstance(hits[:2], Hits) and len(hits[:2]) == 2
     assert hits[:2] == [hits[0], hits[1]] and not isinstance(hits[0], Hits)
     assert isinstance(library.search_text("bell").hits, Hits)
 
 
 def test_a_title_is_that_of_the_file_or_its_name(library, bell, tmp_path):
-    hit, track = library.search(bell, 1)[0], library.tracks("title = 'Bells 1'")[0]
+    hit, track = library.search(bell, 1, include_self=True)[0], library.tracks("title = 'Bells 1'")[0]
     assert hit.title == track.title == "Bells 1"
     soundfile.write(tmp_path / "no title.wav", demo.clip("wind")[0], demo.RATE)
     with sonovec.Library(tmp_path / "l", model="logmel") as other:
         other.add(tmp_path / "no title.wav")
         assert next(iter(other)).title == "no title"
-        assert other.search(tmp_path / "no title.wav")[0].title == "no title"
+        assert other.search(tmp_path / "no title.wav", include_self=True)[0].title == "no title"
 
 
 def test_columns_are_read_by_their_name(library, bell):
-    hit, track = library.search(bell, 1)[0], library.tracks("title = 'Bells 1'")[0]
+    hit, track = library.search(bell, 1, include_self=True)[0], library.tracks("title = 'Bells 1'")[0]
     assert hit["genre"] == track["genre"] == "music" and hit["artist"] is None
     assert (hit["score"], hit["path"], track["id"]) == (hit.score, hit.path, track.id)
     for record in (hit, track):
@@ -72,8 +72,14 @@ def test_columns_are_read_by_their_name(library, bell):
 
 
 def test_pages_escape_what_files_say(library, sounds):
-    hostile = library.search(sounds / f"{HOSTILE}.flac", 2)
-    records = [hostile, hostile[0], library, library.find_places(hostile[0].path), library.search_text("bell")]
+    hostile = library.search(sounds / f"{HOSTILE}.flac", 2, include_self=True)
+    records = [
+        hostile,
+        hostile[0],
+        library,
+        library.find_places(hostile[0].path, include_self=True),
+        library.search_text("bell"),
+    ]
     for record in [*records, *library.tracks("title contains 'img'")]:
         page = record._repr_html_()
         assert HOSTILE not in page and "<img src=x" not in page
@@ -85,9 +91,9 @@ def test_a_page_of_a_hit_plays_a_small_file_that_is_there(library, bell, tmp_pat
     shutil.copy(bell, copy)
     with sonovec.Library(tmp_path / "l", model="logmel") as other:
         other.add(copy)
-        hit = other.search(copy)[0]
+        hit = other.search(copy, include_self=True)[0]
         assert "<audio" in hit._repr_html_() and "<audio" in other.tracks()[0]._repr_html_()
-        assert "<audio" not in other.search(copy)._repr_html_()
+        assert "<audio" not in other.search(copy, include_self=True)._repr_html_()
         with copy.open("ab") as file:
             file.truncate(PLAYED + 1)
         assert "<audio" not in hit._repr_html_()

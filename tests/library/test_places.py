@@ -90,8 +90,23 @@ def test_samples_a_part_of_a_file_and_an_indexed_track_can_be_looked_for(folder,
     assert library.find_places((samples, rate)).hits == library.find_places(Waveform(samples, rate)).hits == expected
     part = library.find_places(folder / "sounds" / "second.wav", start=30.0, end=32.0)
     assert len(starts(part.hits, "first.flac")) == len(PLANTED)
-    whole = library.find_places(folder / "sounds" / "second.wav", min_score=0.99)
+    whole = library.find_places(folder / "sounds" / "second.wav", min_score=0.99, include_self=True)
     assert starts(whole.hits, "second.wav")[0] == 0.0, "the track itself, from its beginning"
+
+
+def test_the_querys_own_stretch_is_left_out_and_no_other(folder, library, tmp_path):
+    copy = tmp_path / "elsewhere.flac"
+    copy.write_bytes((folder / "sounds" / "first.flac").read_bytes())
+    for first, *others in (PLANTED, PLANTED[::-1]):
+        part = {"start": float(first), "end": first + 2.0}
+        for query in (folder / "sounds" / "first.flac", copy):
+            found = starts(library.find_places(query, **part).hits, "first.flac")
+            np.testing.assert_allclose(found, sorted(others), atol=1.0)
+        found = library.find_places(copy, **part, include_self=True).hits
+        assert len(starts(found, "first.flac")) == len(PLANTED) and found[0].score > 0.9999
+    track = library.tracks("path contains 'first'")[0].id
+    for query in (copy, track):
+        assert not starts(library.find_places(query, min_score=0.5).hits, "first.flac")
 
 
 def test_why_there_are_none(folder, library):

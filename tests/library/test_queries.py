@@ -32,14 +32,18 @@ def library(paths, tmp_path_factory):
 @pytest.mark.parametrize("level", ["track", "segment"])
 def test_an_embedding_finds_what_its_sound_finds(library, paths, level):
     e = library.encoder.embed(paths[3])
-    by_sound = library.search(paths[3], 5, level=level)
-    assert [hit.to_json() for hit in library.search(e, 5, level=level)] == [hit.to_json() for hit in by_sound]
-    assert by_sound[0].score == 1
+    for include_self in (False, True):
+        by_sound = library.search(paths[3], 5, level=level, include_self=include_self)
+        found = library.search(e, 5, level=level, include_self=include_self)
+        assert [hit.to_json() for hit in found] == [hit.to_json() for hit in by_sound]
+        assert (by_sound[0].score == 1) == include_self
 
 
 def test_places_of_an_embedding_are_those_of_its_sound(library, paths):
-    found, expected = library.find_places(library.encoder.embed(paths[3])), library.find_places(paths[3])
-    assert found.hits and found == expected
+    for include_self in (False, True):
+        found = library.find_places(library.encoder.embed(paths[3]), include_self=include_self)
+        assert found == library.find_places(paths[3], include_self=include_self)
+        assert any(place.path == str(paths[3]) for place in found.hits) == include_self
 
 
 def test_an_embedding_of_samples_in_memory_will_do(library):
@@ -139,3 +143,15 @@ def test_a_hop_beyond_the_window_makes_no_library(tmp_path, paths):
     with pytest.raises(UsageError, match="would not be heard; give a hop of at most 1"):
         sonovec.Library(tmp_path / "l", model="logmel", hop=1.5).add(paths[:1])
     assert not (tmp_path / "l").exists()
+
+
+def test_parts_are_not_shorter_than_a_window_and_that_is_said(tmp_path, paths, caplog):
+    with sonovec.Library(tmp_path / "short", model="logmel", segment_seconds=0.25) as library:
+        library.add(paths[:1])
+        assert "segment_seconds=0.25: a window of 'logmel' is 1 s long" in caplog.text
+        _, vectors = library.vectors(level="segment").numpy()
+        assert len(vectors) == len(library.encoder.embed(paths[0]).windows)
+    caplog.clear()
+    with sonovec.Library(tmp_path / "long", model="logmel", segment_seconds=1) as library:
+        library.add(paths[:1])
+    assert "a window of" not in caplog.text

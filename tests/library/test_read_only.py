@@ -50,11 +50,12 @@ SEARCH = """
 import json, sys, sonovec
 library, sounds = sonovec.Library(sys.argv[1]), sys.argv[2]
 first = lambda found: [(hit.id, hit.path, hit.score) for hit in found][:1][0]
-told = {name: first(library.search(f"{sounds}/{name}")) for name in ("0.wav", "1.wav", "2.wav", "copy.wav")}
-told["id"] = first(library.search(told["1.wav"][0]))
-told["part"] = first(library.search(f"{sounds}/1.wav", start=0.1))
-told["segment"] = first(library.search(f"{sounds}/1.wav", level="segment"))
-told["filter"] = first(library.search(f"{sounds}/0.wav", filter="path contains '1.wav'"))
+search = lambda *query, **options: library.search(*query, include_self=True, **options)
+told = {name: first(search(f"{sounds}/{name}")) for name in ("0.wav", "1.wav", "2.wav", "copy.wav")}
+told["id"] = first(search(told["1.wav"][0]))
+told["part"] = first(search(f"{sounds}/1.wav", start=0.1))
+told["segment"] = first(search(f"{sounds}/1.wav", level="segment"))
+told["filter"] = first(search(f"{sounds}/0.wav", filter="path contains '1.wav'"))
 told["words"] = len(library.search_text("static noise").hits)
 told["tracks"] = len(library.tracks())
 told["seen"] = library.ledger.summary().found

@@ -118,7 +118,8 @@ def test_the_last_good_version_comes_back_and_what_is_lost_is_said_and_embedded_
         report = opened.add(made / "sounds")
         assert (report.counts.indexed, report.counts.unchanged) == (len(lost), 5 - len(lost))
         for seed in range(5):
-            assert opened.search(made / "sounds" / f"{seed}.wav", limit=1)[0].score == pytest.approx(1, abs=1e-4)
+            hit = opened.search(made / "sounds" / f"{seed}.wav", limit=1, include_self=True)[0]
+            assert hit.score == pytest.approx(1, abs=1e-4)
     moved = list((library / "damaged").rglob("*.manifest"))
     assert moved, "nothing is deleted"
     with sonovec.Library(library) as opened:
@@ -195,7 +196,9 @@ def test_a_repair_that_is_killed_is_finished_by_the_next(made, library, monkeypa
     with sonovec.Library(library) as opened:
         assert opened.add(made / "sounds").counts.indexed == 2
         assert [*consistency.examine(opened._store, opened.ledger).faults()] == []
-        assert opened.search(made / "sounds" / "4.wav", limit=1)[0].score == pytest.approx(1, abs=1e-4)
+        assert opened.search(made / "sounds" / "4.wav", limit=1, include_self=True)[0].score == pytest.approx(
+            1, abs=1e-4
+        )
 
 
 def test_an_open_object_goes_on_after_a_repair(made, library):

@@ -75,7 +75,7 @@ def test_a_root_that_moves_keeps_its_tracks_on_every_store(tmp_path, location, h
         assert [(r.alias, r.folder, r.files) for r in library.roots()] == [("music", new, 4)]
         assert kept(library) == [f"music:/album/{index}.wav" for index in range(4)]
         check_in_step(library, new)
-        hits = library.search(new / "album" / "2.wav", limit=4)
+        hits = library.search(new / "album" / "2.wav", limit=4, include_self=True)
         assert hits[0].path == hits[0].to_json()["path"] == str(new / "album" / "2.wav") and hits[0].score == 1
         hashed.clear()
         report = library.add(new, prune=True)
@@ -189,7 +189,7 @@ def test_names_that_are_no_text(tmp_path, library):
     ((path,), (text,)) = kept(library), shown(library)
     assert alias_in(path) == default_alias(folder) and path.endswith("://x/%E9%201%25.wav")
     assert from_text(text) == folder / "x" / os.fsdecode(b"\xe9 1%.wav")
-    assert library.search(text, limit=1)[0].path == text
+    assert library.search(text, limit=1, include_self=True)[0].path == text
     assert shown(library) == [track.path for track in library.tracks("path startswith 'file://'")]
     check_in_step(library, folder)
 
@@ -225,7 +225,7 @@ def test_two_machines_with_folders_of_one_name_leave_each_others_paths_alone(tmp
         assert kept(library) == ["music-2:/x.wav", "music-2:/z.wav", "music:/x.wav", "music:/y.wav"]
         assert shown(library) == sorted([*(str(b / f"{n}.wav") for n in ("other", "x", "z")), "music:/y.wav"])
         assert [(root.alias, root.folder) for root in library.roots()] == [("music-2", b), ("music", None)]
-        hit = library.search(b / "other.wav", limit=1)[0]
+        hit = library.search(b / "other.wav", limit=1, include_self=True)[0]
         assert (hit.path, hit.score) == (str(b / "other.wav"), 1)
     with machines("A") as library:
         assert library.add(a, prune=True).counts.unchanged == 2

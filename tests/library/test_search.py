@@ -238,16 +238,16 @@ def test_a_track_is_found_alike_by_path_by_samples_by_id_and_by_vector(of_all_le
     vectors = {track.id: track.vector for track in library._store.tracks(vectors=True)}
     for track in library.tracks():
         samples, rate = soundfile.read(track.path, dtype="float32")
-        by_path = library.search(track.path, limit=30)
+        by_path = library.search(track.path, limit=30, include_self=True)
         assert (by_path[0].id, by_path[0].score) == (track.id, 1.0)
         assert len(by_path) == len(vectors)
         for other in (track.id, vectors[track.id], (samples, rate)):
-            hits = library.search(other, limit=30)
+            hits = library.search(other, limit=30, include_self=True)
             scores = {hit.id: hit.score for hit in hits}
             np.testing.assert_allclose([scores[hit.id] for hit in by_path], [hit.score for hit in by_path], atol=2e-5)
             assert [hit.id for hit in hits] == [hit.id for hit in by_path]
         for level in ("track", "segment"):
-            assert library.search(track.path, limit=1, level=level)[0].score == 1.0
+            assert library.search(track.path, limit=1, level=level, include_self=True)[0].score == 1.0
 
 
 @pytest.mark.slow
@@ -269,7 +269,7 @@ def test_some_seconds_of_a_file_that_is_gone_are_the_windows_of_its_segments(of_
             for n in range(first, last)
         ]
         expected = pool(embedding.windows[inside], embedding.coverage[inside])
-        hits = library.search(sound, start=start, end=end, limit=30)
+        hits = library.search(sound, start=start, end=end, limit=30, include_self=True)
         by_vector = {hit.id: hit.score for hit in library.search(expected, limit=30)}
         np.testing.assert_allclose([hit.score for hit in hits], [by_vector[hit.id] for hit in hits], atol=2e-5)
     with pytest.raises(AudioError, match="no sound from 60"):
@@ -354,7 +354,7 @@ def test_an_indexed_sound_that_is_given_as_a_new_one_is_itself(tmp_path):
     with sonovec.Library(tmp_path / "library") as library:
         library.add(tmp_path / "sounds")
         for path in sorted((tmp_path / "sounds").iterdir()):
-            first = library.search(path, limit=1, exact=True)[0]
+            first = library.search(path, limit=1, exact=True, include_self=True)[0]
             assert first.path == str(path) and first.score > 0.999999
 
 

@@ -144,9 +144,11 @@ def test_a_second_encoder_embeds_what_is_there_and_nothing_twice(made, place, tm
         assert spaces["second"].model == "sonovec-1" and library.config.model == "logmel"
         for sound in sorted((made / "sounds").iterdir()):
             for level in ("track", "segment"):
-                hits = library.search(sound, space="second", level=level)
+                hits = library.search(sound, space="second", level=level, include_self=True)
                 assert len(hits) == 5 and hits[0].path == str(sound) and hits[0].score == pytest.approx(1, abs=1e-4)
-        part = library.search(made / "sounds" / "4.wav", start=11, end=19, space="second", level="segment")
+        part = library.search(
+            made / "sounds" / "4.wav", start=11, end=19, space="second", level="segment", include_self=True
+        )
         assert part[0].path.endswith("4.wav") and part[0].start == 10.0
         ids, rows = library.vectors("second").numpy()
         assert rows.shape == (5, spaces["second"].dim) and set(ids) == {track.id for track in library.tracks()}
@@ -177,8 +179,8 @@ def test_a_space_whose_encoder_is_not_here_is_searched_by_indexed_tracks(made, p
 
     monkeypatch.setattr(encoder, "load", away)
     with sonovec.Library(place) as library:
-        assert len(library.search(made / "sounds" / "1.wav", space="second")) == 5
-        assert len(library.search(library.tracks()[0].id, space="second", level="segment")) == 5
+        assert len(library.search(made / "sounds" / "1.wav", space="second", include_self=True)) == 5
+        assert len(library.search(library.tracks()[0].id, space="second", level="segment", include_self=True)) == 5
         with pytest.raises(AudioError, match="no indexed track of that path or id"):
             library.search("none", space="second")
 
@@ -195,7 +197,7 @@ def test_the_commands(made, place, capsys):
     told = {space["name"]: space for space in json.loads(capsys.readouterr().out)["spaces"]}
     assert list(told) == ["main", "second"] and told["second"]["tracks"] == 5 and told["second"]["model"] == "sonovec-1"
     sound = str(Path(sounds, "3.wav"))
-    assert run(["search", sound, "-l", library, "--space", "second", "--exact", "--json"]) == 0
+    assert run(["search", sound, "-l", library, "--space", "second", "--exact", "--include-self", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["hits"][0]["path"] == sound
     assert run(["search", sound, "-l", library, "--space", "third"]) == 2
     assert "no space 'third'; it has main, second" in capsys.readouterr().err

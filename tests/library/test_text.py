@@ -216,7 +216,7 @@ def test_a_column_of_the_users_own_may_be_called_tags(tmp_path):
     (tmp_path / "own.csv").write_text("path,tags\na.wav,mine\n", encoding="utf-8")
     library = sonovec.Library(tmp_path / "library")
     library.add(tmp_path / "a.wav", metadata=tmp_path / "own.csv")
-    (hit,) = library.search(tmp_path / "a.wav", filter="tags = 'mine'")
+    (hit,) = library.search(tmp_path / "a.wav", filter="tags = 'mine'", include_self=True)
     assert hit.tags and hit.to_json()["tags"] == "mine"
 
 

@@ -69,7 +69,7 @@ def test_threads_search_while_one_indexes(sounds, tmp_path):
 
         def ask():
             for path in sorted(sounds.iterdir()):
-                assert library.search(path, 1)[0].path == str(path)
+                assert library.search(path, 1, include_self=True)[0].path == str(path)
                 assert len(library.search(sound, 3, level="segment", filter="duration > 1")) == 3
                 with pytest.raises(AudioError):
                     library.search("missing.wav")

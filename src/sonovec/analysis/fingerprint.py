@@ -8,27 +8,22 @@ and there are 7.8 codes a second instead of the authors' 86, so that a fingerpri
 from __future__ import annotations
 
 import base64
-import binascii
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.analysis.analyser import Analyser, Field, Findings
-from sonovec.errors import UsageError
+from sonovec.analysis.likeness import HOP, LEAST, RATE, SAME, Codes, likeness
 
-Codes = NDArray[np.uint32]
+__all__ = ["RATE", "SAME", "Fingerprint", "likeness"]
 
-RATE, WINDOW, HOP = 8000, 4096, 1024
+WINDOW = 4096
 #: Bands of equal width on a logarithmic scale, in Hz; one more than a code has bits.
 BANDS, LOWEST, HIGHEST = 33, 300.0, 2000.0
 _WEIGHTS = np.hanning(WINDOW)
 _EDGES = np.round(np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / RATE).astype(int)
-#: Only the first two minutes of a recording are told, and none that is shorter than three seconds.
-MOST, LEAST = round(120 * RATE / HOP), round(3 * RATE / HOP)
-#: Two recordings may begin so many codes apart: two seconds.
-APART = 16
-#: From this share of equal bits on two fingerprints are of one recording; unlike ones share about half.
-SAME = 0.7
+#: Only the first two minutes of a recording are told.
+MOST = round(120 * RATE / HOP)
 
 
 class Fingerprint(Analyser):
@@ -74,59 +69,3 @@ def _codes(energies: NDArray[np.float64]) -> Codes:
     """A code for each frame but the first."""
     bits = np.diff(np.diff(energies, axis=1), axis=0) > 0
     return np.asarray(bits @ (np.uint32(1) << np.arange(BANDS - 1, dtype=np.uint32)), np.uint32)
-
-
-def likeness(one: str, other: str) -> float:
-    """How alike two fingerprints are: the share of equal bits, where they agree best.
-
-    Parameters
-    ----------
-    one, other : str
-        Values of the column `fingerprint`.
-
-    Returns
-    -------
-    float
-        1 for the same samples, about 0.5 for recordings that have nothing in common; from `SAME` (0.7) on they are one
-        recording. Beginnings that lie up to two seconds apart are found.
-
-    Raises
-    ------
-    UsageError
-        If a text is no fingerprint.
-
-    Examples
-    --------
-    >>> from sonovec.analysis.fingerprint import Fingerprint
-    >>> def heard(samples):
-    ...     analyser = Fingerprint()
-    ...     analyser.begin(8000, 1)
-    ...     analyser.push(samples.astype(np.float32))
-    ...     return analyser.finish().columns["fingerprint"]
-    >>> noise = np.random.default_rng(0).standard_normal((2, 80_000))
-    >>> likeness(heard(noise[0]), heard(0.1 * noise[0]))
-    1.0
-    >>> likeness(heard(noise[0]), heard(noise[1])) < SAME
-    True
-    """
-    a, b = _read(one), _read(other)
-    return max(_agreement(a, b, shift) for shift in range(-APART, APART + 1))
-
-
-def _read(text: str) -> Codes:
-    try:
-        codes = np.frombuffer(base64.b64decode(text, validate=True), "<u4")
-    except (binascii.Error, ValueError):
-        codes = np.empty(0, np.uint32)
-    if not len(codes):
-        raise UsageError(f"{text[:40]!r} is no fingerprint; give values of the column 'fingerprint'")
-    return codes
-
-
-def _agreement(a: Codes, b: Codes, shift: int) -> float:
-    """The share of equal bits where `b` begins so many codes behind `a`; 0 where too little overlaps."""
-    first, second = a[max(0, shift) :], b[max(0, -shift) :]
-    count = min(len(first), len(second))
-    if count < min(LEAST, len(a), len(b)):
-        return 0.0
-    return 1 - float(np.bitwise_count(first[:count] ^ second[:count]).sum()) / (32 * count)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from sonovec.brief import Brief
 from sonovec.errors import UsageError
 
 Tail = Literal["pad", "drop"]
@@ -71,8 +72,8 @@ class WindowSpec:
         return full + (covered < samples and full * self.hop < samples)
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Windows(Brief):
     """Some consecutive windows of one clip.
 
     Attributes
@@ -85,6 +86,9 @@ class Windows:
         float32, shape ``(k,)``, in (0, 1]: the share of the window that is clip and not padding.
     silent
         bool, shape ``(k,)``: no sample reaches `SILENCE_PEAK`.
+    levels
+        float32, shape ``(k,)``: the mean power of what is clip, in dB below that of a square wave at full scale; -inf for
+        zeros.
 
     Examples
     --------
@@ -98,6 +102,7 @@ class Windows:
     ends: NDArray[np.int64]
     coverage: NDArray[np.float32]
     silent: NDArray[np.bool_]
+    levels: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -180,4 +185,11 @@ def _cut(samples: NDArray[np.float32], spec: WindowSpec, first: int, count: int)
         ends=starts + real + offset,
         coverage=(real / spec.length).astype(np.float32),
         silent=peak < SILENCE_PEAK,
+        levels=_levels(cut, real),
     )
+
+
+def _levels(windows: NDArray[np.float32], real: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Mean power in dB of full scale of the first `real` samples of each window; the others are zeros."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(10 * np.log10(np.einsum("ij,ij->i", windows, windows) / real), np.float32)

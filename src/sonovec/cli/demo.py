@@ -25,14 +25,12 @@ def demo(folder: Path, as_json: bool) -> int:
     with Library(folder / "library") as library:
         report = add_with_progress(library, (folder / "sounds",), metadata=folder / "sounds" / "demo.csv")
         tracks = len(library)
-        answers = {query: library.search(query, limit=4) for query in queries}
-    # A query finds itself first; what counts is what comes after it.
-    others = {
-        query: [hit for hit in hits if from_text(hit.path) != query.absolute()][:3] for query, hits in answers.items()
-    }
-    same_kind = [from_text(hit.path).parent.name == query.parent.name for query, hits in others.items() for hit in hits]
+        answers = {query: library.search(query, limit=3) for query in queries}
+    same_kind = [
+        from_text(hit.path).parent.name == query.parent.name for query, hits in answers.items() for hit in hits
+    ]
     if as_json:
-        searches = [{"query": to_text(q), "hits": [hit.to_json() for hit in hits]} for q, hits in others.items()]
+        searches = [{"query": to_text(q), "hits": [hit.to_json() for hit in hits]} for q, hits in answers.items()]
         precision = sum(same_kind) / len(same_kind)
         print_json(
             {**report_json(report, str(folder / "library"), tracks), "same_kind": precision, "searches": searches}
@@ -43,7 +41,7 @@ def demo(folder: Path, as_json: bool) -> int:
         ["what sounds like", "nearest", "score", "seconds"],
         [
             (display(query.name), display(from_text(hit.path).name), hit.score, seconds_text(hit.start, hit.end))
-            for query, hits in others.items()
+            for query, hits in answers.items()
             for hit in hits[:1]
         ],
     )

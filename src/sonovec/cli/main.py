@@ -25,7 +25,22 @@ OK, SOME_FAILED, USAGE = 0, 1, 2
 CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name.
-COMMANDS = ("demo", "doctor", "embed", "evaluate", "index", "library", "list", "models", "plot", "search", "tag")
+COMMANDS = (
+    *(
+        "demo",
+        "doctor",
+        "duplicates",
+        "embed",
+        "evaluate",
+        "index",
+        "library",
+        "list",
+        "models",
+        "plot",
+        "search",
+        "tag",
+    ),
+)
 
 EXIT_CODES = """\b
 Exit codes: 0 all went well; 1 some files failed (the others were done); 2 the command could not run;

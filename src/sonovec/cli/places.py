@@ -92,6 +92,7 @@ def _print_json(library: Library, query: str, found: PlaceSearch) -> None:
             "complete": found.complete,
             "unread": [{"path": path, "reason": reason} for path, reason in found.unread.items()],
             "reason": found.reason,
+            "notes": list(found.notes),
             "hits": [place.to_json() for place in found.hits],
         }
     )

@@ -26,6 +26,8 @@ TAGS, FIRST = 3, 10
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
+@click.option("--include-self", is_flag=True, help="Also QUERY itself, which is left out where it is in the library.")
+@click.option("--all-versions", is_flag=True, help="A hit for each track, also of those that are one recording.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
 @click.option("--start", type=float, default=0.0, help="Search for a part of QUERY: from this second,")
@@ -54,6 +56,8 @@ def search(
     library: str,
     token: str | None,
     limit: int | None,
+    include_self: bool,
+    all_versions: bool,
     places: bool,
     min_score: float | None,
     limit_per_track: int | None,
@@ -96,6 +100,8 @@ def search(
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
+    if text is not None and include_self:
+        raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
     if places and (text is not None or level != "track" or exact):
@@ -116,16 +122,26 @@ def search(
                 min_score=min_score,
                 order="time" if by_time else "score",
                 effort=effort,
+                include_self=include_self,
             )
             return
         limit = FIRST if limit is None else limit
         if query is not None:
             hits = opened.search(
-                query, limit, start=start, end=end, filter=where, level=level, space=space, exact=exact
+                query,
+                limit,
+                start=start,
+                end=end,
+                filter=where,
+                level=level,
+                space=space,
+                exact=exact,
+                include_self=include_self,
+                all_versions=all_versions,
             )
             found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
         else:
-            found = opened.search_text(str(text), limit, filter=where, level=level)
+            found = opened.search_text(str(text), limit, filter=where, level=level, all_versions=all_versions)
         advice = opened.advice
     if found.by == "tags" and found.hits:
         warn(_how_ranked(found))
@@ -135,7 +151,14 @@ def search(
         warn(advice)
     if as_json:
         asked = {"query": to_text(query)} if query is not None else {"text": text}
-        how = {"by": found.by, "tags": list(found.tags), "unknown": list(found.unknown), "reason": found.reason}
+        notes = list(getattr(found.hits, "notes", ()))
+        how = {
+            "by": found.by,
+            "tags": list(found.tags),
+            "unknown": list(found.unknown),
+            "reason": found.reason,
+            "notes": notes,
+        }
         print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
     elif found.hits:
         print_hits(found.hits)
@@ -165,9 +188,10 @@ def print_hits(hits: list[Hit]) -> None:
     columns: dict[str, list[object]] = {
         "score": [hit.score for hit in hits],
         "path": [hit.path for hit in hits],
+        "versions": [f"+{len(hit.versions)}" if hit.versions else "" for hit in hits],
         "these seconds": [seconds_text(hit.query_start, hit.query_end) for hit in hits],
         "match these": [seconds_text(hit.start, hit.end) for hit in hits],
         "tags": ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
     }
-    shown = {name: cells for name, cells in columns.items() if name != "tags" or any(cells)}
+    shown = {name: cells for name, cells in columns.items() if name not in ("tags", "versions") or any(cells)}
     print_table(list(shown), list(zip(*shown.values(), strict=True)))

@@ -12,6 +12,7 @@ from sonovec.brief import Brief, shortened
 from sonovec.embedding.events import Event, events
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
+from sonovec.embedding.silence import Silence
 from sonovec.errors import SonovecError, UsageError
 from sonovec.paths import display
 
@@ -42,6 +43,8 @@ class Embedding:
         How much of each window is sound and not padding, in (0, 1].
     silent : array, shape (n_windows,), bool
         Windows that hold digital silence.
+    levels : array, shape (n_windows,), float32
+        The mean power of each window in dB of full scale (a square wave at full scale has 0, a sine -3); -inf for zeros.
     rate, channels, codec
         Of the source.
     duration : float
@@ -60,6 +63,7 @@ class Embedding:
     times: NDArray[np.float64]
     coverage: NDArray[np.float32]
     silent: NDArray[np.bool_]
+    levels: NDArray[np.float32]
     rate: int
     channels: int
     codec: str
@@ -88,6 +92,13 @@ class Embedding:
             self.__dict__["_vector"] = pool(self.windows, self.coverage)
         vector: NDArray[np.float32] = self.__dict__["_vector"]
         return vector
+
+    @property
+    def silence(self) -> str | None:
+        """In which way the sound is silent, such as ``"nearly silent (-75 dBFS at the loudest)"``; None if it is not."""
+        silence = Silence()
+        silence.add(self.levels, self.silent)
+        return silence.note
 
     def top_tags(self, limit: int = 5) -> list[tuple[str, float]]:
         """The classes that score highest over the whole sound: (name, score), best first; empty if the model has none.

@@ -28,6 +28,7 @@ class Vectors:
         Samples at the model's rate, counted from where the source starts.
     coverage : array, shape (n,), float32
     silent : array, shape (n,), bool
+    levels : array, shape (n,), float32
     rows : array, shape (n, dim + n_classes), float32
         Vectors, and behind them the scores of the classes.
     """
@@ -36,6 +37,7 @@ class Vectors:
     ends: NDArray[np.int64]
     coverage: NDArray[np.float32]
     silent: NDArray[np.bool_]
+    levels: NDArray[np.float32]
     rows: NDArray[np.float32]
 
 
@@ -108,6 +110,7 @@ class Whole:
             times=times_of(places, self._source, self._heard.passport),
             coverage=np.concatenate([part.coverage for part in parts]),
             silent=np.concatenate([part.silent for part in parts]),
+            levels=np.concatenate([part.levels for part in parts]),
             rate=facts.rate,
             channels=facts.channels,
             codec=facts.codec,

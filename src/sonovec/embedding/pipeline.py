@@ -290,7 +290,7 @@ class Pipeline:
         """Compute features, and let them wait for the network."""
         features = self._model.features(windows.samples, windows.coverage)
         count, width = len(windows), self._model.dim + len(self._model.classes)
-        places = (windows.starts, windows.ends, windows.coverage, windows.silent)
+        places = (windows.starts, windows.ends, windows.coverage, windows.silent, windows.levels)
         if self._network is None:
             with task.lock:
                 task.groups.append(_Group(Vectors(*places, self._model.finish(features, windows.coverage))))

@@ -16,6 +16,7 @@ from sonovec.embedding.embedding import Part
 from sonovec.embedding.gather import Facts, Heard, Tap, Vectors, check_finite, times_of
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, windows_per_segment
+from sonovec.embedding.silence import Silence
 from sonovec.embedding.source import Source
 
 
@@ -31,6 +32,8 @@ class Pooled(Brief):
         Consecutive windows, pooled.
     silent : bool
         Whether all windows hold digital silence.
+    silence : str or None
+        The `note` of its `Silence`.
     tags : list of (str, float)
         All classes with their scores over the whole sound, best first.
     rate, channels, codec, duration, notes
@@ -43,6 +46,7 @@ class Pooled(Brief):
     vector: NDArray[np.float32]
     parts: list[Part]
     silent: bool
+    silence: str | None
     tags: list[tuple[str, float]]
     rate: int
     channels: int
@@ -84,8 +88,8 @@ class Mean:
         return np.asarray(self._sum / self._weight, np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Windows(Brief):
     """Vectors of consecutive windows, or of parts that they were pooled into.
 
     Attributes
@@ -130,7 +134,7 @@ class Pooling:
         self._source, self._heard, self._listener = source, heard, listener or Listener()
         self._windows = windows_per_segment(seconds, heard.passport.hop / heard.passport.rate)
         self._clip, self._sounding, self._scores = Mean(), Mean(), Mean()
-        self._all_silent = True
+        self._silence = Silence()
         self._waiting: list[Vectors] = []  # of the part that is not whole yet
         self._count = 0
         self._parts: list[Part] = []
@@ -153,7 +157,7 @@ class Pooling:
             sounding = ~vectors.silent
             self._scores.add(vectors.rows[:, dim:], vectors.coverage)
             self._sounding.add(vectors.rows[sounding, dim:], vectors.coverage[sounding])
-        self._all_silent &= bool(vectors.silent.all())
+        self._silence.add(vectors.levels, vectors.silent)
         self._waiting.append(vectors)
         self._count += len(vectors.rows)
         if self._count >= self._windows:
@@ -183,7 +187,8 @@ class Pooling:
             path=self._source.path,
             vector=self._clip.value,
             parts=self._parts,
-            silent=self._all_silent,
+            silent=self._silence.silent == self._silence.windows,
+            silence=self._silence.note,
             tags=[(self._heard.classes[i], float(scores[i])) for i in best],
             rate=facts.rate,
             channels=facts.channels,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.scan import Found, scan
+from sonovec.brief import Brief
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.engine import UNIT
@@ -70,8 +71,8 @@ class Row:
     bytes_per_track: float
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Brief):
     """Encoders side by side on the same sounds.
 
     Attributes

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.stream import load as load_audio
 from sonovec.audio.waveform import Waveform
+from sonovec.brief import Brief
 from sonovec.embedding.embedding import Embedding, Failure
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import SonovecError, UsageError
@@ -57,8 +58,8 @@ class Point:
     p10: Score
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Brief):
     """What was measured; see `evaluate`.
 
     Attributes

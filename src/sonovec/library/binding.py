@@ -89,7 +89,14 @@ class Binding:
             )
 
     def new_config(self, encoder: Encoder) -> LibraryConfig:
-        """What is fixed of a library that is made with an encoder."""
+        """What is fixed of a library that is made with an encoder; a warning where parts cannot be as short as asked for."""
+        window = encoder.window.length / encoder.rate
+        if self.segment_seconds is not None and self.segment_seconds < window:
+            LOGGER.warning(
+                "segment_seconds=%g: a window of %r is %g s long, and a part is never shorter than that; for shorter parts, "
+                "take an encoder with shorter windows",
+                *(self.segment_seconds, encoder.card.name, window),
+            )
         return LibraryConfig(
             dim=encoder.dim,
             passport=encoder.passport.to_json(),
@@ -248,7 +255,7 @@ def _shown(differences: Sequence[Difference]) -> str:
 def _refusal(place: object, space: Space, differences: Sequence[Difference]) -> PassportError:
     shown = _shown(differences)
     if [name for name, _, _ in differences] == ["precision"]:
-        remedy = f"add sounds on a machine that computes in {differences[0][1]}"
+        remedy = f"leave --precision out; add sounds on a machine that computes in {differences[0][1]}"
     else:
         remedy = f"leave the option out to use the library's own ({space.model})"
     which, other = (place, "index into another library: sonovec index PATH -l NEW")

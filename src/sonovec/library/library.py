@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shlex
 import time
@@ -30,7 +31,7 @@ from sonovec.library.open import open_store
 from sonovec.library.queries import Asked, Queries, expanded, files_of
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
-from sonovec.library.search import Hit, Query, TextSearch, search, search_tags, some
+from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
 from sonovec.paths import display, from_text, to_text
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.duplicates import Duplicates
     from sonovec.library.job_records import JobRecord
     from sonovec.library.metadata import Metadata
     from sonovec.library.places import PlaceSearch
@@ -93,8 +95,10 @@ class Library(Opening):
     >>> report.counts.indexed == len(paths) == len(library.tracks())
     True
     >>> hit = library.search(paths[0], limit=1)[0]
-    >>> hit.path == str(paths[0]), round(hit.score, 4)
-    (True, 1.0)
+    >>> hit.path == str(paths[0]), 0 < hit.score < 1
+    (False, True)
+    >>> library.search(paths[0], limit=1, include_self=True)[0].score
+    1.0
     >>> folder.cleanup()
     """
 
@@ -241,6 +245,33 @@ class Library(Opening):
         from sonovec.library.frames import frame
 
         return frame(self._tracks(filter, vectors=vectors), self.columns(), vectors)
+
+    def duplicates(self, filter: str | None = None) -> Duplicates:
+        """Recordings that are there several times, by fingerprint and by content; nothing is removed.
+
+        Parameters
+        ----------
+        filter : str, optional
+            Only among tracks that match.
+
+        Returns
+        -------
+        Duplicates
+            Its `groups`, the track to keep first, and how many tracks are `unknown` for want of a fingerprint, which
+            ``library.analyse(["fingerprint"])`` makes.
+
+        Raises
+        ------
+        UsageError
+            If the filter names an unknown field or cannot be read.
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library import duplicates
+
+        tracks = self.tracks(filter)
+        with self._local.ledger_to_read() as ledger:
+            return duplicates.find(tracks, ledger.entries() if ledger else ())
 
     def columns(self) -> dict[str, Column]:
         """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
@@ -644,6 +675,8 @@ class Library(Opening):
         space: str = MAIN,
         exact: bool = False,
         effort: float = 1.0,
+        include_self: bool = False,
+        all_versions: bool = False,
     ) -> Hits:
         """Find what sounds like `query`, best first.
 
@@ -654,7 +687,7 @@ class Library(Opening):
             gone from disk, is searched for by its stored vectors, as is the id of a track; an array is a vector. A path
             may be the text of a hit's path.
         limit : int
-            At most this many hits, one for each track. A query that is in the library finds itself.
+            At most this many hits, one for each recording.
         start, end : float
             Search for these seconds of the query.
         filter : str, optional
@@ -667,11 +700,18 @@ class Library(Opening):
             Compare with every vector. Otherwise a large library answers by an approximate index.
         effort : float
             How much of that index is searched: 2 takes about twice as long and finds more of what `exact` finds.
+        include_self : bool
+            Also find the query itself: the track of the same content, which is left out otherwise, also where the query is a
+            part of it or a copy that lies elsewhere.
+        all_versions : bool
+            A hit for each track. Otherwise tracks that are one recording, by their fingerprints, are one hit, that of the
+            best of them, and the others are its `versions`.
 
         Returns
         -------
         Hits
-            A list of `Hit`.
+            A list of `Hit`. Its `notes` say what there is to know of the answer, such as that the query is nearly silent;
+            they are logged as warnings too.
 
         Raises
         ------
@@ -687,7 +727,11 @@ class Library(Opening):
         store = self._existing_store()
         where = self._parse(filter)
         asked = self._queries(space).query(query, start, end)
-        return self._here(search(store, asked, limit, where, level, space, Effort(exact, _checked_effort(effort))))
+        how = Effort(exact, _checked_effort(effort))
+        for note in asked.notes:
+            _LOG.warning(note)
+        found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+        return Hits(self._here(found), asked.notes)
 
     def find_places(
         self,
@@ -702,6 +746,7 @@ class Library(Opening):
         limit_per_track: int | None = None,
         order: str = "score",
         effort: float = 1.0,
+        include_self: bool = False,
         progress: Watched = None,
     ) -> PlaceSearch:
         """Find every stretch, of all tracks, that sounds like `query`.
@@ -724,6 +769,9 @@ class Library(Opening):
             The best first, or by path and time.
         effort : float
             2 looks at twice as many segments.
+        include_self : bool
+            Also find the query's own stretch, of a file or track with the same content. Without it, the other stretches of
+            that track are found.
         progress : True, callable or Job, optional
             Watch it, or cancel it; see `sonovec.Job`.
 
@@ -743,10 +791,13 @@ class Library(Opening):
         queries = self._queries(space)
         encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
+            asked = query_of(queries, encoder, query, start, end)
+            for note in asked.notes:
+                _LOG.warning(note)
             found = find_places(
                 queries,
                 encoder,
-                query_of(queries, encoder, query, start, end),
+                asked,
                 self._local.shown(),
                 where=where,
                 min_score=min_score,
@@ -754,13 +805,22 @@ class Library(Opening):
                 limit_per_track=limit_per_track,
                 order=order,
                 effort=_checked_effort(effort),
+                own=None if include_self else (start, math.inf if end is None else end),
                 progress=job.part("looking again"),
             )
         if not found.hits and not self.tracks(filter, limit=1):
             return replace(found, reason=self.why_no_hits(filter))
         return found
 
-    def search_text(self, text: str, limit: int = 10, *, filter: str | None = None, level: str = "track") -> TextSearch:
+    def search_text(
+        self,
+        text: str,
+        limit: int = 10,
+        *,
+        filter: str | None = None,
+        level: str = "track",
+        all_versions: bool = False,
+    ) -> TextSearch:
         """Find what sounds as the words say, best first.
 
         With an encoder that knows words (CLAP) by its vectors; with one that scores classes of sound (YAMNet, EfficientAT,
@@ -770,7 +830,7 @@ class Library(Opening):
         ----------
         text : str
             Such as ``"glass breaking"``.
-        limit, filter, level
+        limit, filter, level, all_versions
             See `search`; tags belong to whole tracks, so ``level="segment"`` needs an encoder that knows words.
 
         Returns
@@ -791,7 +851,10 @@ class Library(Opening):
         if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
                 raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
-            found = search_tags(store, text, limit, where, lambda: self._binding.classes(store.space()))
+            tagged = partial(
+                search_tags, store, text, where=where, classes=lambda: self._binding.classes(store.space())
+            )
+            found = tagged(limit) if all_versions else folded_text(store, limit, tagged)
             found = replace(found, hits=self._here(found.hits))
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
@@ -800,7 +863,7 @@ class Library(Opening):
                 "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
         query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
-        hits = self._here(search(store, query, limit, where, level))
+        hits = self._here(search(store, query, limit, where, level, all_versions=all_versions))
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
@@ -818,7 +881,10 @@ class Library(Opening):
         if tags and self.tracks(filter, limit=1):
             among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
             return f"heard nowhere in {among}: {some(tags)}"
-        return f"no track matches the filter {filter!r}"
+        matching = "" if filter is None else f" matches the filter {filter!r}"
+        if self.tracks(filter, limit=1):
+            return f"no track but the query itself{matching}; include_self=True (--include-self) also gives that one"
+        return f"no track{matching}"
 
     # -- what it is made of
 
@@ -916,8 +982,6 @@ class Library(Opening):
         """A sound as what fills a space hears it."""
         if space.analyser is None:
             embedding = self.encoder_of(space.name).embed(sound, start, end)
-            if embedding.silent.all():
-                _LOG.warning("the query is silent: what is found is as silent, or like it by chance")
             return Query.of_embedding(embedding, space.segment_seconds)
         from sonovec.embedding.source import source_of
         from sonovec.library import analyser_spaces
@@ -930,7 +994,14 @@ class Library(Opening):
     def _here(self, hits: list[Hit]) -> Hits:
         """Hits with the paths that they have on this machine."""
         shown = self._local.shown()
-        return Hits(replace(hit, path=shown(hit.id, hit.path)) for hit in hits)
+        return Hits(
+            replace(
+                hit,
+                path=shown(hit.id, hit.path),
+                versions=tuple(replace(each, path=shown(each.id, each.path)) for each in hit.versions),
+            )
+            for hit in hits
+        )
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)

@@ -65,6 +65,8 @@ def make_track(
         facts |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
     tags = {name: value for name, value in file_tags.items() if name != "notes"}
     notes = [*pooled.notes, *([str(file_tags["notes"])] if file_tags.get("notes") else [])]
+    if pooled.silence and not pooled.silent:  # which a column of its own says
+        notes.append(pooled.silence)
     for name, value in tags.items():
         if isinstance(value, str) and len(value) > MOST_OF_FILE:
             tags[name] = value[:MOST_OF_FILE]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sonovec.audio.stream import open_mono
 from sonovec.brief import shortened
 from sonovec.embedding.embedding import Embedding, Failure
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
@@ -54,6 +55,8 @@ SAMPLE = 2_000
 MOST_COSINE = 1 - 1e-6
 #: A window is full from this coverage on; of the last one of a file so much must be sound.
 FULL, LEAST_COVERAGE = 0.999, 0.5
+#: From when to when a query is that is all of its track.
+WHOLE = (0.0, math.inf)
 #: Stretches with no more than so many seconds between them touch.
 TOUCH = 1e-6
 
@@ -111,6 +114,8 @@ class PlaceSearch:
         Paths of tracks that could not be read again, with the reason: their places are whole segments.
     reason : str or None
         Why there are no hits, where there are none.
+    notes : tuple of str
+        What there is to know of the answer, such as that the query is nearly silent; they are logged as warnings too.
     """
 
     hits: list[Place]
@@ -118,6 +123,7 @@ class PlaceSearch:
     complete: bool = True
     unread: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         if not self.hits:
@@ -135,16 +141,30 @@ class PlaceSearch:
 class Sought:
     """What is looked for: the vectors of some parts, (q, dim), their times, (q, 2), if they have any, and the least scores.
 
-    `least` is, for each part, what a stretch must score to be a place of it, (q,).
+    `least` is, for each part, what a stretch must score to be a place of it, (q,). `own` is the stretch that the query is
+    itself, which is no place of it: a track, and its seconds.
     """
 
     parts: NDArray[np.float32]
     times: Floats | None
     least: Floats
+    own: tuple[str, float, float] | None = None
+
+    @property
+    def without(self) -> list[str]:
+        """Tracks that are the query itself, all of it."""
+        return [self.own[0]] if self.own is not None and self.own[1:] == WHOLE else []
 
     def seconds(self, part: int) -> tuple[float, float] | tuple[None, None]:
         """Where a part begins and ends, if that is known."""
         return (None, None) if self.times is None else (float(self.times[part, 0]), float(self.times[part, 1]))
+
+    def others(self, track: str, parts: Parts, around: float = 0.0) -> Parts:
+        """Those parts of a track that hear nothing of the query itself; each hears so many seconds around its own."""
+        if self.own is None or self.own[0] != track:
+            return parts
+        _, start, end = self.own
+        return parts.some((parts.times[:, 1] + around <= start) | (parts.times[:, 0] - around >= end))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +198,9 @@ def query_of(queries: Queries, encoder: Encoder | None, query: Asked, start: flo
     heard = ~embedding.silent
     full = heard & (embedding.coverage >= LEAST_COVERAGE)
     wanted = full if full.any() else heard
-    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted])
+    # Windows that are silent are not looked for, so that those of a sound that is mostly silent are none the worse.
+    notes = tuple(note for note in warnings_of(embedding.silence) if "mostly silent" not in note)
+    return Query(embedding.vector, embedding.windows[wanted], embedding.times[wanted], queries.content_of(sound), notes)
 
 
 def find_places(
@@ -193,11 +215,13 @@ def find_places(
     limit_per_track: int | None = None,
     order: str = "score",
     effort: float = 1.0,
+    own: tuple[float, float] | None = None,
     progress: Tell | None = None,
 ) -> PlaceSearch:
     """Find the places of a query; see `sonovec.Library.find_places`.
 
-    Without an encoder nothing is read again. `shown` gives a track's path on this machine.
+    Without an encoder nothing is read again. `shown` gives a track's path on this machine. `own` are the seconds of the
+    query's track that are no places: those of the query itself.
     """
     if order not in ORDERS:
         raise UsageError(f"order={order!r} is unknown; give one of: {', '.join(ORDERS)}")
@@ -209,12 +233,13 @@ def find_places(
     if space.level == "track":
         raise UsageError(f"the space {space.name!r} holds whole tracks alone; its places cannot be found")
     if not len(query.parts):
-        return PlaceSearch([], 1.0, reason="the query is silent")
+        return PlaceSearch([], 1.0, reason="the query is silent", notes=query.notes)
     if min_score is None:
         least = usual_least(store.sample(SAMPLE, space.name), query.parts)
     else:
         least = np.full(len(query.parts), float(min_score))
-    sought = Sought(query.parts, query.times, least)
+    itself = None if own is None or query.track is None else (query.track, *own)
+    sought = Sought(query.parts, query.times, least, itself)
     most = round(LOOKED_AT * effort)
     likely = _likely(store, sought, most, where, space.name, Effort(times=effort))
     tracks = {
@@ -225,8 +250,8 @@ def find_places(
     coarse = _some(stored, likely)
     scored: dict[str, list[_Scored]] = {}
     unread: dict[str, str] = {}
-    for id, parts in _fine(queries, encoder, coarse, tracks, unread, progress):
-        scored.setdefault(id, []).append(_score(parts, sought))
+    for id, parts, around in _fine(queries, encoder, coarse, tracks, unread, progress):
+        scored.setdefault(id, []).append(_score(sought.others(id, parts, around), sought))
     found = sorted((p for id, each in scored.items() for p in _places(tracks[id], each, sought)), key=ORDERS["score"])
     last = _some(stored, likely[-most // LAST :]) if len(likely) == most else {}
     lowest = round(float(least.min()), DECIMALS)
@@ -235,6 +260,7 @@ def find_places(
         min_score=lowest,
         complete=not any(place.is_in(last[place.id].times) for place in found if place.id in last),
         unread=unread,
+        notes=query.notes,
         reason=None
         if found
         else f"nothing that was looked at scores {lowest:.3f} or more; min_score sets another score",
@@ -291,7 +317,7 @@ def _likely(
 ) -> list[tuple[str, int]]:
     """The stored segments that are most like any of the parts, the likeliest first: their tracks and indices."""
     best: dict[tuple[str, int], float] = {}
-    found = store.search_segments(sought.parts, limit, filter=where, space=space, effort=effort)
+    found = store.search_segments(sought.parts, limit, without=sought.without, filter=where, space=space, effort=effort)
     for least, hits in zip(sought.least.tolist(), found, strict=True):
         for id, index, score in hits:
             best[id, index] = max(best.get((id, index), -math.inf), score - least)
@@ -314,11 +340,14 @@ def _fine(
     tracks: Mapping[str, Track],
     unread: dict[str, str],
     progress: Tell | None,
-) -> Iterator[tuple[str, Parts]]:
-    """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why."""
+) -> Iterator[tuple[str, Parts, float]]:
+    """The same stretches by the encoder's own windows, where those are shorter; `unread` gets what is not, and why.
+
+    With each come the seconds around its times that its vectors hear as well.
+    """
     window = math.inf if encoder is None else encoder.window.length / encoder.rate
     if encoder is None or window >= queries.space.segment_seconds:
-        yield from coarse.items()
+        yield from ((id, parts, 0.0) for id, parts in coarse.items())
         return
     stretches: list[tuple[str, float, float]] = []
     files: dict[str, Path] = {}
@@ -327,7 +356,7 @@ def _fine(
             files[id] = queries.file_of(tracks[id])
         except AudioError as error:
             unread[tracks[id].path] = str(error)
-            yield id, parts
+            yield id, parts, 0.0
             continue
         # As much around a stretch that no sound is cut.
         wide = ((max(0.0, start - window), end + window) for start, end in parts.times.tolist())
@@ -338,9 +367,9 @@ def _fine(
         for (id, start, end), heard in zip(stretches, listener.embed_many(sounds, progress=progress), strict=True):
             if isinstance(heard, Failure):
                 unread[tracks[id].path] = heard.reason
-                yield id, coarse[id].some((coarse[id].times[:, 0] >= start) & (coarse[id].times[:, 1] <= end))
+                yield id, coarse[id].some((coarse[id].times[:, 0] >= start) & (coarse[id].times[:, 1] <= end)), 0.0
             else:
-                yield id, _windows(heard, start, end, window)
+                yield id, _windows(heard, start, end, window), window * (1 - 1 / OVERLAP) / 2
     finally:
         listener.close()
 

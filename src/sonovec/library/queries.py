@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +17,7 @@ from sonovec.audio.waveform import Waveform
 from sonovec.brief import short
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.pooling import pool
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, LibraryError, UsageError
 from sonovec.library.binding import check_embedding, passport_of
 from sonovec.library.filters import In
@@ -71,6 +72,10 @@ def lengths(parts: Sequence[Part] | Sequence[Segment]) -> NDArray[np.float64]:
     return found if found.any() else np.ones(len(parts))
 
 
+def _warnings_of(track: Track) -> tuple[str, ...]:
+    return warnings_of("silent" if track.fields.get("silent") else str(track.fields.get("notes") or ""))
+
+
 @dataclass(frozen=True)
 class Queries:
     """Makes the queries of one space of a library; what fills the space hears a sound only where nothing is stored of it."""
@@ -84,23 +89,33 @@ class Queries:
     def query(self, query: Asked, start: float, end: float | None) -> Query:
         """A query of a sound, of an indexed track, of an embedding, or of a vector; see `sonovec.Library.search`."""
         if isinstance(query, Embedding):
-            return Query.of_embedding(self.comparable(query, start, end), self.space.segment_seconds)
+            found = Query.of_embedding(self.comparable(query, start, end), self.space.segment_seconds)
+            return replace(found, track=self.content_of(query))
         if is_vector(query):
             if start or end is not None:
                 raise UsageError(f"start={start}, end={end}: a vector has no seconds; leave them out, or give a sound")
             return self.of_vector(np.asarray(query))
-        if not isinstance(query, Waveform | tuple):
-            if not isinstance(query, str | os.PathLike):
-                raise UsageError(
-                    f"{display(short(query))} cannot be searched for; give a path, a track's id, a Waveform, "
-                    f"(samples, rate), an Embedding, or a vector of shape ({self.space.dim},)"
-                )
-            name = os.fspath(query)
-            query = from_text(name)
-            stored = self._stored(expanded(query), name, start, end)
-            if stored is not None:
-                return stored
-        return self.heard(query, start, end)
+        if isinstance(query, Waveform | tuple):
+            return self.heard(query, start, end)
+        if not isinstance(query, str | os.PathLike):
+            raise UsageError(
+                f"{display(short(query))} cannot be searched for; give a path, a track's id, a Waveform, "
+                f"(samples, rate), an Embedding, or a vector of shape ({self.space.dim},)"
+            )
+        path, content = expanded(from_text(os.fspath(query))), self.content_of(query)
+        found = self._stored(path, content, start, end) or self.heard(from_text(os.fspath(query)), start, end)
+        return replace(found, track=content)
+
+    def content_of(self, query: Asked | None) -> str | None:
+        """The id of the track that a file, a path or an id is of, whether or not the library has it; None for samples."""
+        if isinstance(query, Embedding):
+            return self.content_of(query.path)
+        if not isinstance(query, str | os.PathLike):
+            return None
+        text = os.fspath(query)
+        path = expanded(from_text(text))
+        exists = path.exists()
+        return self._content_of(path, text, exists) or (None if exists else text)
 
     def comparable(self, embedding: Embedding, start: float, end: float | None) -> Embedding:
         """An embedding, if its vectors may be compared with those of the space."""
@@ -125,19 +140,13 @@ class Queries:
 
     def holds(self, sound: str | os.PathLike[str]) -> bool:
         """Whether the library holds a file, as it is now, or a track of that id."""
-        text = os.fspath(sound)
-        path = expanded(from_text(text))
-        exists = path.exists()
-        content = self._content_of(path, text, exists)
-        return bool(self.store.existing([content or text]))
+        content = self.content_of(sound)
+        return content is not None and bool(self.store.existing([content]))
 
-    def _stored(self, path: Path, text: str, start: float, end: float | None) -> Query | None:
-        """The stored vectors of an indexed file, unless it has changed on disk or a part of it is asked for."""
+    def _stored(self, path: Path, content: str | None, start: float, end: float | None) -> Query | None:
+        """The stored vectors of a content, unless a part of a file that is there is asked for."""
         exists = path.exists()
-        if exists and (start or end is not None):
-            return None
-        content = self._content_of(path, text, exists) or (None if exists else text)
-        if content is None:
+        if content is None or (exists and (start or end is not None)):
             return None
         track = self.store.get([content], vectors=True, space=self.space.name).get(content)
         segments = self.store.segments([content], self.space.name).get(content, [])
@@ -148,7 +157,7 @@ class Queries:
                 raise AudioError(f"{display(path)}: no such file, and the space {self.space.name!r} lacks its track")
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
         if not start and end is None:
-            return Query.of_segments(segments, track.vector)
+            return replace(Query.of_segments(segments, track.vector), notes=_warnings_of(track))
         if not segments:
             raise UsageError(
                 f"start={start}, end={end}: the space {self.space.name!r} holds whole tracks alone; leave them out"
@@ -176,10 +185,14 @@ class Queries:
             entry = self._entry_of(path, exists)
         except LibraryError as error:  # what the ledger would save is to read the file, and no more
             logging.getLogger("sonovec").warning(f"the search goes on without the ledger: {error}")
-            return content_hash(path) if exists else self._content_at(path, text) or self._content_by_name(path)
+            entry = None
+            if not exists:
+                return self._content_at(path, text) or self._content_by_name(path)
         if entry is not None and entry.content_hash:
             return entry.content_hash
-        return None if exists else self._content_at(path, text)
+        if not exists:
+            return self._content_at(path, text)
+        return content_hash(path) if path.is_file() else None  # what is no file may be read once alone
 
     def _entry_of(self, path: Path, exists: bool) -> Entry | None:
         """The ledger's row of a path, unless the file has changed since."""

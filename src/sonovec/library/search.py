@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from sonovec.brief import Brief, shortened
 from sonovec.embedding.pooling import segment_bounds, windows_per_segment
+from sonovec.embedding.silence import warnings_of
 from sonovec.errors import UsageError
-from sonovec.library import sound_tags
+from sonovec.library import sound_tags, versions
 from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
 from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
-from sonovec.library.store import Store, row_count
+from sonovec.library.store import MOST_ROWS, Store, row_count
+from sonovec.library.versions import Version
 from sonovec.paths import display
 from sonovec.vectors import cosines, unit32
 
@@ -38,18 +40,25 @@ MOST_TIES = 10_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Query(Brief):
-    """What is searched for: a clip vector (dim,), its parts (q, dim), and their times (q, 2) in seconds, if it has any."""
+    """What is searched for: a clip vector (dim,), its parts (q, dim), and their times (q, 2) in seconds, if it has any.
+
+    `track` is the id of the content that it is of, or is a part of, where that is a file or a track. `notes` say what there
+    is to know of the answer, such as that it is silent.
+    """
 
     vector: NDArray[np.float32]
     parts: NDArray[np.float32]
     times: NDArray[np.float64] | None
+    track: str | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_embedding(cls, embedding: Embedding, segment_seconds: float) -> Query:
         """A query of a sound that was just embedded."""
         parts = embedding.parts(segment_seconds)
         times = np.array([(part.start, part.end) for part in parts])
-        return cls(embedding.vector, np.stack([part.vector for part in parts]), times)
+        notes = warnings_of(embedding.silence)
+        return cls(embedding.vector, np.stack([part.vector for part in parts]), times, notes=notes)
 
     @classmethod
     def of_segments(cls, segments: Sequence[Segment], vector: NDArray[np.float32]) -> Query:
@@ -107,6 +116,8 @@ class Hit:
         Seconds of the track that match best.
     fields : mapping
         Everything else that is stored with the track.
+    versions : tuple of Version
+        Further tracks that are the same recording, the best first, with their `id`, `path` and `score`.
     """
 
     id: str
@@ -117,6 +128,7 @@ class Hit:
     start: float
     end: float
     fields: Mapping[str, Value]
+    versions: tuple[Version, ...] = ()
 
     @property
     def title(self) -> str:
@@ -142,10 +154,16 @@ class Hit:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as one flat object of JSON values."""
-        # A column `tags` of the user's own, which metadata often has, keeps its name; `sound_tags` tells the rest then.
-        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
+        # Columns `tags` and `versions` of the user's own keep their names; `sound_tags` tells the rest of the first then.
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("fields", "versions")}
         tags = [{"tag": tag, "score": score} for tag, score in self.tags.items()]
-        return {**own, "tags": tags, **{name: value for name, value in self.fields.items() if name not in own}}
+        versions = [version.to_json() for version in self.versions]
+        return {
+            **own,
+            "versions": versions,
+            "tags": tags,
+            **{name: value for name, value in self.fields.items() if name not in own},
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -203,6 +221,19 @@ def search_tags(
     return TextSearch([_tag_hit(track, value) for value, track in ranked], "tags", named, _unknown(text, words))
 
 
+def folded_text(store: Store, limit: int, find: Callable[[int], TextSearch]) -> TextSearch:
+    """What `find` finds, given how many hits to find, with those that are one recording as one; at most `limit` of them."""
+    limit = row_count("limit", limit)
+    asked = min(limit + versions.SPARE, MOST_ROWS)
+    while True:
+        found = find(asked)
+        tracks = store.get([hit.id for hit in found.hits], vectors=True)
+        hits = _folded([hit for hit in found.hits if hit.id in tracks], tracks)
+        if len(hits) > limit or len(found.hits) < asked:
+            return replace(found, hits=hits[:limit])
+        asked = min(2 * asked, MOST_ROWS)
+
+
 def _ranked(
     store: Store, text: str, words: Mapping[str, list[str]], where: Filter | None, limit: int
 ) -> tuple[dict[str, list[str]], dict[str, float]]:
@@ -250,8 +281,7 @@ def _unknown(text: str, words: Mapping[str, list[str]]) -> tuple[str, ...]:
 
 
 def _tag_hit(track: Track, score: float) -> Hit:
-    fields = {name: value for name, value in track.fields.items() if name != "path"}
-    return Hit(track.id, track.path, score, None, None, 0.0, _duration(track), fields)
+    return Hit(track.id, track.path, score, None, None, 0.0, _duration(track), _fields(track))
 
 
 def _duration(track: Track) -> float:
@@ -267,6 +297,8 @@ def search(
     level: str,
     space: str = MAIN,
     effort: Effort = USUAL,
+    include_self: bool = True,
+    all_versions: bool = True,
 ) -> list[Hit]:
     """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
     if level not in LEVELS:
@@ -275,13 +307,30 @@ def search(
     if limit == 0:
         return []
     whole = level == "track"
-    candidates = (_by_track if whole else _by_segment)(store, query, limit, where, space, effort)
-    tracks = store.get(candidates, vectors=whole, space=space)
-    parts = store.parts(tracks, space)
-    # A track can be removed by another process between the search and this look.
-    hits = [_hit(tracks[id], parts.get(id), query, whole) for id in candidates if id in tracks]
-    found = [hit for hit in hits if hit is not None]
-    return sorted(found, key=lambda hit: (-hit.score, hit.path))[:limit]
+    without = None if include_self else query.track
+    spare = 0 if all_versions else versions.SPARE
+    asked = min(limit + spare + (without is not None), MOST_ROWS)
+    while True:
+        ids = (_by_track if whole else _by_segment)(store, query, asked, where, space, effort)
+        # A track can be removed by another process between the search and this look.
+        tracks = store.get((id for id in ids if id != without), vectors=True, space=space)
+        hits = _whole_hits(tracks, query) if whole else _hits_of_parts(tracks, query, store.parts(tracks, space))
+        hits.sort(key=lambda hit: (-hit.score, hit.path))
+        folded = hits if all_versions else _folded(hits, tracks)
+        if len(folded) >= limit + bool(spare) or len(ids) < asked:
+            break
+        asked = min(2 * asked, MOST_ROWS)
+    best = folded[:limit]
+    return _with_seconds(best, tracks, query, store.parts([hit.id for hit in best], space)) if whole else best
+
+
+def _folded(hits: Sequence[Hit], tracks: Mapping[str, Track]) -> list[Hit]:
+    """Hits of which none is the same recording as another; each knows those that were."""
+    groups = [[hits[n] for n in group] for group in versions.fold([tracks[hit.id] for hit in hits])]
+    return [
+        replace(first, versions=tuple(versions.Version(each.id, each.path, each.score) for each in others))
+        for first, *others in groups
+    ]
 
 
 #: Asks for the nearest of some of the query's vectors, given as a mask: how many for each, and tracks to leave out.
@@ -352,22 +401,45 @@ def _least(best: Mapping[str, float], limit: int) -> float:
     return score - ROUNDING if score else score
 
 
-def _hit(track: Track, parts: Parts | None, query: Query, whole: bool) -> Hit | None:
-    """A hit, with the pair of parts that match best; in a space of whole tracks these are the whole sounds."""
-    fields = {name: value for name, value in track.fields.items() if name != "path"}
-    score = float(_rounded(cosines(query.vector[None], track.vector[None]))[0]) if whole else 0.0
-    if parts is None:
-        return _whole_hit(track, score, fields, query) if whole else None
-    i, j, best = _best_pair(query.parts, parts.vectors)
-    query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
-    start, end = map(float, parts.times[j])
-    return Hit(track.id, track.path, score if whole else best, query_start, query_end, start, end, fields)
-
-
-def _whole_hit(track: Track, score: float, fields: Mapping[str, Value], query: Query) -> Hit:
-    times, duration = query.times, _duration(track)
+def _whole_hits(tracks: Mapping[str, Track], query: Query) -> list[Hit]:
+    """Tracks as hits by their clip vectors; what matches are the whole sounds."""
+    if not tracks:
+        return []
+    vectors = np.stack([track.vector for track in tracks.values()])
+    scores = _rounded(cosines(np.broadcast_to(query.vector, vectors.shape), vectors)).tolist()
+    times = query.times
     query_start, query_end = (None, None) if times is None else (float(times.min()), float(times.max()))
-    return Hit(track.id, track.path, score, query_start, query_end, 0.0, duration, fields)
+    return [
+        Hit(track.id, track.path, score, query_start, query_end, 0.0, _duration(track), _fields(track))
+        for track, score in zip(tracks.values(), scores, strict=True)
+    ]
+
+
+def _with_seconds(
+    hits: Sequence[Hit], tracks: Mapping[str, Track], query: Query, parts: Mapping[str, Parts]
+) -> list[Hit]:
+    """The same with the pair of parts that match best, but in a space of whole tracks."""
+    found = {hit.id: hit for hit in _hits_of_parts({hit.id: tracks[hit.id] for hit in hits}, query, parts)}
+    seconds = ("query_start", "query_end", "start", "end")
+    return [
+        replace(hit, **{name: getattr(found[hit.id], name) for name in seconds}) if hit.id in found else hit
+        for hit in hits
+    ]
+
+
+def _hits_of_parts(tracks: Mapping[str, Track], query: Query, parts: Mapping[str, Parts]) -> list[Hit]:
+    """Tracks as hits by the pair of parts that match best."""
+    hits = []
+    for id in tracks.keys() & parts.keys():
+        i, j, best = _best_pair(query.parts, parts[id].vectors)
+        query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
+        start, end = map(float, parts[id].times[j])
+        hits.append(Hit(id, tracks[id].path, best, query_start, query_end, start, end, _fields(tracks[id])))
+    return hits
+
+
+def _fields(track: Track) -> dict[str, Value]:
+    return {name: value for name, value in track.fields.items() if name != "path"}
 
 
 def _best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int, float]:

@@ -1,0 +1,132 @@
+"""How alike two fingerprints are, and whether they are of one recording; see `sonovec.analysis.fingerprint`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.errors import UsageError
+
+#: The codes of a fingerprint, (n,): 32 bits each, 7.8 a second.
+Codes = NDArray[np.uint32]
+
+#: Samples a second that are heard, and samples from one code to the next.
+RATE, HOP = 8000, 1024
+#: A recording that is shorter than three seconds has no fingerprint, and nor is less compared.
+LEAST = round(3 * RATE / HOP)
+#: Two recordings may begin so many codes apart: two seconds.
+APART = 16
+#: From this share of equal bits on two fingerprints are of one recording; unlike ones share about half.
+SAME = 0.7
+#: `same_recording` wants so many more equal bits than there are by chance, which it finds by so many turns.
+LEAST_CHANCE, BEYOND_CHANCE, TURNS = 0.5, 0.25, 15
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two fingerprints are: the share of equal bits, where they agree best.
+
+    Parameters
+    ----------
+    one, other : str
+        Values of the column `fingerprint`.
+
+    Returns
+    -------
+    float
+        1 for the same samples, about 0.5 for recordings that have nothing in common; from `SAME` (0.7) on most are one
+        recording, which `same_recording` tells from tones that are alike. Beginnings that lie up to two seconds apart are
+        found. 0 where less than three seconds can be compared, which stretches of silence, or of one tone, cannot be.
+
+    Raises
+    ------
+    UsageError
+        If a text is no fingerprint.
+
+    Examples
+    --------
+    >>> from sonovec.analysis.fingerprint import Fingerprint
+    >>> def heard(samples):
+    ...     analyser = Fingerprint()
+    ...     analyser.begin(8000, 1)
+    ...     analyser.push(samples.astype(np.float32))
+    ...     return analyser.finish().columns["fingerprint"]
+    >>> noise = np.random.default_rng(0).standard_normal((2, 80_000))
+    >>> likeness(heard(noise[0]), heard(0.1 * noise[0]))
+    1.0
+    >>> likeness(heard(noise[0]), heard(noise[1])) < SAME
+    True
+    """
+    return float(_agreements(codes_of(one), codes_of(other)).max())
+
+
+def same_recording(one: Codes, other: Codes) -> bool:
+    """Whether two fingerprints are of one recording, more strictly than by `likeness` alone.
+
+    Of sustained tones many bits agree wherever they are laid on each other: those of two notes of one piano, say. What
+    agrees by such chance is measured by turning one fingerprint round, and a quarter of all bits more must agree.
+
+    Parameters
+    ----------
+    one, other : Codes
+        See `codes_of`.
+
+    Examples
+    --------
+    >>> codes = np.random.default_rng(0).integers(1, 2**32, (2, 100), np.uint32)
+    >>> same_recording(codes[0], codes[0][5:]), same_recording(codes[0], codes[1])
+    (True, False)
+    >>> hum = np.full(100, 0x0FF0, np.uint32)
+    >>> same_recording(hum, hum)
+    False
+    """
+    best = float(_agreements(one, other).max())
+    return best >= LEAST_CHANCE + BEYOND_CHANCE and best >= _chance(one, other) + BEYOND_CHANCE
+
+
+def codes_of(text: str) -> Codes:
+    """The codes of a fingerprint, (n,).
+
+    Raises
+    ------
+    UsageError
+        If the text is no fingerprint.
+    """
+    try:
+        codes = np.frombuffer(base64.b64decode(text, validate=True), "<u4")
+    except (binascii.Error, ValueError):
+        codes = np.empty(0, np.uint32)
+    if not len(codes):
+        raise UsageError(f"{text[:40]!r} is no fingerprint; give values of the column 'fingerprint'")
+    return codes
+
+
+def _agreements(a: Codes, b: Codes) -> NDArray[np.float64]:
+    """The share of equal bits for each way to lay `b` on `a`, (33,); 0 where too little is compared."""
+    wide = np.zeros(len(a) + 2 * APART, np.uint32)
+    there = np.zeros(len(wide), bool)
+    count = min(len(b), len(a) + APART)
+    wide[APART : APART + count], there[APART : APART + count] = b[:count], True
+    laid, valid = (np.lib.stride_tricks.sliding_window_view(each, len(a)) for each in (wide, there))
+    return _shares(a, laid, valid)
+
+
+def _chance(a: Codes, b: Codes) -> float:
+    """The share of bits that are equal wherever one fingerprint begins: half of them, and more of sustained tones."""
+    count = min(len(a), len(b))
+    turns = np.linspace(0, count, TURNS + 2).astype(int)[1:-1]
+    turned = b[(np.arange(count) + turns[:, None]) % count]
+    return max(LEAST_CHANCE, float(np.median(_shares(a[:count], turned, np.ones(turned.shape, bool)))))
+
+
+def _shares(codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The share of equal bits of codes (n,) with each row of others (k, n), where those are valid.
+
+    A code without a bit is silence, or a tone that never changes; where both have none nothing is known.
+    """
+    telling = valid & ((codes | others) != 0)
+    counts = telling.sum(axis=1)
+    unequal = np.where(telling, np.bitwise_count(codes ^ others), 0).sum(axis=1)
+    return np.where(counts < LEAST, 0.0, 1 - unequal / (32 * np.maximum(counts, 1)))

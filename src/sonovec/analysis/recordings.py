@@ -1,0 +1,128 @@
+"""Which of many fingerprints are of one recording, without comparing each with each.
+
+Two of one recording have parts of codes in common, at places that lie no more than `APART` codes from each other. So
+places with the same part of a code are looked up together, and what they belong to is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.analysis.likeness import APART, Codes, same_recording
+
+#: So few are compared each with each.
+FEW = 64
+#: Parts of codes that are looked up: the lowest bit of each, and how many bits it has.
+PARTS, BITS = (0, 7, 14), 18
+#: Of each fingerprint so many codes are looked up, half a minute, in blocks that are about as long as two may be apart.
+FIRST, BLOCK = 234, 2 * APART
+#: Each place is paired with so many others that have the same part: copies of one recording are linked through each other.
+NEXT = 16
+#: Around such a pair these codes are compared first, then those, and this share of their bits must agree.
+FIRST_LOOK, SECOND_LOOK, ROUGHLY = (-8, -4, 4, 8), (-11, -6, -2, 2, 6, 11), 0.62
+
+Places = NDArray[np.int64]
+
+
+def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
+    """Groups of fingerprints that are of one recording.
+
+    Parameters
+    ----------
+    fingerprints : sequence of Codes
+        See `sonovec.analysis.likeness.codes_of`, in order: each group begins with the first of its fingerprints, which
+        all others of it were compared with.
+
+    Returns
+    -------
+    list of list of int
+        Indices; a fingerprint that is like no other is a group of its own.
+
+    Examples
+    --------
+    >>> codes = np.random.default_rng(0).integers(1, 2**32, (3, 100), np.uint32)
+    >>> groups([codes[0], codes[1], codes[0][4:], codes[2]])
+    [[0, 2], [1], [3]]
+    """
+    found: list[list[int]] = []
+    for linked in _linked(fingerprints):
+        own: list[list[int]] = []
+        for index in linked:
+            like = (group for group in own if same_recording(fingerprints[group[0]], fingerprints[index]))
+            group = next(like, None)
+            if group is None:
+                own.append([index])
+            else:
+                group.append(index)
+        found += own
+    return sorted(found)
+
+
+def _linked(fingerprints: Sequence[Codes]) -> list[list[int]]:
+    """Sets of fingerprints of which no two from different ones need to be compared; each in order."""
+    if len(fingerprints) <= FEW:
+        return [list(range(len(fingerprints)))] if fingerprints else []
+    parents = list(range(len(fingerprints)))
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
+
+    for one, other in _pairs(fingerprints):
+        first, second = sorted((root(one), root(other)))
+        if first != second and same_recording(fingerprints[one], fingerprints[other]):
+            parents[second] = first
+    sets: dict[int, list[int]] = {}
+    for index in range(len(fingerprints)):
+        sets.setdefault(root(index), []).append(index)
+    return list(sets.values())
+
+
+def _pairs(fingerprints: Sequence[Codes]) -> Iterator[tuple[int, int]]:
+    """Pairs of fingerprints that may be of one recording."""
+    codes, owners, blocks = _laid_out(fingerprints)
+    told = np.flatnonzero(codes)
+    for low in PARTS:
+        keys = ((codes[told] >> np.uint32(low)) & np.uint32(2**BITS - 1)) | (blocks[told] << np.uint32(BITS))
+        order = np.argsort(keys, kind="stable")
+        places, keys = told[order], keys[order]
+        for step in range(1, min(NEXT, len(keys) - 1) + 1):
+            alike = np.flatnonzero(keys[:-step] == keys[step:])
+            one, other = places[alike], places[alike + step]
+            apart = owners[one] != owners[other]
+            one, other = _rough(codes, one[apart], other[apart])
+            pairs = np.unique(np.stack([owners[one], owners[other]], axis=1), axis=0)
+            yield from map(tuple, pairs.tolist())
+
+
+def _laid_out(fingerprints: Sequence[Codes]) -> tuple[Codes, NDArray[np.int32], NDArray[np.uint32]]:
+    """The first codes of all, with zeros between them, whose each is, and in which block of it."""
+    gap = max(map(abs, (*FIRST_LOOK, *SECOND_LOOK)))
+    lengths = np.array([min(len(codes), FIRST) for codes in fingerprints])
+    begins = gap + np.cumsum(lengths + gap) - lengths - gap
+    codes = np.zeros(gap + int((lengths + gap).sum()), np.uint32)
+    owners, blocks = np.zeros(len(codes), np.int32), np.zeros(len(codes), np.uint32)
+    for n, (begin, length) in enumerate(zip(begins.tolist(), lengths.tolist(), strict=True)):
+        codes[begin : begin + length] = fingerprints[n][:length]
+        owners[begin : begin + length] = n
+        blocks[begin : begin + length] = np.arange(length, dtype=np.uint32) // BLOCK
+    return codes, owners, blocks
+
+
+def _rough(codes: Codes, one: Places, other: Places) -> tuple[Places, Places]:
+    """Those pairs of places around which most bits agree."""
+    unequal, compared = np.zeros(len(one), np.int32), np.zeros(len(one), np.int32)
+    for look in (FIRST_LOOK, SECOND_LOOK):
+        for offset in look:
+            a, b = codes[one + offset], codes[other + offset]
+            there = (a != 0) & (b != 0)
+            unequal += np.bitwise_count(a ^ b) * there
+            compared += there
+        good = unequal <= (1 - ROUGHLY) * 32 * compared
+        one, other, unequal, compared = one[good], other[good], unequal[good], compared[good]
+    return one, other

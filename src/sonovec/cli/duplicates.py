@@ -1,0 +1,80 @@
+"""``sonovec duplicates``: the recordings that a library holds several times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from sonovec.cli.options import add_options, json_option, library_options
+from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.errors import UsageError
+from sonovec.paths import from_text, to_text
+
+if TYPE_CHECKING:
+    from sonovec.library.duplicates import Duplicate, Duplicates
+
+COLUMNS = ("group", "", "path", "duration", "codec", "kbit/s")
+
+
+@click.command(short_help="The recordings that a library holds several times.")
+@add_options(library_options)
+@click.option("--filter", "where", metavar="EXPR", help='Only among tracks that match, such as "year >= 1990".')
+@json_option
+@click.option("-0", "--null", is_flag=True, help="Paths of all but the first of each, each ended by a zero byte.")
+def duplicates(library: str, token: str | None, where: str | None, as_json: bool, null: bool) -> None:
+    """List tracks that are one recording, and files with the same content; the one to keep comes first.
+
+    That is one that is not cut, then one that is lossless, then the one with most bits a second. Nothing is removed.
+    """
+    from sonovec.library.library import Library
+
+    if as_json and null:
+        raise UsageError("--json and -0 are two forms of one list; give one of them")
+    with Library(library, token=token) as opened:
+        found = opened.duplicates(where)
+    if found.unknown:
+        warn(_unknown(found, library))
+    if null:
+        click.echo(b"".join(os.fsencode(from_text(path)) + b"\0" for path in _others(found)), nl=False)
+    elif as_json:
+        groups = [[each.to_json() for each in group] for group in found.groups]
+        print_json(
+            {
+                "library": to_text(library),
+                "tracks": found.tracks,
+                "without_fingerprint": found.unknown,
+                "groups": groups,
+            }
+        )
+    elif found.groups:
+        print_table(COLUMNS, [row for n, group in enumerate(found.groups, start=1) for row in _rows(n, group)])
+    else:
+        click.echo("no duplicates")
+
+
+def _unknown(found: Duplicates, library: str) -> str:
+    return (
+        f"{found.unknown} of {found.tracks} tracks have no fingerprint, and only files with the same content are found of "
+        f"them; to make them: sonovec index FOLDER -l {library} --analyser fingerprint"
+    )
+
+
+def _others(found: Duplicates) -> Iterator[str]:
+    """Paths on this machine of all files but the first of each group."""
+    from sonovec.library.roots import alias_in
+
+    for group in found.groups:
+        paths = [path for each in group for path in (each.path, *each.copies)]
+        yield from (path for path in paths[1:] if alias_in(path) is None)
+
+
+def _rows(number: int, group: Sequence[Duplicate]) -> Iterator[Sequence[object]]:
+    for place, each in enumerate(group):
+        duration = seconds_text(0.0, each.duration).partition("-")[2]
+        bits = "" if each.bitrate is None else round(each.bitrate / 1000)
+        yield number, "" if place else "keep", each.path, duration, each.codec, bits
+        for copy in each.copies:
+            yield number, "copy", copy, duration, each.codec, bits

@@ -1,0 +1,76 @@
+"""``sonovec duplicates``: a table, JSON, and paths for other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import sonovec
+from sonovec.cli.main import run
+
+RATE = 16000
+
+
+def noise(seed):
+    return np.random.default_rng(seed).standard_normal(5 * RATE) / 9
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A recording in two encodings and a copy, with a line break in a name, and one that is there once."""
+    folder = tmp_path_factory.mktemp("duplicates")
+    (folder / "sounds").mkdir()
+    soundfile.write(folder / "sounds" / "a.wav", noise(0), RATE)
+    soundfile.write(folder / "sounds" / "a\nb.flac", noise(0), RATE)
+    shutil.copy(folder / "sounds" / "a.wav", folder / "sounds" / "copy.wav")
+    soundfile.write(folder / "sounds" / "other.wav", noise(1), RATE)
+    with sonovec.Library(folder / "library", model="logmel") as library:
+        library.add(folder / "sounds", analysers=["fingerprint"])
+    return folder
+
+
+def test_the_table_shows_which_to_keep(folder, capsys):
+    assert run(["duplicates", "-l", str(folder / "library")]) == 0
+    told = capsys.readouterr()
+    header, *lines = (line.split("\t") for line in told.out.splitlines())
+    assert header == ["group", "", "path", "duration", "codec", "kbit/s"] and told.err == ""
+    assert [line[:2] for line in lines] == [["1", "keep"], ["1", "copy"], ["1", ""]]
+    assert {line[2] for line in lines[:2]} == {str(folder / "sounds" / name) for name in ("a.wav", "copy.wav")}
+    assert lines[2][2].endswith(r"a\nb.flac") and lines[0][3:] == ["0:05.0", "PCM_16", "256"]
+
+
+def test_json_has_the_documented_shape(folder, capsys):
+    assert run(["duplicates", "-l", str(folder / "library"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"library", "tracks", "without_fingerprint", "groups"}
+    assert (told["tracks"], told["without_fingerprint"]) == (3, 0)
+    ((first, second),) = told["groups"]
+    fields = {"id", "path", "copies", "duration", "codec", "lossless", "rate", "size", "bitrate"}
+    assert set(first) == set(second) == fields
+    assert len(first["copies"]) == 1 and Path(second["path"]).name == "a\nb.flac"
+
+
+def test_paths_are_those_of_all_but_the_one_to_keep(folder, capfdbinary):
+    assert run(["duplicates", "-l", str(folder / "library"), "-0"]) == 0
+    *paths, end = capfdbinary.readouterr().out.split(b"\0")
+    kept = {folder / "sounds" / name for name in ("a.wav", "copy.wav")} - {Path(os.fsdecode(path)) for path in paths}
+    assert end == b"" and len(paths) == 2 and len(kept) == 1
+    assert run(["duplicates", "-l", str(folder / "library"), "-0", "--json"]) == 2
+
+
+def test_it_says_what_to_run_where_there_are_no_fingerprints(folder, tmp_path, capsys):
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(folder / "sounds")
+    assert run(["duplicates", "-l", str(tmp_path / "library"), "--filter", "path contains 'other'"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "no duplicates\n"
+    assert told.err.startswith("1 of 1 tracks have no fingerprint, ")
+    assert f"sonovec index FOLDER -l {tmp_path / 'library'} --analyser fingerprint" in told.err
+    assert run(["duplicates", "-l", str(tmp_path / "nowhere")]) == 2
+    assert "no library here" in capsys.readouterr().err

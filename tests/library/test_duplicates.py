@@ -1,0 +1,110 @@
+"""Recordings that are there several times: in files with one content, in other encodings, and never by mistake."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import sonovec
+from sonovec.errors import UsageError
+from sonovec.library.duplicates import find
+from sonovec.library.records import Track
+from tests.library.test_versions import RATE, sound
+
+
+def write_sounds(folder):
+    """Five recordings, three of which are there several times."""
+    folder.mkdir()
+
+    def write(name, samples, **how):
+        soundfile.write(folder / name, samples, RATE, **how)
+
+    for seed in range(5):
+        write(f"{seed}.wav", sound(seed))
+    shutil.copy(folder / "0.wav", folder / "0 copy.wav")
+    write("0 beginning.flac", sound(0)[: 5 * RATE])
+    write("0 quiet.ogg", 0.3 * sound(0))
+    write("0.mp3", sound(0), format="MP3", compression_level=0.9)
+    write("1.flac", sound(1))
+    shutil.copy(folder / "2.wav", folder / "2 again.wav")
+    write("short.wav", sound(4)[:RATE])
+    write("silent.wav", np.zeros(5 * RATE))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("duplicates")
+    write_sounds(folder / "sounds")
+    for name, analysers in (("with", ["fingerprint"]), ("without", [])):
+        with sonovec.Library(folder / name, model="logmel") as library:
+            library.add(folder / "sounds", analysers=analysers)
+    return folder
+
+
+def names(group):
+    return [(Path(each.path).name, *(Path(copy).name for copy in each.copies)) for each in group]
+
+
+def test_groups_have_the_one_to_keep_first(folder):
+    with sonovec.Library(folder / "with") as library:
+        found = library.duplicates()
+        zero, one, two = map(names, found.groups)
+        assert sorted(zero[0]) == ["0 copy.wav", "0.wav"], "whole, and lossless"
+        assert {name for (name,) in zero[1:3]} == {"0 quiet.ogg", "0.mp3"}
+        assert zero[3] == ("0 beginning.flac",), "what is cut comes last, though it is lossless"
+        bits = [each.bitrate for each in found.groups[0][1:3]]
+        assert bits == sorted(bits, reverse=True)
+        assert one == [("1.wav",), ("1.flac",)] and found.groups[1][0].lossless, (
+            "of two without loss that with more bits"
+        )
+        assert [sorted(each) for each in two] == [["2 again.wav", "2.wav"]]
+        assert (found.unknown, found.tracks) == (0, len(library)), "short and silent sounds have no fingerprint"
+        flac = found.groups[1][1]
+        assert flac.codec == "flac" and flac.size == (folder / "sounds" / "1.flac").stat().st_size
+        assert flac.bitrate == pytest.approx(8 * flac.size / 8, rel=0.01)
+        assert flac.to_json()["copies"] == [] and flac.to_json()["bitrate"] == flac.bitrate
+
+
+def test_without_fingerprints_files_with_one_content_are_found_and_the_others_counted(folder):
+    with sonovec.Library(folder / "without") as library:
+        found = library.duplicates()
+        assert [sorted(each) for group in found.groups for each in names(group)] == [
+            ["0 copy.wav", "0.wav"],
+            ["2 again.wav", "2.wav"],
+        ]
+        assert found.unknown == len(library) - 2
+
+
+def test_a_filter_chooses_among_the_tracks(folder):
+    with sonovec.Library(folder / "with") as library:
+        found = library.duplicates("path contains '0' and path not contains 'wav'")
+        assert {name for each in names(found.groups[0]) for name in each} == {
+            "0 beginning.flac",
+            "0 quiet.ogg",
+            "0.mp3",
+        }
+        assert len(found.groups) == 1
+        with pytest.raises(UsageError, match="nope"):
+            library.duplicates("nope = 1")
+
+
+def test_nothing_is_removed(folder):
+    before = {path: path.read_bytes() for path in (folder / "sounds").iterdir()}
+    with sonovec.Library(folder / "with") as library:
+        tracks = len(library)
+        library.duplicates()
+        assert len(library) == tracks
+    assert {path: path.read_bytes() for path in (folder / "sounds").iterdir()} == before
+
+
+def test_an_empty_library_has_none(tmp_path):
+    assert find([], []).groups == []
+
+
+def test_tracks_without_facts_are_no_error():
+    tracks = [Track(id, np.empty(0, np.float32), {"path": id}) for id in "ab"]
+    assert find(tracks, []).groups == []
