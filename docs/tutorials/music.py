@@ -35,9 +35,9 @@ sh("""sonovec list -l library --filter "bpm > 120" --sort -bpm --columns title,b
 # ## More like this
 #
 # A query is a file, which need not be in the library. The score is the cosine of two vectors: 1 is the same sound. The
-# query itself is in the library here, so it comes first.
+# query itself is in the library here, and is left out; `--include-self` shows it too.
 
-sh("sonovec search Music/bells/bells-02.flac -l library --limit 4")
+sh("sonovec search Music/bells/bells-02.flac -l library --limit 3")
 
 # %%
 # A filter takes the answers from a part of the library only: sounds like these bells that are no bells.

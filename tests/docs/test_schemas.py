@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+import soundfile
 
 from sonovec import demo
 from sonovec.cli.main import cli, run
@@ -22,7 +23,7 @@ MORE, SAME = {"search-places", "search-many", "error"}, {"models": "models-list"
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, and the library `failed` of `broken`.
+#: `exported` and `copied`, the library `copies` of one sound in three files, and the library `failed` of `broken`.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
@@ -32,14 +33,17 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "search": [
         ("search sounds/bells/bells-01.flac -l library", 0),
         ("search sounds/bells/bells-01.flac -l library --level segment", 0),
+        ("search sounds/rain/rain-01.flac -l copies", 0),
         ("search sounds/bells/bells-01.flac -l library --filter duration>1000", 0),
         ("search --text music -l library", 0),
         ("search --text helicopter -l library", 0),
+        ("search --text music-theremin-moon -l library", 0),
     ],
     "search-places": [
         ("search sounds/bells/bells-01.flac -l library --places", 0),
         ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
     ],
+    "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],
     "remove": [
@@ -51,7 +55,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "export": [("export library exported-again", 0)],
     "import": [("import exported -l imported", 0), ("import exported -l imported", 0)],
     "list": [("list -l library", 0), ("list -l library --columns all", 0)],
-    "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1)],
+    "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1), ("tag sounds --class music --min-duration 1", 0)],
     "embed": [("embed broken -o vectors.npz", 1)],
     "plot": [("plot sounds/bells/bells-01.flac -o picture.png", 0)],
     "doctor": [("doctor", 0), ("doctor -l library", 0)],
@@ -82,12 +86,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in place.joinpath("sounds").iterdir():
         if kind.is_dir() and kind.name not in ("bells", "rain"):
             shutil.rmtree(kind)
+    shutil.copy(place / "sounds" / "bells" / "bells-01.flac", place / "sounds" / "bells" / "copy.flac")
     shutil.copytree(place / "sounds" / "bells", place / "broken")
     shutil.copytree(place / "sounds" / "bells", place / "flat")
     shutil.copytree(place / "sounds", place / "moved")
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")
+    for name, gain in (("loud", 1.0), ("quiet", 0.1), ("copy", 0.1)):
+        soundfile.write(place / f"{name}.wav", gain * samples, rate)
+    paths = [str(place / f"{name}.wav") for name in ("loud", "quiet", "copy")]
+    assert run(["index", *paths, "-l", str(place / "copies"), "--analyser", "fingerprint", "--quiet"]) == 0
     assert run(["index", str(place / "broken"), "-l", str(place / "failed"), "-m", "logmel", "--quiet"]) == 1
     assert run(["export", str(place / "library"), str(place / "exported")]) == 0
     assert run(["import", str(place / "exported"), "-l", str(place / "copied")]) == 0
@@ -123,7 +133,10 @@ def test_what_a_command_prints_has_its_shape(name, folder, monkeypatch, capsys):
     capsys.readouterr()
     for command, code in RUNS[name]:
         assert run([*command.split(), "--json"]) == code, capsys.readouterr()
-        validator.validate(json.loads(capsys.readouterr().out))
+        wrong = [
+            (error.json_path, error.message) for error in validator.iter_errors(json.loads(capsys.readouterr().out))
+        ]
+        assert wrong == [], f"docs/schemas/{name}.json"
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

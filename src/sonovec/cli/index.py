@@ -52,6 +52,9 @@ class _Command(click.Command):
 )
 @click.option("--prune-all", is_flag=True, hidden=True)
 @click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
+@click.option(
+    "--retag", is_flag=True, help="Embed again, for their tags in time, the tracks that an earlier version indexed."
+)
 @click.option("--show-skipped", is_flag=True, help="Name every file that was skipped, with the reason.")
 @click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
 @click.option(
@@ -74,6 +77,7 @@ def index(
     prune: bool,
     prune_all: bool,
     reread: bool,
+    retag: bool,
     show_skipped: bool,
     segment_seconds: float | None,
     space: str,
@@ -92,6 +96,7 @@ def index(
     Run it again at any time: what is there is left alone, what changed is replaced, and a run that was interrupted goes
     on where it was.
     """
+    from sonovec.errors import UsageError
     from sonovec.library.library import Library
 
     paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
@@ -105,11 +110,16 @@ def index(
     )
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+    listening = [*(["loudness"] if loudness else []), *analysers]
+    if retag and (listening or metadata or wanted or reread or space != "main"):
+        raise UsageError("--retag hears tags again and does nothing else; run it alone")
     with made:
-        listening = [*(["loudness"] if loudness else []), *analysers]
-        report = add_with_progress(
-            made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space, analysers=listening
-        )
+        if retag:
+            report = retag_with_progress(made, paths)
+        else:
+            report = add_with_progress(
+                made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space, analysers=listening
+            )
         tracks = len(made)
         advice = made.advice if model is None else None
         skipped = made.outcomes("skipped", report.run) if show_skipped and report.run is not None else []
@@ -145,6 +155,18 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
             confirm=ask if asks else None,
             **arguments,  # type: ignore[arg-type]
         )
+    return _told(report)
+
+
+def retag_with_progress(library: Library, paths: tuple[Path, ...]) -> Report:
+    """`Library.retag` with a progress bar on a terminal; failures become lines on the error stream."""
+    with watched() as bar:
+        report = library.retag(paths, progress=bar)
+    return _told(report)
+
+
+def _told(report: Report) -> Report:
+    """A report whose failures and notes became lines on the error stream."""
     for path, text in report.notes:
         warn_of(path, text)
     for path, text in report.failures:

@@ -98,6 +98,7 @@ INTERRUPTED = {
     "library": "the change was made as a whole or not at all",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",
+    "plot": "the picture is left as it was",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
 }

@@ -34,6 +34,7 @@ def of_search(found: TextSearch) -> dict[str, Any]:
         "by": found.by,
         "tags": list(found.tags),
         "unknown": list(found.unknown),
+        "unheard": list(found.unheard),
         "reason": found.reason,
         "notes": list(getattr(found.hits, "notes", ())),
         "hits": [hit.to_json() for hit in found.hits],

@@ -120,8 +120,10 @@ def search(
         raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
-    if places and (text is not None or level != "track" or exact):
-        raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
+    if places and (text is not None or level != "track" or exact or all_versions):
+        raise UsageError(
+            "--places is for a sound, and looks at its parts; leave out --text, --level, --exact and --all-versions"
+        )
     if places and many:
         raise UsageError("--places is for one QUERY; give one")
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
@@ -175,8 +177,8 @@ def search(
         warn(_how_ranked(found))
     for line in elsewhere(found.hits, library):
         warn(line)
-    if advice:
-        warn(advice)
+    for line in filter(None, (advice, found.advice)):
+        warn(line)
     if as_json and many:
         print_json({"library": to_text(library), "queries": [answer.to_json() for answer in answers]})
     elif as_json:
@@ -209,8 +211,9 @@ def elsewhere(hits: list[Hit], library: str) -> list[str]:
 
 
 def _how_ranked(found: TextSearch) -> str:
-    unknown = f"; not heard anywhere and left out: {', '.join(found.unknown)}" if found.unknown else ""
-    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
+    unheard = f"; heard nowhere and left out: {', '.join(found.unheard)}" if found.unheard else ""
+    unknown = f"; no such tag and left out: {', '.join(found.unknown)}" if found.unknown else ""
+    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unheard}{unknown}"
 
 
 def print_answers(answers: Sequence[Answer], short: Callable[[str], str]) -> None:

@@ -135,6 +135,10 @@ class LanceTable:
         """Add columns, null in every row."""
         self._write(lambda: self.dataset.add_columns([field_of(column) for column in columns]))
 
+    def has(self, column: str) -> bool:
+        """Whether the table keeps a column."""
+        return column in self.schema().names
+
     # -- rows
 
     def upsert(self, rows: Sequence[Row]) -> None:

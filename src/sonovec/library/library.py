@@ -26,6 +26,7 @@ from sonovec.library.hits import Hits
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
+from sonovec.library.moments import in_time
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
 from sonovec.library.queries import Asked, Queries, expanded, files_of
@@ -131,6 +132,7 @@ class Library(Opening):
         self._binding.check()
         self._seen: LibraryConfig | None = None
         self._space_encoders: dict[str, Encoder] = {}
+        self._is_retagged = False
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
@@ -549,6 +551,48 @@ class Library(Opening):
             self._store.optimize()
         report.seconds = time.time() - began
         return report
+
+    def retag(
+        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, progress: Watched = None
+    ) -> Report:
+        """Embed files again whose tracks a former version indexed without their tags in time; other files are left alone.
+
+        Columns of your own and those of analysers stay as they are.
+
+        Parameters
+        ----------
+        paths : path or iterable of paths
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Report
+            ``report.counts.indexed`` says how many have their tags in time now.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        LibraryLockedError
+            If another process is indexing into this library.
+        UsageError
+            If the library's encoder scores no classes.
+        """
+        from sonovec.library.retag import Retagging
+
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        space, encoder = self._require_config().main, self.encoder
+        if not encoder.classes:
+            raise UsageError(f"{self.location}: its encoder {space.model!r} scores no classes; leave --retag out")
+        check_same(self.location, space, encoder)
+        self._refuse_place()
+        with running(progress) as job, self._writing("retag", job, "cannot index"):
+            self._store.upgrade()
+            self._store.declare(_columns_of(None, encoder, ()))
+            is_own = place.is_own(self.location)
+            run = Retagging(self._store, self._local.ledger, encoder, space, is_own=is_own, job=job)
+            return run.run([expanded(path) for path in given])
 
     def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
         """Have the columns that a run fills, and the spaces of analysers."""
@@ -1038,20 +1082,22 @@ class Library(Opening):
         """Find what sounds as the words say, best first.
 
         With an encoder that knows words (CLAP) by its vectors; with one that scores classes of sound (YAMNet, EfficientAT,
-        PANNs, AST) by the tags that the words name, as they were stored when the tracks were indexed.
+        PANNs, AST) by the tags that the words name, as they were stored when the tracks were indexed: by the highest score
+        that each has at any time of the track. The seconds of a hit are then those of the segment that fits the words best.
 
         Parameters
         ----------
         text : str
             Such as ``"glass breaking"``.
         limit, filter, level, all_versions
-            See `search`; tags belong to whole tracks, so ``level="segment"`` needs an encoder that knows words.
+            See `search`; by tags whole tracks are ranked, so ``level="segment"`` needs an encoder that knows words.
 
         Returns
         -------
         TextSearch
             Its ``hits``, and how they were found. Where there are none, its ``reason`` tells a filter that matches no
-            track from tags that were heard in none.
+            track from tags that were heard in none. Its ``advice`` says what to run where an earlier version has indexed
+            tracks without their tags in time.
 
         Raises
         ------
@@ -1064,12 +1110,12 @@ class Library(Opening):
         where = self._parse(filter)
         if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
-                raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
+                raise UsageError(f"level={level!r}: words rank whole tracks by their tags; give level='track'")
             tagged = partial(
                 search_tags, store, text, where=where, classes=lambda: self._binding.classes(store.space())
             )
-            found = tagged(limit) if all_versions else folded_text(store, limit, tagged)
-            found = replace(found, hits=self._here(found.hits))
+            found = in_time(store, text, tagged(limit) if all_versions else folded_text(store, limit, tagged))
+            found = replace(found, hits=self._here(found.hits), advice=self._retag_advice())
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
             raise UsageError(
@@ -1079,6 +1125,20 @@ class Library(Opening):
         query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
         hits = self._here(search(store, query, limit, where, level, all_versions=all_versions))
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
+
+    def _retag_advice(self) -> str | None:
+        from sonovec.library.retag import lacks_tags
+
+        # To look takes a while in a large library; none of this version's runs takes the tags in time away again.
+        self._is_retagged = self._is_retagged or not lacks_tags(self._store)
+        if self._is_retagged:
+            return None
+        library = shlex.quote(display(str(self.location)))
+        return (
+            f"{self.location}: holds tracks of an earlier version, with the mean score of each tag alone: a short sound in a "
+            f"long one is not found, and hits have no seconds; to mend it: sonovec index {self._indexed_paths()} "
+            f"-l {library} --retag"
+        )
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
         """One line that says why a search, with that filter and for those tags, found nothing.
@@ -1143,16 +1203,18 @@ class Library(Opening):
         config = self._opened().config()
         if config is None or config.model not in FORMER_DEFAULTS:
             return None
+        return (
+            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
+            f"to {DEFAULT!r}: sonovec index {self._indexed_paths()} -l NEW"
+        )
+
+    def _indexed_paths(self) -> str:
+        """What was indexed into the library on this machine, as arguments of a command."""
         indexed: list[object] = []
         with suppress(LibraryError), self._local.ledger_to_read() as ledger:
             indexed = [run.options.get("paths") for run in ledger.runs()] if ledger else []
-        paths = sorted(
-            {display(from_text(str(path))) for paths in indexed if isinstance(paths, list) for path in paths}
-        )
-        return (
-            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
-            f"to {DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
-        )
+        paths = {display(from_text(str(path))) for paths in indexed if isinstance(paths, list) for path in paths}
+        return shlex.join(sorted(paths)) or "PATH"
 
     def _config_for(self, encoder: Encoder, columns: Sequence[Column]) -> LibraryConfig:
         """The library's config; makes the library, with some columns, if there is none."""
