@@ -85,11 +85,18 @@ def _write(store: Store, spec: TableSpec, roots: Roots, path: Path, job: Job) ->
     import pyarrow.parquet as pq
 
     schema = schema_of(spec)
+    held = store.table(spec)
+    # A library of a former version lacks columns, such as the tags of segments.
+    lacking = {column.name for column in spec.columns if not held.has(column.name)}
+    kept = [name for name in schema.names if name not in lacking]
     rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in store.table(spec).batches(None, schema.names):
+        for batch in held.batches(None, kept):
             job.check()
-            table = pa.Table.from_batches([batch]).select(schema.names)
+            table = pa.Table.from_batches([batch])
+            for name in lacking:
+                table = table.append_column(name, pa.nulls(len(batch)))
+            table = table.select(schema.names)
             if spec.name == TRACKS.name:
                 table = _shareable(table, roots)
             writer.write_table(table.cast(schema), row_group_size=GROUP)
