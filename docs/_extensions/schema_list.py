@@ -34,11 +34,10 @@ class SchemaList(SphinxDirective):
 def _section(file: Path) -> Iterator[str]:
     schema = json.loads(file.read_text("utf-8"))
     yield from (f"## {schema['title']}", "", f"{{download}}`{file.name} <../schemas/{file.name}>`", "")
-    for shape in schema.get("oneOf", [schema]):
-        yield from ("| field | type | meaning |", "| --- | --- | --- |")
-        for name, field in shape["properties"].items():
-            yield f"| `{name}` | {_type(field, schema)} | {_meaning(field)} |"
-        yield ""
+    yield from ("| field | type | meaning |", "| --- | --- | --- |")
+    for name, field in schema["properties"].items():
+        yield f"| `{name}` | {_type(field, schema)} | {_meaning(field)} |"
+    yield ""
 
 
 def _meaning(field: dict[str, Any]) -> str:

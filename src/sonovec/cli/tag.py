@@ -14,7 +14,15 @@ import click
 from sonovec.cli import tag_files
 from sonovec.cli.index import left_out_lines
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import (
+    SECONDS,
+    add_options,
+    encoder_options,
+    encoder_settings,
+    files_from_options,
+    given_paths,
+    json_option,
+)
 from sonovec.cli.output import (
     fail_of,
     print_json,
@@ -35,7 +43,8 @@ COLUMNS = ("path", "start", "end", "tag", "score")
 
 
 @click.command(short_help="What is heard in sounds, and when.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("arguments", nargs=-1, type=click.Path(), metavar="FILE...")
+@add_options(files_from_options)
 @click.option("--top", default=5, show_default=True, help="Tags of a whole sound.")
 @click.option("--threshold", default=0.2, show_default=True, help="Score from which a tag counts over time.")
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="Over time only this class; repeatable.")
@@ -51,12 +60,16 @@ COLUMNS = ("path", "start", "end", "tag", "score")
     help="The same of one sound, as labels for Audacity.",
 )
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
-@click.option("--start", type=float, default=0.0, help="Only a part of each sound: from this second,")
-@click.option("--end", type=float, help="to this one.")
+@click.option(
+    "--start", type=SECONDS, default=0.0, help="Only a part of each sound: from this time, such as 80 or 1:20,"
+)
+@click.option("--end", type=SECONDS, help="to this one.")
 @add_options(encoder_options)
 @json_option
 def tag(
-    paths: tuple[Path, ...],
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     top: int,
     threshold: float,
     classes: tuple[str, ...],
@@ -77,14 +90,14 @@ def tag(
 ) -> int:
     """Name what is heard in FILE, on the whole and over time.
 
-    FILE may be a folder, which is searched for audio as by `sonovec index`. The names are AudioSet's, and the scores the
-    model's own. Windows overlap by half, so that a short sound is not cut in two; --hop 2 takes half the time with the
-    built-in encoder, whose windows have 2 s.
+    FILE may be a folder, which is searched for audio as by `sonovec index`, or `-` for the paths on the standard input. The
+    names are AudioSet's, and the scores the model's own. Windows overlap by half, so that a short sound is not cut in two;
+    --hop 2 takes half the time with the built-in encoder, whose windows have 2 s.
     """
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models.defaults import ALIAS
-    from sonovec.paths import check_output
+    from sonovec.paths import check_output, from_text
 
     _check(top, threshold, min_duration, start, end)
     tag_files.check(targets, folder, format)
@@ -100,6 +113,7 @@ def tag(
     if settings["hop"] is None:
         encoder = _overlapping(encoder)
     wanted = _Wanted(threshold, _classes_of(classes, encoder), min_duration)
+    paths = [from_text(path) for path in given_paths(arguments, files_from, null)]
     found, failures, left_out = _look_up(paths)
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")

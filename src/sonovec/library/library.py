@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from sonovec.embedding.pooling import check_seconds
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.jobs import Job, Watched, running
-from sonovec.library import place, sound_tags
+from sonovec.library import naming, place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
@@ -44,11 +44,17 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.description import Description
     from sonovec.library.duplicates import Duplicates
+    from sonovec.library.importing import Imported
     from sonovec.library.job_records import JobRecord
+    from sonovec.library.manifest import Manifest
     from sonovec.library.metadata import Metadata
+    from sonovec.library.outcomes import Entry, Run, Status
     from sonovec.library.places import PlaceSearch
+    from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
+    from sonovec.library.statistics import Statistics
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
 
@@ -274,6 +280,10 @@ class Library(Opening):
         tracks = self.tracks(filter)
         with self._local.ledger_to_read() as ledger:
             return duplicates.find(tracks, ledger.entries() if ledger else ())
+
+    def short_paths(self) -> Callable[[str], str]:
+        """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""
+        return self._local.roots().short
 
     def columns(self) -> dict[str, Column]:
         """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
@@ -640,6 +650,210 @@ class Library(Opening):
             return {}
         return {name: column.kind for name, column in self._store.declared().items() if column.owner == USER}
 
+    # -- its upkeep
+
+    def show(self, track: str | os.PathLike[str]) -> Description:
+        """All that is known of a track: its fields, segments, spaces, and what this machine's ledger says of it.
+
+        Parameters
+        ----------
+        track : path or str
+            A path, an id, or the first digits of an id, four or more.
+
+        Raises
+        ------
+        UsageError
+            There is no such track, or the digits begin several ids.
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library.description import describe
+
+        store = self._existing_store()
+        with self._local.ledger_to_read() as ledger:
+            found = describe(store, ledger, self._named(track, ledger))
+        path = self._local.shown()(found.id, str(found.fields[PATH]))
+        return replace(found, fields={**found.fields, PATH: path})
+
+    def remove(
+        self,
+        tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+        *,
+        filter: str | None = None,
+        dry_run: bool = False,
+    ) -> Removal:
+        """Remove tracks from the library; their files stay on the disk.
+
+        Parameters
+        ----------
+        tracks : path or str, or iterable of those
+            Paths, ids, or first digits of ids. The path of a file removes this file alone: its track stays as long as
+            the library holds a copy of the file.
+        filter : str, optional
+            Also all tracks that match, such as ``"duration < 1"``.
+        dry_run : bool
+            Say what would be removed, and change nothing.
+
+        Returns
+        -------
+        Removal
+
+        Raises
+        ------
+        UsageError
+            One is no track of the library; nothing was removed.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library import removal
+
+        store, where = self._existing_store(), self._parse(filter)
+        names = [tracks] if isinstance(tracks, str | os.PathLike) else list(tracks)
+        if not names and filter is None:
+            raise UsageError('nothing to remove; give tracks, or a filter such as "duration < 1"')
+
+        def planned() -> Removal:
+            with self._local.ledger_to_read() as ledger:
+                paths = {name: expanded(from_text(os.fspath(name))) for name in names}
+                files = [path for path in paths.values() if removal.is_held(ledger, path)]
+                ids = {self._named(name, ledger) for name, path in paths.items() if path not in files}
+                return removal.plan(
+                    store, ledger, self._local.shown(), ids.union(store.ids(where) if filter else ()), files
+                )
+
+        if dry_run:
+            return planned()
+        self._refuse_place()
+        with running(None) as job, self._writing("remove", job, "cannot remove"):
+            store.upgrade()
+            found = planned()
+            removal.carry_out(found, store, self._local.ledger, self._local.roots())
+        return found
+
+    def _named(self, track: str | os.PathLike[str], ledger: Ledger | None) -> str:
+        name = os.fspath(track)
+        return naming.track_of(self._store, self._local.roots(), ledger, expanded(from_text(name)), name)
+
+    def history(self) -> list[Run]:
+        """The runs on this library from this machine, the latest first, with what they counted.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        self._require_config()
+        with self._local.ledger_to_read() as ledger:
+            return [] if ledger is None else ledger.runs()
+
+    def outcomes(self, status: Status, run: int | None = None) -> list[Entry]:
+        """The files of which the latest run that met them made this, each with its `path`, `reason` and `run`.
+
+        Parameters
+        ----------
+        status : {"indexed", "unchanged", "skipped", "failed"}
+        run : int, optional
+            Only files that no later run than this one has met; see `history`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        self._require_config()
+        with self._local.ledger_to_read() as ledger:
+            return [] if ledger is None else list(ledger.entries(status, met_by=run))
+
+    def statistics(self) -> Statistics:
+        """What the library holds, in numbers: see `Statistics`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library.statistics import measure
+
+        store = self._existing_store()
+        with self._local.ledger_to_read() as ledger:
+            return measure(self.location, store, ledger)
+
+    def export(self, folder: str | os.PathLike[str], *, progress: Watched = None) -> Manifest:
+        """Write the library into a new folder of Parquet files with a manifest, which `import_` reads.
+
+        Tracks with all their fields, vectors of all spaces, passages and labels; no audio, and paths are those below the
+        roots, without the folders of this machine. The vectors come back bit for bit. A batch is held at a time.
+
+        Parameters
+        ----------
+        folder : path
+            It must not exist, or be empty; it appears when it is complete.
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Manifest
+            What is in the files.
+
+        Raises
+        ------
+        UsageError
+            The folder is not empty, or cannot be written.
+        LibraryError
+            There is no library here, or it was changed meanwhile.
+        LibraryLockedError
+            Another process is indexing into this library.
+        """
+        from sonovec.library.exporting import export
+
+        store = self._existing_store()
+        with running(progress) as job:
+            writable = self._local.why_read_only() is None
+            with self._local.locked("cannot export") if writable else nullcontext():
+                return export(store, self._local.roots(), expanded(folder), job)
+
+    def import_(self, folder: str | os.PathLike[str], *, progress: Watched = None) -> Imported:
+        """Read what `export` wrote: into a new library, or into one of the same passport.
+
+        Checksums and passports are checked before anything is written. Tracks that the library has stay as they are, and
+        the same call finishes an import that was killed. It works between all kinds of stores.
+
+        Parameters
+        ----------
+        folder : path
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Imported
+
+        Raises
+        ------
+        PassportError
+            The library was made with another encoder, or with other settings.
+        LibraryError
+            A file is missing, or differs from its checksum.
+        UsageError
+            The folder is no export, or a column of the library has another type.
+        LibraryLockedError
+            Another process is indexing into this library.
+        """
+        from sonovec.library.importing import Import, read_verified
+
+        place = expanded(folder)
+        self._opened()
+        self._refuse_place()
+        with running(progress) as job:
+            manifest = read_verified(place, job)
+            with self._writing("import", job, "cannot import"):
+                work = Import(place, manifest, self._store, self._local.ledger, job)
+                work.check()
+                done = work.run()
+                self._seen = self._store.config()
+        return done
+
     # -- its roots
 
     def roots(self) -> list[Root]:
@@ -728,8 +942,8 @@ class Library(Opening):
         ----------
         query : path, Waveform, (samples, rate), Embedding, or array of shape (dim,)
             A sound, or what an encoder with the library's passport made of one. A file that is indexed, also one that is
-            gone from disk, is searched for by its stored vectors, as is the id of a track; an array is a vector. A path
-            may be the text of a hit's path.
+            gone from disk, is searched for by its stored vectors, as is the id of a track or its first digits; an array is a
+            vector. A path may be the text of a hit's path.
         limit : int
             At most this many hits, one for each recording.
         start, end : float

@@ -120,6 +120,11 @@ class Metadata:
         self._used.add(row.line)
         return dict(row.values)
 
+    @property
+    def applied(self) -> int:
+        """How many rows a lookup has matched."""
+        return len(self._used)
+
     def unused(self) -> list[str]:
         """Give the files of the rows that no lookup has matched, as the CSV writes them, with what is in doubt."""
         return [row.written + self._doubt(row) for row in self.rows if row.line not in self._used]

@@ -114,6 +114,8 @@ class SpaceIngest:
     def _leave_out(self, path: Path, reason: str, failed: bool = False) -> None:
         self._counts["failed" if failed else "skipped"] += 1
         (self._report.failures if failed else self._report.left_out).append((to_text(path), reason))
+        if not failed:
+            self._report.skip(reason)
 
     def _take(self, result: Pooled | Failure) -> None:
         assert result.path is not None
