@@ -48,7 +48,7 @@ class Side:
         self.segment, self.track = Segment, Track
         self.store = open_store(folder)
         self.store.create(LibraryConfig(dim=DIM, passport={}, segment_seconds=10.0, model="bench"))
-        self.lists = hasattr(sound_tags, "kept")
+        self.lists = hasattr(sound_tags, "named")
         if self.lists:
             from sonovec.library.columns import Owner, heard_columns
 
@@ -71,7 +71,17 @@ class Side:
         pairs = [(f"Class {number}", score) for number, score in zip(classes, scores, strict=True)]
         if not self.lists:
             return {"sound_tags": self.sound_tags.write(pairs)}
-        return dict(zip(("sound_tags", "sound_tags_scores"), self.sound_tags.kept(pairs), strict=True))
+        names, scores = [name for name, _ in pairs], [round(score, 3) for _, score in pairs]
+        found = {"sound_tags": names, "sound_tags_scores": scores}
+        # Versions from this one on keep more numbers, and the tags of segments.
+        return {name: found.get(name, scores) for name in getattr(self.sound_tags, "COLUMNS", found)}
+
+    def heard(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What a segment is made with beside its vector: the tags of its track, where this version keeps them."""
+        if not hasattr(self.sound_tags, "COLUMNS"):
+            return {}
+        names, scores = fields["sound_tags"], fields["sound_tags_scores"]
+        return {"tags": dict(zip(names[:10], scores[:10], strict=True))}
 
     def items(self, n: int, segments: int = 2) -> Iterator[tuple[Any, list[Any]]]:
         for _ in range(n):
@@ -82,7 +92,8 @@ class Side:
                 "duration": 10.0 * segments,
                 **self.tags(),
             }
-            parts = [self.segment(i, i * 10.0, i * 10.0 + 10, 1.0, rows[i]) for i in range(segments)]
+            heard = self.heard(fields)
+            parts = [self.segment(i, i * 10.0, i * 10.0 + 10, 1.0, rows[i], **heard) for i in range(segments)]
             yield self.track(f"{self.random.integers(2**62):032x}", rows[-1], fields), parts
             self.count += 1
 
@@ -113,6 +124,10 @@ class Side:
         condition = None if where is None else self.parse(where, self.store.columns())
         began = time.perf_counter()
         found = self.search.search_tags(self.store, text, 10, condition, lambda: ())
+        if hasattr(self.sound_tags, "COLUMNS"):
+            from sonovec.library.moments import in_time
+
+            found = in_time(self.store, text, found)
         self.took = time.perf_counter() - began
         assert found.hits
 

@@ -35,7 +35,7 @@ sh("""sonovec list -l library --filter "bpm > 120" --sort -bpm --columns title,b
 # ## More like this
 #
 # A query is a file, which need not be in the library. The score is the cosine of two vectors: 1 is the same sound. The
-# query itself is in the library here, and is left out of the answer; `--include-self` shows it.
+# query itself is in the library here, and is left out; `--include-self` shows it too.
 
 sh("sonovec search Music/bells/bells-02.flac -l library --limit 3")
 

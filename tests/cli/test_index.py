@@ -165,3 +165,43 @@ def test_a_column_called_sound_tags_of_the_users_own(index, sounds, tmp_path, ca
     with sonovec.Library(tmp_path / "library") as library:
         hits = library.search(sounds / "a.wav", include_self=True)
         assert [hit.tags for hit in hits] == [{}] * 4 and hits[0].fields["sound_tags"] == "dog barking"
+
+
+def test_skipped_files_are_counted_by_reason_and_named_on_request(index, sounds):
+    shutil.copy(sounds / "a.wav", sounds / "copy.wav")
+    (sounds / "notes.txt").touch()
+    (sounds / "cover.jpg").touch()
+    (sounds / "link.wav").symlink_to(sounds / "a.wav")
+    for again in range(2):
+        code, out, _ = index()
+        assert code == 0
+        line = next(line for line in out.splitlines() if line.startswith("skipped: "))
+        assert line == (
+            "skipped: not audio (2); same content as another file (1); the same as another file (1); "
+            "--show-skipped names the files"
+        ), again
+    _, out, _ = index("--show-skipped")
+    named = {line for line in out.splitlines() if line.startswith("skipped: /")}
+    assert named == {
+        f"skipped: {sounds / 'copy.wav'} (same content as {sounds / 'a.wav'})",
+        f"skipped: {sounds / 'cover.jpg'} (not audio)",
+        f"skipped: {sounds / 'link.wav'} (the same as {sounds / 'a.wav'})",
+        f"skipped: {sounds / 'notes.txt'} (not audio)",
+    }
+    _, out, _ = index("--json", "--show-skipped")
+    told = json.loads(out)
+    assert sum(told["skipped_by_reason"].values()) == told["skipped"] == len(told["skipped_files"]) == 4
+    _, out, _ = index("--json")
+    assert "skipped_files" not in json.loads(out)
+
+
+def test_moves_and_metadata_rows_are_counted(index, sounds):
+    (sounds / "a.wav").rename(sounds / "new name.wav")
+    (sounds / "my.csv").write_text("path,mood\nb.wav,calm\nnew name.wav,wild\nnowhere.wav,odd\n")
+    _, out, err = index("--metadata", sounds / "my.csv")
+    assert "1 file was moved; the vectors were kept" in out
+    assert "metadata: 2 rows applied, 1 not matched" in out
+    assert "metadata: no file of this run for nowhere.wav" in err
+    _, out, _ = index("--json", "--metadata", sounds / "my.csv")
+    told = json.loads(out)
+    assert (told["moved"], told["metadata_applied"], told["metadata_unused"]) == (0, 2, ["nowhere.wav"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+import soundfile
 
 from sonovec import demo
 from sonovec.cli.main import cli, run
@@ -18,30 +19,43 @@ jsonschema = pytest.importorskip("jsonschema", reason="shapes are held by the pa
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
-MORE, SAME = {"search-places", "error"}, {"models": "models-list"}
+MORE, SAME = {"search-places", "search-many", "error"}, {"models": "models-list"}
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
-#: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged) and the library `library` of `sounds`.
+#: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
+#: `exported` and `copied`, the library `copies` of one sound in three files, and the library `failed` of `broken`.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
         ("index sounds/bells -l library --space second -m logmel", 0),
-        ("index sounds -l library --prune", 0),
+        ("index sounds -l library --prune --show-skipped", 0),
     ],
     "search": [
         ("search sounds/bells/bells-01.flac -l library", 0),
         ("search sounds/bells/bells-01.flac -l library --level segment", 0),
+        ("search sounds/rain/rain-01.flac -l copies", 0),
         ("search sounds/bells/bells-01.flac -l library --filter duration>1000", 0),
         ("search --text music -l library", 0),
         ("search --text helicopter -l library", 0),
+        ("search --text music-theremin-moon -l library", 0),
     ],
     "search-places": [
         ("search sounds/bells/bells-01.flac -l library --places", 0),
         ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
     ],
+    "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
+    "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
+    "show": [("show sounds/bells/bells-01.flac -l library", 0)],
+    "remove": [
+        ("remove sounds/bells/bells-01.flac -l library --dry-run", 0),
+        ("remove --filter duration>0 -l copied --yes", 0),
+    ],
+    "history": [("history -l library", 0), ("history -l failed --run 1", 0), ("history -l failed --failed", 0)],
+    "stats": [("stats -l library", 0)],
+    "export": [("export library exported-again", 0)],
+    "import": [("import exported -l imported", 0), ("import exported -l imported", 0)],
     "list": [("list -l library", 0), ("list -l library --columns all", 0)],
-    "duplicates": [("duplicates -l library", 0)],
-    "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1)],
+    "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1), ("tag sounds --class music --min-duration 1", 0)],
     "embed": [("embed broken -o vectors.npz", 1)],
     "plot": [("plot sounds/bells/bells-01.flac -o picture.png", 0)],
     "doctor": [("doctor", 0), ("doctor -l library", 0)],
@@ -79,6 +93,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")
+    for name, gain in (("loud", 1.0), ("quiet", 0.1), ("copy", 0.1)):
+        soundfile.write(place / f"{name}.wav", gain * samples, rate)
+    paths = [str(place / f"{name}.wav") for name in ("loud", "quiet", "copy")]
+    assert run(["index", *paths, "-l", str(place / "copies"), "--analyser", "fingerprint", "--quiet"]) == 0
+    assert run(["index", str(place / "broken"), "-l", str(place / "failed"), "-m", "logmel", "--quiet"]) == 1
+    assert run(["export", str(place / "library"), str(place / "exported")]) == 0
+    assert run(["import", str(place / "exported"), "-l", str(place / "copied")]) == 0
     return place
 
 
@@ -93,7 +115,13 @@ def closed(schema: Any) -> bool:
 
 
 #: Beginnings of the descriptions of objects that may have other fields.
-OPEN = ("A hit, with the fields of its track", "Everything that shapes the vectors", "A track")
+OPEN = (
+    "A hit, with the fields of its track",
+    "The values of its columns",
+    "What it was begun with",
+    "Everything that shapes the vectors",
+    "A track",
+)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in RUNS])

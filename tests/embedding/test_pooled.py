@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sonovec
+from sonovec import demo
 from sonovec.embedding.gather import Facts, Heard, Vectors
 from sonovec.embedding.pooled import Pooling
 from sonovec.embedding.source import Source
@@ -43,9 +44,29 @@ def test_tags_are_those_of_an_embedding():
     sound = (np.random.default_rng(0).standard_normal(16000 * 9) / 10).astype(np.float32)
     sound[16000 * 4 : 16000 * 7] = 0
     for samples in (sound, np.zeros_like(sound)):
-        (embedding,), (pooled,) = encoder.embed_many([(samples, 16000)]), encoder.pool_many([(samples, 16000)], 10)
-        assert [name for name, _ in pooled.tags[:5]] == [name for name, _ in embedding.top_tags(5)]
-        np.testing.assert_allclose([s for _, s in pooled.tags[:5]], [s for _, s in embedding.top_tags(5)], rtol=1e-5)
+        (embedding,), (pooled,) = encoder.embed_many([(samples, 16000)]), encoder.pool_many([(samples, 16000)], 4)
+        heard = embedding.silent if embedding.silent.all() else ~embedding.silent
+        scores = dict(zip(embedding.classes, embedding.scores[heard].T, strict=True))
+        means = dict(embedding.top_tags(len(scores)))
+        assert [tag.score for tag in pooled.tags] == sorted((tag.score for tag in pooled.tags), reverse=True)
+        assert {tag.name: tag.score for tag in pooled.tags} == {name: float(row.max()) for name, row in scores.items()}
+        for tag in pooled.tags:
+            assert tag.mean == pytest.approx(means[tag.name], rel=1e-5)
+            assert tag.share == pytest.approx(np.average(scores[tag.name] >= 0.2, weights=embedding.coverage[heard]))
+        assert [part.tags for part in pooled.parts] == [part.tags for part in embedding.parts(4)]
+
+
+def test_the_part_of_a_tag_is_where_it_scores_highest():
+    """Of a sound in four parts of which the third is another's, and the last is digital silence."""
+    rng = np.random.default_rng(0)
+    (speech, _), rate = demo.clip("speech"), demo.RATE
+    noise = [rng.standard_normal(rate * 4).astype(np.float32) / 50 for _ in range(2)]
+    sound = np.concatenate([*noise, np.resize(speech, rate * 4).astype(np.float32), np.zeros(rate * 4, np.float32)])
+    (pooled,) = sonovec.load("default").pool_many([(sound, rate)], 4)
+    (tag,) = [tag for tag in pooled.tags if tag.name == "Speech"]
+    assert tag.part == 2 and pooled.parts[2].tags["Speech"] == tag.score > 0.2
+    assert tag.share == pytest.approx(1 / 3, abs=0.17) and tag.mean < tag.score
+    assert pooled.parts[3].tags == {}, "silent windows are left out"
 
 
 @pytest.mark.parametrize(("dim", "count"), [(512, 180_000), (6144, 8_000)])

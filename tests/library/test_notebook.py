@@ -113,7 +113,7 @@ def test_a_page_of_a_library_counts_and_says_why_it_cannot(library, tmp_path):
 
 
 def test_places_are_a_table_or_say_why_there_are_none(library, bell):
-    found = library.find_places(bell)
+    found = library.find_places(bell, include_self=True)
     assert "0.0-" in found._repr_html_() and repr(found).startswith(f"PlaceSearch({len(found.hits)} places in ")
     none = library.find_places(bell, filter="duration > 1000")
     assert "no places: " in none._repr_html_() and repr(none).startswith("PlaceSearch(no places: no track matches")

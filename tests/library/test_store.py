@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -18,7 +19,7 @@ from sonovec.library import lance_table
 from sonovec.library.columns import USER, Column
 from sonovec.library.filters import And, Compare, Contains, Has, In, IsNull, Not, Or, StartsWith, parse
 from sonovec.library.open import open_store
-from sonovec.library.records import LibraryConfig, Segment, Track
+from sonovec.library.records import LibraryConfig, Moment, Segment, Track
 from sonovec.library.tables import TRACKS, vectors_of
 
 DIM = 16
@@ -82,6 +83,18 @@ def test_a_track_comes_back_as_it_was(store):
     for was, now in zip(parts, again[track.id], strict=True):
         assert (was.index, was.start, was.end, was.coverage) == (now.index, now.start, now.end, now.coverage)
         np.testing.assert_allclose(was.vector, now.vector, rtol=1e-6)
+
+
+def test_segments_keep_their_tags(store):
+    track, parts = item(1, 3)
+    heard = [{"Dog": 0.5, 'a; "b" ☃': 0.25}, {}, {"Rain": 0.125}]
+    store.put(track, [replace(part, tags=tags) for part, tags in zip(parts, heard, strict=True)])
+    store.put(*item(2, 2))
+    expected = [Moment(0.0, 10.0, heard[0]), Moment(20.0, 30.0, heard[2])]
+    assert store.moments([track.id, item(2)[0].id, "absent"]) == {track.id: expected}
+    assert [part.tags for part in store.segments([track.id])[track.id]] == heard
+    store.put(track, parts)
+    assert store.moments([track.id]) == {}
 
 
 def test_parts_are_the_segments_as_arrays(store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ APART = 16
 SAME = 0.7
 #: `same_recording` wants so many more equal bits than there are by chance, which it finds by so many turns.
 LEAST_CHANCE, BEYOND_CHANCE, TURNS = 0.5, 0.25, 15
+#: Half a minute of codes is looked at first, of which this share of the bits must agree.
+BEGINNING, ROUGHLY = 234, 0.65
 
 
 def likeness(one: str, other: str) -> float:
@@ -59,7 +62,7 @@ def likeness(one: str, other: str) -> float:
     >>> likeness(heard(noise[0]), heard(noise[1])) < SAME
     True
     """
-    return float(_agreements(codes_of(one), codes_of(other)).max())
+    return float(_agreements(codes_of(one), [codes_of(other)]).max())
 
 
 def same_recording(one: Codes, other: Codes) -> bool:
@@ -82,8 +85,27 @@ def same_recording(one: Codes, other: Codes) -> bool:
     >>> same_recording(hum, hum)
     False
     """
-    best = float(_agreements(one, other).max())
-    return best >= LEAST_CHANCE + BEYOND_CHANCE and best >= _chance(one, other) + BEYOND_CHANCE
+    return first_same(one, [other]) is not None
+
+
+def first_same(one: Codes, others: Sequence[Codes]) -> int | None:
+    """The place of the first of some fingerprints that is of one recording with another; None if none is."""
+    likely = _likely(one, others)
+    if not likely:
+        return None
+    best = _agreements(one, [others[place] for place in likely]).max(axis=1).tolist()
+    for place, share in zip(likely, best, strict=True):
+        if share >= LEAST_CHANCE + BEYOND_CHANCE and share >= _chance(one, others[place]) + BEYOND_CHANCE:
+            return place
+    return None
+
+
+def _likely(one: Codes, others: Sequence[Codes]) -> list[int]:
+    """The places of those that may be alike by their beginnings, which are compared faster; silence may be alike."""
+    if not others:
+        return []
+    best = _agreements(one[:BEGINNING], [codes[:BEGINNING] for codes in others]).max(axis=1)
+    return [int(place) for place in np.flatnonzero((best == 0) | (best >= ROUGHLY))]
 
 
 def codes_of(text: str) -> Codes:
@@ -103,14 +125,16 @@ def codes_of(text: str) -> Codes:
     return codes
 
 
-def _agreements(a: Codes, b: Codes) -> NDArray[np.float64]:
-    """The share of equal bits for each way to lay `b` on `a`, (33,); 0 where too little is compared."""
-    wide = np.zeros(len(a) + 2 * APART, np.uint32)
-    there = np.zeros(len(wide), bool)
-    count = min(len(b), len(a) + APART)
-    wide[APART : APART + count], there[APART : APART + count] = b[:count], True
-    laid, valid = (np.lib.stride_tricks.sliding_window_view(each, len(a)) for each in (wide, there))
-    return _shares(a, laid, valid)
+def _agreements(one: Codes, others: Sequence[Codes]) -> NDArray[np.float64]:
+    """The share of equal bits for each way to lay each of k others on one, (k, 33); 0 where too little is compared."""
+    one = one[: max(map(len, others)) + APART]
+    wide = np.zeros((len(others), len(one) + 2 * APART), np.uint32)
+    there = np.zeros(wide.shape, bool)
+    for row, codes in enumerate(others):
+        count = min(len(codes), len(one) + APART)
+        wide[row, APART : APART + count], there[row, APART : APART + count] = codes[:count], True
+    laid, valid = (np.lib.stride_tricks.sliding_window_view(each, len(one), axis=1) for each in (wide, there))
+    return _shares(one, laid, valid)
 
 
 def _chance(a: Codes, b: Codes) -> float:
@@ -122,11 +146,11 @@ def _chance(a: Codes, b: Codes) -> float:
 
 
 def _shares(codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The share of equal bits of codes (n,) with each row of others (k, n), where those are valid.
+    """The share of equal bits of codes (n,) with each row of others (..., n), where those are valid.
 
     A code without a bit is silence, or a tone that never changes; where both have none nothing is known.
     """
     telling = valid & ((codes | others) != 0)
-    counts = telling.sum(axis=1)
-    unequal = np.where(telling, np.bitwise_count(codes ^ others), 0).sum(axis=1)
+    counts = telling.sum(axis=-1, dtype=np.int32)
+    unequal = (np.bitwise_count(codes ^ others) * telling).sum(axis=-1, dtype=np.int32)
     return np.where(counts < LEAST, 0.0, 1 - unequal / (32 * np.maximum(counts, 1)))

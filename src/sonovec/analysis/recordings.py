@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.likeness import APART, Codes, same_recording
+from sonovec.analysis.likeness import APART, Codes, first_same, same_recording
 
 #: So few are compared each with each.
 FEW = 64
@@ -51,12 +51,11 @@ def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
     for linked in _linked(fingerprints):
         own: list[list[int]] = []
         for index in linked:
-            like = (group for group in own if same_recording(fingerprints[group[0]], fingerprints[index]))
-            group = next(like, None)
-            if group is None:
+            place = first_same(fingerprints[index], [fingerprints[group[0]] for group in own])
+            if place is None:
                 own.append([index])
             else:
-                group.append(index)
+                own[place].append(index)
         found += own
     return sorted(found)
 

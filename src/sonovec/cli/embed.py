@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import (
+    add_options,
+    encoder_options,
+    encoder_settings,
+    files_from_options,
+    given_paths,
+    json_option,
+)
 from sonovec.cli.output import fail_of, print_json, warn_of, warn_of_nothing_written
 
 if TYPE_CHECKING:
@@ -17,7 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Sounds to a file of vectors.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("arguments", nargs=-1, type=click.Path(), metavar="PATH...")
+@add_options(files_from_options)
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="OUT.npy, .npz, .parquet, .jsonl or .csv"
 )
@@ -25,7 +33,9 @@ if TYPE_CHECKING:
 @add_options(encoder_options)
 @json_option
 def embed(
-    paths: tuple[Path, ...],
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     output: Path,
     level: str,
     model: str | None,
@@ -36,8 +46,8 @@ def embed(
 ) -> int:
     """Turn sounds into vectors, and write them to a file.
 
-    PATH is a file or a folder; folders are searched for audio. OUT is replaced when all is done; if nothing can be embedded,
-    it is left as it was.
+    PATH is a file or a folder, or `-` for the paths on the standard input, one a line; folders are searched for audio. OUT is
+    replaced when all is done; if nothing can be embedded, it is left as it was.
     """
     from sonovec.audio.scan import Found, scan
     from sonovec.embedding import files
@@ -45,8 +55,9 @@ def embed(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models.defaults import DEFAULT
-    from sonovec.paths import display, to_text
+    from sonovec.paths import display, from_text, to_text
 
+    paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
     files.check_target(output)
     encoder = load(model or DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     seen = list(scan(paths))

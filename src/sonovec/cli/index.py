@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, library_options
+from sonovec.cli.options import (
+    add_options,
+    encoder_options,
+    encoder_settings,
+    files_from_options,
+    given_paths,
+    json_option,
+    library_options,
+)
 from sonovec.cli.output import fail_of, print_json, print_table, shown_path, warn, warn_of
-from sonovec.paths import display, printable, to_text
+from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.library import Library
@@ -32,7 +40,8 @@ class _Command(click.Command):
 
 
 @click.command(cls=_Command, short_help="Sounds into a library.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("arguments", nargs=-1, type=click.Path(), metavar="PATH...")
+@add_options(files_from_options)
 @add_options(library_options)
 @click.option("--metadata", type=click.Path(path_type=Path), help="CSV with a column `path` and columns of your own.")
 @click.option(
@@ -43,6 +52,10 @@ class _Command(click.Command):
 )
 @click.option("--prune-all", is_flag=True, hidden=True)
 @click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
+@click.option(
+    "--retag", is_flag=True, help="Embed again, for their tags in time, the tracks that an earlier version indexed."
+)
+@click.option("--show-skipped", is_flag=True, help="Name every file that was skipped, with the reason.")
 @click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
 @click.option(
     "--space",
@@ -55,13 +68,17 @@ class _Command(click.Command):
 @add_options(encoder_options)
 @json_option
 def index(
-    paths: tuple[Path, ...],
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     library: str,
     token: str | None,
     metadata: Path | None,
     prune: bool,
     prune_all: bool,
     reread: bool,
+    retag: bool,
+    show_skipped: bool,
     segment_seconds: float | None,
     space: str,
     loudness: bool,
@@ -74,11 +91,15 @@ def index(
 ) -> int:
     """Put sounds into a library, so that they can be searched.
 
+    PATH is a file or a folder, or `-` for the paths on the standard input, one a line.
+
     Run it again at any time: what is there is left alone, what changed is replaced, and a run that was interrupted goes
     on where it was.
     """
+    from sonovec.errors import UsageError
     from sonovec.library.library import Library
 
+    paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
     made = Library(
         library,
         token=token,
@@ -89,17 +110,27 @@ def index(
     )
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+    listening = [*(["loudness"] if loudness else []), *analysers]
+    if retag and (listening or metadata or wanted or reread or space != "main"):
+        raise UsageError("--retag hears tags again and does nothing else; run it alone")
     with made:
-        listening = [*(["loudness"] if loudness else []), *analysers]
-        report = add_with_progress(
-            made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space, analysers=listening
-        )
+        if retag:
+            report = retag_with_progress(made, paths)
+        else:
+            report = add_with_progress(
+                made, paths, asks, metadata=metadata, prune=wanted, reread=reread, space=space, analysers=listening
+            )
         tracks = len(made)
         advice = made.advice if model is None else None
+        skipped = made.outcomes("skipped", report.run) if show_skipped and report.run is not None else []
+    named = [(to_text(entry.path), entry.reason or "") for entry in skipped]
     if as_json:
-        print_json(report_json(report, library, tracks))
+        more = {"skipped_files": [{"path": path, "reason": reason} for path, reason in named]} if show_skipped else {}
+        print_json({**report_json(report, library, tracks), **more})
     else:
         print_report(report, library, tracks)
+        for path, reason in named:
+            click.echo(f"skipped: {shown_path(path)} ({reason})")
     if advice:
         warn(advice)
     return 1 if report.failures or (wanted and report.withheld) else 0
@@ -124,6 +155,18 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
             confirm=ask if asks else None,
             **arguments,  # type: ignore[arg-type]
         )
+    return _told(report)
+
+
+def retag_with_progress(library: Library, paths: tuple[Path, ...]) -> Report:
+    """`Library.retag` with a progress bar on a terminal; failures become lines on the error stream."""
+    with watched() as bar:
+        report = library.retag(paths, progress=bar)
+    return _told(report)
+
+
+def _told(report: Report) -> Report:
+    """A report whose failures and notes became lines on the error stream."""
     for path, text in report.notes:
         warn_of(path, text)
     for path, text in report.failures:
@@ -176,6 +219,8 @@ def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
         "found": report.counts.found,
         **asdict(report.counts),
         "copies": report.copies,
+        "skipped_by_reason": dict(report.skipped.most_common()),
+        "moved": report.moved,
         "left_out": [{"path": path, "reason": reason} for path, reason in report.left_out],
         "vanished": report.vanished,
         "pruned": report.pruned,
@@ -185,6 +230,7 @@ def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
         "seconds": report.seconds,
         "failures": [{"path": path, "reason": reason} for path, reason in report.failures],
         "notes": [{"path": path, "note": note} for path, note in report.notes],
+        "metadata_applied": report.metadata_applied,
         "metadata_unused": report.metadata_unused,
         "metadata_copies": [{"path": path, "copy_of": original} for path, original in report.metadata_copies],
     }
@@ -194,6 +240,14 @@ def print_report(report: Report, library: str, tracks: int) -> None:
     """Print a report for people."""
     counts = {"found": report.counts.found, **asdict(report.counts)}
     print_table(list(counts), [list(counts.values())], title=f"{library}: {tracks} tracks")
+    if report.skipped:
+        ordered = sorted(report.skipped.items(), key=lambda pair: (-pair[1], pair[0]))
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in ordered)
+        click.echo(f"skipped: {reasons}; --show-skipped names the files")
+    if report.moved:
+        click.echo(f"{_files(report.moved)} {'was' if report.moved == 1 else 'were'} moved; the vectors were kept")
+    if report.metadata_applied or report.metadata_unused:
+        click.echo(f"metadata: {report.metadata_applied} rows applied, {len(report.metadata_unused)} not matched")
     if report.heard:
         click.echo(f"analysers heard {report.heard} tracks that were there already")
     if report.audio_seconds:

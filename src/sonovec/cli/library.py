@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.completion import LIBRARY
-from sonovec.cli.options import json_option
-from sonovec.cli.output import print_json, print_table
+from sonovec.cli.options import json_option, token_option
+from sonovec.cli.output import print_json, print_table, time_text
 from sonovec.paths import display, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.job_records import JobRecord
     from sonovec.library.roots import Root
-
-token_option = click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
 
 
 @click.group(short_help="Look after a library: its roots and its spaces.")
@@ -92,13 +89,9 @@ def jobs(name: str, token: str | None, as_json: bool) -> None:
 
 
 def _job_row(job: JobRecord) -> tuple[object, ...]:
-    progress, times = job.progress, [_time(job.started), _time(job.ended)]
+    progress, times = job.progress, [time_text(job.started), time_text(job.ended)]
     counted = (progress.stage, progress.done, progress.total, progress.unit)
     return (job.id, job.kind, job.state, *counted, *times, job.error)
-
-
-def _time(seconds: float | None) -> str:
-    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _job_json(job: JobRecord) -> dict[str, object]:

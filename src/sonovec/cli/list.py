@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
-from sonovec.cli.output import print_json, print_table, seconds_text, shown_path, warn
+from sonovec.cli.output import print_json, print_table, seconds_text
+from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
+from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
 
@@ -27,7 +30,7 @@ SHOWN = ("path", "title", "artist", "duration")
 @click.option("--columns", metavar="A,B,...", help=f"What is shown of each: {','.join(SHOWN)}; or 'all'.")
 @click.option("-n", "--limit", type=click.IntRange(0), help="At most so many; without it all.")
 @json_option
-@click.option("--m3u", is_flag=True, help="A playlist: M3U8, which players read.")
+@m3u_option
 @click.option("-0", "--null", is_flag=True, help="Paths alone, each ended by a zero byte, for `xargs -0`.")
 def list(
     library: str,
@@ -46,17 +49,31 @@ def list(
     """
     from sonovec.library.library import Library
 
-    if as_json + m3u + null > 1:
-        raise UsageError("--json, --m3u and -0 are three forms of one list; give one of them")
+    one_form(json=as_json, m3u=m3u, null=null)
     with Library(library, token=token) as opened:
         names = _names(opened, columns)
         found = _sorted(opened, where, order)[:limit]
-    if m3u or null:
-        click.echo((_playlist if m3u else _paths)(found), nl=False)
+        short = opened.short_paths()
+    if m3u:
+        print_playlist(Item(track.path, track.fields) for track in found)
+    elif null:
+        click.echo(_paths(found), nl=False)
     elif as_json:
         print_json({"library": to_text(library), "tracks": [_row(track, names) for track in found]})
     else:
-        print_table(names, [[_shown(name, value) for name, value in _row(track, names).items()] for track in found])
+        _print(found, names if columns or not sys.stdout.isatty() else ("path", "duration"), short)
+
+
+def _print(tracks: Sequence[Track], names: Sequence[str], short: Callable[[str], str]) -> None:
+    """A table; on a terminal, artist and title are part of a sound's name where nobody asked for other columns."""
+
+    def cell(track: Track, name: str) -> object:
+        if name == "path":
+            return sound(track.path, {} if "title" in names else track.fields, short(track.path))
+        return _shown(name, _value(track, name))
+
+    described = [SOUND if name == "path" else Column(name, cut="end") for name in names]
+    print_table(described, [[cell(track, name) for name in names] for track in tracks])
 
 
 def _names(library: Library, columns: str | None) -> Sequence[str]:
@@ -94,19 +111,6 @@ def _shown(name: str, value: Any) -> object:
     if name == "duration" and value is not None:
         return seconds_text(0.0, value).partition("-")[2]
     return value if isinstance(value, str) or not isinstance(value, Sequence) else "; ".join(map(str, value))
-
-
-def _playlist(tracks: Iterable[Track]) -> bytes:
-    lines = [b"#EXTM3U"]
-    for track in tracks:
-        if {"\n", "\r"} & {*str(from_text(track.path))}:
-            warn(f"{shown_path(track.path)}: left out: a playlist has no way to write a name with a line break")
-            continue
-        duration, title, artist = (track.fields.get(name) for name in ("duration", "title", "artist"))
-        name = " - ".join(" ".join(str(text).split()) for text in (artist, title) if text) or from_text(track.path).stem
-        seconds = -1 if duration is None else round(float(str(duration)))
-        lines += [f"#EXTINF:{seconds},{name}".encode(errors="surrogateescape"), os.fsencode(from_text(track.path))]
-    return b"\n".join(lines) + b"\n"
 
 
 def _paths(tracks: Iterable[Track]) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, cast
 
 import click
@@ -24,22 +25,10 @@ OK, SOME_FAILED, USAGE = 0, 1, 2
 #: As of a program that the signal SIGPIPE, 13, has ended.
 CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
-#: Each is a function in the module of its name.
+#: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *(
-        "demo",
-        "doctor",
-        "duplicates",
-        "embed",
-        "evaluate",
-        "index",
-        "library",
-        "list",
-        "models",
-        "plot",
-        "search",
-        "tag",
-    ),
+    *("demo", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index", "library", "list"),
+    *("models", "plot", "remove", "search", "show", "stats", "tag"),
 )
 
 EXIT_CODES = """\b
@@ -86,7 +75,8 @@ class _Commands(click.Group):
 
 @cache
 def _told_of(name: str) -> click.Command:
-    return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{name}"), name)))
+    function = f"{name}_" if iskeyword(name) else name
+    return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{function}"), function)))
 
 
 @click.group(cls=_Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,9 +92,12 @@ INTERRUPTED = {
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",
     "embed": "the output file is left as it was",
     "evaluate": "files that were not finished are left as they were",
+    "export": "no folder was made",
+    "import": f"what was read is kept; {_GOES_ON}",
     "index": f"what was indexed is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
     "models": f"what was fetched is kept; {_GOES_ON}",
+    "remove": f"what was removed stays removed; {_GOES_ON}",
     "plot": "the picture is left as it was",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +12,7 @@ import click
 
 from sonovec.cli.completion import LIBRARY, MODEL
 from sonovec.errors import UsageError
+from sonovec.paths import display
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,6 +26,8 @@ jobs_option = click.option(
     "--jobs", type=click.IntRange(1), help="Threads that work at once; one for each core. [env: SONOVEC_JOBS]"
 )
 
+token_option = click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
+
 library_options: Sequence[Callable[[Any], Any]] = (
     click.option(
         "-l",
@@ -32,7 +37,7 @@ library_options: Sequence[Callable[[Any], Any]] = (
         envvar="SONOVEC_LIBRARY",
         help="A folder, a .db file (Milvus Lite), or http://host:port/name (Milvus). [env: SONOVEC_LIBRARY]",
     ),
-    click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]"),
+    token_option,
 )
 
 encoder_options: Sequence[Callable[[Any], Any]] = (
@@ -46,6 +51,77 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
     isolate_option,
     jobs_option,
 )
+
+
+#: Paths from a file or from another program, beside those of the command line; read by `given_paths`.
+files_from_options: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "--files-from", metavar="FILE", help="Also the paths that FILE lists, one a line; `-` is the standard input."
+    ),
+    click.option("-0", "--null", is_flag=True, help="Paths in FILE and on the standard input end with a zero byte."),
+)
+
+
+def given_paths(arguments: Sequence[str], files_from: str | None, null: bool) -> list[str]:
+    """The paths of the command line and of ``--files-from``, as text; ``-`` stands for those on the standard input.
+
+    Raises
+    ------
+    UsageError
+        There are none at all, the file cannot be read, or ``--null`` is given without anything to read.
+    """
+    if not arguments and files_from is None:
+        raise UsageError("no paths; give some, or - to read them from the standard input, or --files-from FILE")
+    if null and files_from is None and "-" not in arguments:
+        raise UsageError("--null says how paths are read; add - for the standard input, or --files-from FILE")
+    wanted = [*arguments, *([] if files_from is None else [files_from])]
+    if wanted.count("-") > 1:
+        raise UsageError("- is given twice; the standard input can be read once")
+    found = [path for each in arguments for path in (_listed("-", null) if each == "-" else [each])]
+    return found + ([] if files_from is None else _listed(files_from, null))
+
+
+def _listed(name: str, null: bool) -> list[str]:
+    try:
+        with click.open_file(name, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise UsageError(f"--files-from {display(name)}: cannot be read ({error.strerror})") from error
+    lines = content.split(b"\0") if null else [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    return [os.fsdecode(line) for line in lines if line]
+
+
+class _Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
+    """A place in a sound, in the ways that people write it: ``80``, ``1:20``, ``1:02:03.5``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, from text or a number."""
+        seconds = seconds_of(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is not a time; give seconds, such as 80, or 1:20, or 1:02:03.5", param, ctx)
+        return seconds
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds of a time as people write it; None where it is not a time.
+
+    Examples
+    --------
+    >>> seconds_of("80"), seconds_of("1:20"), seconds_of("1:02:03.5"), seconds_of("90:00"), seconds_of("1:75")
+    (80.0, 80.0, 3723.5, 5400.0, None)
+    """
+    if not re.fullmatch(r"-?\d+(\.\d*)?|(\d+:)?\d+:\d+(\.\d*)?", text):
+        return None
+    parts = [float(part) for part in text.split(":")]
+    if any(part >= 60 for part in parts[1:]):
+        return None
+    return sum((part * 60.0**power for power, part in enumerate(reversed(parts))), 0.0)
+
+
+#: A place in a sound, in seconds.
+SECONDS = _Seconds()
 
 
 def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:

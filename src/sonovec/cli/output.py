@@ -6,12 +6,14 @@ import codecs
 import json
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from sonovec.paths import display, from_text, printable
+from sonovec.cli import tables
+from sonovec.paths import display, from_text
 
 #: What commands say on the error stream: `sonovec.cli.log` shows it as it is.
 LINES = logging.getLogger("sonovec.cli.lines")
@@ -23,32 +25,21 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=not utf8, indent=1, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+def print_table(
+    columns: Sequence[str | tables.Column], rows: Sequence[Sequence[object]], title: str | None = None
+) -> None:
     """Print rows as a table on a terminal, and as tab-separated lines with a heading elsewhere.
 
-    Control characters are escaped, so that a row stays a line; what is for programs is `print_json`.
+    On a terminal it is as wide as that: see `sonovec.cli.tables`. Control characters are escaped, so that a row stays a line;
+    what is for programs is `print_json`.
     """
-    cells = [[_text(value) for value in row] for row in rows]
-    if not sys.stdout.isatty():
-        for line in [list(columns), *cells]:
-            click.echo("\t".join(line))
+    described = [tables.Column(column) if isinstance(column, str) else column for column in columns]
+    if sys.stdout.isatty():
+        tables.show(described, rows, title)
         return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title and escape(printable(title)), header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for line in cells:
-        table.add_row(*map(escape, line))
-    Console().print(table)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
+    click.echo("\t".join(column.name for column in described))
+    for row in rows:
+        click.echo("\t".join(map(tables.for_programs, row)))
 
 
 def seconds_text(start: float | None, end: float | None) -> str:
@@ -62,6 +53,11 @@ def seconds_text(start: float | None, end: float | None) -> str:
     if start is None or end is None:
         return ""
     return "-".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in (start, end))
+
+
+def time_text(seconds: float | None) -> str:
+    """A time, in seconds since 1970, as people on this machine write it; nothing for None."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def warn(line: str) -> None:

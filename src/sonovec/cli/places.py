@@ -11,6 +11,8 @@ import click
 from sonovec.cli import stretch_files
 from sonovec.cli.log import watched
 from sonovec.cli.output import print_json, print_table, seconds_text, warn, warn_of, warn_of_nothing_written
+from sonovec.cli.playlist import Item, print_playlist
+from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, to_text
 
@@ -54,7 +56,7 @@ def check(places: bool, targets: Sequence[Path], **others: object) -> None:
         check_output(target)
 
 
-def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, **options: Any) -> None:
+def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, m3u: bool, **options: Any) -> None:
     """Search for places, print them and write them to files."""
     with watched() as bar:
         found = library.find_places(query, progress=bar, **options)
@@ -66,8 +68,10 @@ def find(library: Library, query: str, targets: Sequence[Path], as_json: bool, *
         _write(target, found, query)
     if as_json:
         _print_json(library, query, found)
+    elif m3u:
+        print_playlist(Item(each.path, each.fields, each.start, each.end) for each in found.hits)
     elif found.hits:
-        _print(found.hits)
+        _print(found.hits, library.short_paths())
     else:
         click.echo(f"no places: {found.reason}")
 
@@ -98,9 +102,15 @@ def _print_json(library: Library, query: str, found: PlaceSearch) -> None:
     )
 
 
-def _print(places: Sequence[Place]) -> None:
+def _print(places: Sequence[Place], short: Callable[[str], str]) -> None:
+    columns = [Column("score"), SOUND, Column("place"), Column("matches these seconds", spare=1)]
     rows = [
-        (each.score, each.path, seconds_text(each.start, each.end), seconds_text(each.query_start, each.query_end))
+        (
+            each.score,
+            sound(each.path, each.fields, short(each.path)),
+            seconds_text(each.start, each.end),
+            seconds_text(each.query_start, each.query_end),
+        )
         for each in places
     ]
-    print_table(["score", "path", "place", "matches these seconds"], rows)
+    print_table(columns, rows)

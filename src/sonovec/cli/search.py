@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli import places as of_places
-from sonovec.cli.options import add_options, isolate_option, json_option, library_options
-from sonovec.cli.output import print_json, print_table, seconds_text, warn
-from sonovec.paths import printable
+from sonovec.cli.options import SECONDS, add_options, files_from_options, isolate_option, json_option, library_options
+from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
+from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
+from sonovec.cli.queries import Answer, answered, asked, of_search
+from sonovec.cli.tables import SOUND, Column, Sound, sound
+from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit, TextSearch
@@ -22,7 +26,8 @@ TAGS, FIRST = 3, 10
 
 
 @click.command(short_help="What sounds like this?")
-@click.argument("query", type=click.Path(), required=False)
+@click.argument("arguments", type=click.Path(), nargs=-1, metavar="QUERY...")
+@add_options(files_from_options)
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
@@ -30,8 +35,10 @@ TAGS, FIRST = 3, 10
 @click.option("--all-versions", is_flag=True, help="A hit for each track, also of those that are one recording.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
-@click.option("--start", type=float, default=0.0, help="Search for a part of QUERY: from this second,")
-@click.option("--end", type=float, help="to this one.")
+@click.option(
+    "--start", type=SECONDS, default=0.0, help="Search for a part of QUERY: from this time, such as 80 or 1:20,"
+)
+@click.option("--end", type=SECONDS, help="to this one.")
 @click.option(
     "--level",
     type=click.Choice(["track", "segment"]),
@@ -50,8 +57,11 @@ TAGS, FIRST = 3, 10
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs.")
 @isolate_option
 @json_option
+@m3u_option
 def search(
-    query: str | None,
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     text: str | None,
     library: str,
     token: str | None,
@@ -75,13 +85,19 @@ def search(
     device: str,
     isolate: bool,
     as_json: bool,
-) -> None:
-    """Find what sounds like QUERY: a file, or the id of a track in the library; or as the words of --text say."""
+    m3u: bool,
+) -> int:
+    """Find what sounds like QUERY: a file, or a track in the library by its id; or as the words of --text say.
+
+    Of several QUERY each is answered; `-` stands for those on the standard input, one a line.
+    """
     from sonovec.errors import UsageError
     from sonovec.library.library import Library
     from sonovec.library.search import TextSearch
-    from sonovec.paths import to_text
 
+    one_form(json=as_json, m3u=m3u)
+    queries, many = asked(arguments, files_from, null)
+    query = queries[0] if queries else None
     of_places.check(
         places,
         targets,
@@ -90,7 +106,7 @@ def search(
         by_time=by_time,
         effort=effort != 1,
     )
-    if (query is None) == (text is None):
+    if (query is None and not many) == (text is None):
         raise UsageError(
             "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
         )
@@ -104,8 +120,12 @@ def search(
         raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
-    if places and (text is not None or level != "track" or exact):
-        raise UsageError("--places is for a sound, and looks at its parts; leave out --text, --level and --exact")
+    if places and (text is not None or level != "track" or exact or all_versions):
+        raise UsageError(
+            "--places is for a sound, and looks at its parts; leave out --text, --level, --exact and --all-versions"
+        )
+    if places and many:
+        raise UsageError("--places is for one QUERY; give one")
     with Library(library, model=model, token=token, weights=weights, device=device, isolate=isolate) as opened:
         if places:
             of_places.find(
@@ -113,6 +133,7 @@ def search(
                 str(query),
                 targets,
                 as_json,
+                m3u,
                 limit=limit,
                 limit_per_track=limit_per_track,
                 start=start,
@@ -124,9 +145,10 @@ def search(
                 effort=effort,
                 include_self=include_self,
             )
-            return
+            return 0
         limit = FIRST if limit is None else limit
-        if query is not None:
+
+        def ask(query: str) -> TextSearch:
             hits = opened.search(
                 query,
                 limit,
@@ -139,31 +161,41 @@ def search(
                 include_self=include_self,
                 all_versions=all_versions,
             )
-            found = TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
+            return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
+
+        answers: list[Answer] = []
+        if many:
+            opened.tracks(where, limit=0)  # what is wrong for all of them is said once
+            answers = answered(queries, ask)
+            found = TextSearch([hit for answer in answers if answer.found for hit in answer.found.hits], "sound")
+        elif query is not None:
+            found = ask(query)
         else:
             found = opened.search_text(str(text), limit, filter=where, level=level, all_versions=all_versions)
-        advice = opened.advice
+        advice, short = opened.advice, opened.short_paths()
     if found.by == "tags" and found.hits:
         warn(_how_ranked(found))
     for line in elsewhere(found.hits, library):
         warn(line)
-    if advice:
-        warn(advice)
-    if as_json:
-        asked = {"query": to_text(query)} if query is not None else {"text": text}
-        notes = list(getattr(found.hits, "notes", ()))
-        how = {
-            "by": found.by,
-            "tags": list(found.tags),
-            "unknown": list(found.unknown),
-            "reason": found.reason,
-            "notes": notes,
-        }
-        print_json({**asked, "library": to_text(library), **how, "hits": [hit.to_json() for hit in found.hits]})
+    for line in filter(None, (advice, found.advice)):
+        warn(line)
+    if as_json and many:
+        print_json({"library": to_text(library), "queries": [answer.to_json() for answer in answers]})
+    elif as_json:
+        what = {"query": to_text(query)} if query is not None else {"text": text}
+        print_json({**what, "library": to_text(library), **of_search(found)})
+    elif m3u:
+        print_playlist(Item(path, fields) for path, fields in {hit.path: hit.fields for hit in found.hits}.items())
+    elif many:
+        print_answers(answers, short)
     elif found.hits:
-        print_hits(found.hits)
+        print_hits(found.hits, short)
     else:
         click.echo(f"no hits: {found.reason}")
+    failed = [answer for answer in answers if answer.error is not None]
+    for answer in failed:
+        fail_of(to_text(answer.query), str(answer.error))
+    return 1 if failed else 0
 
 
 def elsewhere(hits: list[Hit], library: str) -> list[str]:
@@ -179,19 +211,37 @@ def elsewhere(hits: list[Hit], library: str) -> list[str]:
 
 
 def _how_ranked(found: TextSearch) -> str:
-    unknown = f"; not heard anywhere and left out: {', '.join(found.unknown)}" if found.unknown else ""
-    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unknown}"
+    unheard = f"; heard nowhere and left out: {', '.join(found.unheard)}" if found.unheard else ""
+    unknown = f"; no such tag and left out: {', '.join(found.unknown)}" if found.unknown else ""
+    return f"ranked by the tags that the words name: {', '.join(found.tags)}{unheard}{unknown}"
 
 
-def print_hits(hits: list[Hit]) -> None:
+def print_answers(answers: Sequence[Answer], short: Callable[[str], str]) -> None:
+    """Print the hits of many queries in one table, each with its query."""
+    found = [(answer, hit) for answer in answers if answer.found for hit in answer.found.hits]
+    queries = [Sound(display(answer.query), from_text(answer.query).name) for answer, _ in found]
+    _print({Column("query", cut="middle"): queries, **_columns([hit for _, hit in found], short)})
+    for answer in answers:
+        if answer.found is not None and not answer.found.hits:
+            warn_of(to_text(answer.query), f"no hits: {answer.found.reason}")
+
+
+def print_hits(hits: list[Hit], short: Callable[[str], str]) -> None:
     """Print hits for people: score, file, which seconds match which, and what is heard there, if that is known."""
-    columns: dict[str, list[object]] = {
-        "score": [hit.score for hit in hits],
-        "path": [hit.path for hit in hits],
-        "versions": [f"+{len(hit.versions)}" if hit.versions else "" for hit in hits],
-        "these seconds": [seconds_text(hit.query_start, hit.query_end) for hit in hits],
-        "match these": [seconds_text(hit.start, hit.end) for hit in hits],
-        "tags": ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
+    _print(_columns(hits, short))
+
+
+def _print(columns: Mapping[Column, Sequence[object]]) -> None:
+    print_table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _columns(hits: Sequence[Hit], short: Callable[[str], str]) -> dict[Column, Sequence[object]]:
+    columns: dict[Column, Sequence[object]] = {
+        Column("score"): [hit.score for hit in hits],
+        SOUND: [sound(hit.path, hit.fields, short(hit.path)) for hit in hits],
+        Column("versions", spare=2): [f"+{len(hit.versions)}" if hit.versions else "" for hit in hits],
+        Column("these seconds", spare=1): [seconds_text(hit.query_start, hit.query_end) for hit in hits],
+        Column("match these"): [seconds_text(hit.start, hit.end) for hit in hits],
+        Column("tags", cut="end", spare=3): ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
     }
-    shown = {name: cells for name, cells in columns.items() if name not in ("tags", "versions") or any(cells)}
-    print_table(list(shown), list(zip(*shown.values(), strict=True)))
+    return {column: cells for column, cells in columns.items() if column.name not in ("tags", "versions") or any(cells)}

@@ -129,10 +129,39 @@ def write(target: Path, stretches: Sequence[Stretch]) -> list[Path]:
             for name, each in zip(names, by_sound.values(), strict=True)
         }
     for path, some in parts.items():
-        with output(path) as (temporary,), temporary.open("w", encoding="utf-8", newline="") as file:
-            if some:
-                kind.write(file, some)
+        _write(path, kind, some)
     return list(parts)
+
+
+def write_each(folder: Path, format: str, sounds: Sequence[tuple[Path, Sequence[Stretch]]]) -> list[Path]:
+    """Write a file for each of some sounds into a folder, and return what was written.
+
+    Each sound is given with the place of its file below the folder, without an ending, and its stretches; of one without
+    any the file is empty. Of two with the same place the second gets a number.
+
+    Raises
+    ------
+    UsageError
+        The system refused to write.
+    """
+    kind = FORMATS[format]
+    names = _names([str(place) for place, _ in sounds])
+    targets = [folder / f"{name}{kind.ending}" for name in names]
+    for target, (_, stretches) in zip(targets, sounds, strict=True):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{display(target.parent)}: cannot be made ({error.strerror}); give another folder"
+            ) from error
+        _write(target, kind, stretches)
+    return targets
+
+
+def _write(path: Path, kind: Format, stretches: Sequence[Stretch]) -> None:
+    with output(path) as (temporary,), temporary.open("w", encoding="utf-8", newline="") as file:
+        if stretches:
+            kind.write(file, stretches)
 
 
 def _names(stems: Sequence[str]) -> list[str]:
@@ -144,11 +173,13 @@ def _names(stems: Sequence[str]) -> list[str]:
     ['a', 'b', 'a-2']
     """
     found: list[str] = []
+    taken: set[str] = set()
     for stem in stems:
         number = 1
         name = stem
-        while name.lower() in {each.lower() for each in found}:
+        while name.lower() in taken:
             number += 1
             name = f"{stem}-{number}"
+        taken.add(name.lower())
         found.append(name)
     return found

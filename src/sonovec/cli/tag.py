@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sonovec.cli import tag_files
+from sonovec.cli.index import left_out_lines
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import (
+    SECONDS,
+    add_options,
+    encoder_options,
+    encoder_settings,
+    files_from_options,
+    given_paths,
+    json_option,
+)
 from sonovec.cli.output import (
     fail_of,
     print_json,
     print_table,
     seconds_text,
+    warn,
     warn_of,
     warn_of_nothing_written,
 )
@@ -24,14 +37,19 @@ if TYPE_CHECKING:
     from sonovec.bars import Bar
     from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.encoder import Encoder
+    from sonovec.embedding.events import Event
 
 COLUMNS = ("path", "start", "end", "tag", "score")
 
 
 @click.command(short_help="What is heard in sounds, and when.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("arguments", nargs=-1, type=click.Path(), metavar="FILE...")
+@add_options(files_from_options)
 @click.option("--top", default=5, show_default=True, help="Tags of a whole sound.")
 @click.option("--threshold", default=0.2, show_default=True, help="Score from which a tag counts over time.")
+@click.option("--class", "classes", multiple=True, metavar="NAME", help="Over time only this class; repeatable.")
+@click.option("--min-duration", type=float, default=0.0, help="Over time only what lasts so many seconds.")
+@add_options(tag_files.files_options)
 @click.option(
     "--csv", "table", type=click.Path(path_type=Path), metavar="OUT.csv", help="Also write what is heard when."
 )
@@ -42,14 +60,23 @@ COLUMNS = ("path", "start", "end", "tag", "score")
     help="The same of one sound, as labels for Audacity.",
 )
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
-@click.option("--start", type=float, default=0.0, help="Only a part of each sound: from this second,")
-@click.option("--end", type=float, help="to this one.")
+@click.option(
+    "--start", type=SECONDS, default=0.0, help="Only a part of each sound: from this time, such as 80 or 1:20,"
+)
+@click.option("--end", type=SECONDS, help="to this one.")
 @add_options(encoder_options)
 @json_option
 def tag(
-    paths: tuple[Path, ...],
+    arguments: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     top: int,
     threshold: float,
+    classes: tuple[str, ...],
+    min_duration: float,
+    targets: tuple[Path, ...],
+    folder: Path | None,
+    format: str | None,
     table: Path | None,
     labels: Path | None,
     windows: bool,
@@ -63,14 +90,17 @@ def tag(
 ) -> int:
     """Name what is heard in FILE, on the whole and over time.
 
-    FILE may be a folder, which is searched for audio. The names are AudioSet's, and the scores the model's own.
+    FILE may be a folder, which is searched for audio as by `sonovec index`, or `-` for the paths on the standard input. The
+    names are AudioSet's, and the scores the model's own. Windows overlap by half, so that a short sound is not cut in two;
+    --hop 2 takes half the time with the built-in encoder, whose windows have 2 s.
     """
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models.defaults import ALIAS
-    from sonovec.paths import check_output
+    from sonovec.paths import check_output, from_text
 
-    _check(top, threshold, start, end)
+    _check(top, threshold, min_duration, start, end)
+    tag_files.check(targets, folder, format)
     for target in filter(None, (table, labels)):
         check_output(target)
     if windows and not as_json:
@@ -80,12 +110,16 @@ def tag(
         raise UsageError(
             f"model {encoder.card.name!r} scores no classes; leave --model out, or give one such as yamnet"
         )
-    found, failures = _look_up(paths)
+    if settings["hop"] is None:
+        encoder = _overlapping(encoder)
+    wanted = _Wanted(threshold, _classes_of(classes, encoder), min_duration)
+    paths = [from_text(path) for path in given_paths(arguments, files_from, null)]
+    found, failures, left_out = _look_up(paths)
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
     heard: list[dict[str, Any]] = []
     with watched() as bar:
-        results = _listen(encoder, found, start, end, bar, lambda sound: _as_json(sound, top, threshold, windows))
+        results = _listen(encoder, found, start, end, bar, lambda sound: _as_json(sound, top, wanted, windows))
         for result in results:
             if isinstance(result, tuple):
                 failures.append(result)
@@ -96,13 +130,61 @@ def tag(
             _write(table, heard, _write_csv)
         if labels:
             _write(labels, heard, _write_labels)
+        tag_files.write(heard, paths, targets, folder, format)
     finally:  # the work is not lost where a file cannot be written
-        _report({"model": encoder.card.name, "threshold": threshold, "sounds": heard, "failures": failures}, as_json)
+        asked = {"threshold": threshold, "classes": sorted(wanted.classes), "min_duration": min_duration}
+        told = {"sounds": heard, "failures": failures, "left_out": left_out}
+        _report({"model": encoder.card.name, **asked, **told}, as_json)
     return 1 if failures else 0
 
 
-def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Files that hold sound, and those that cannot, with the reason."""
+def _overlapping(encoder: Encoder) -> Encoder:
+    """An encoder whose windows overlap by half, or by more where its model wants that.
+
+    A short sound that lies on the edge between two windows may score too little in both; so it lies well within another.
+    """
+    window = encoder.window
+    return encoder if window.hop < window.length else encoder.with_hop(window.length // 2 / encoder.rate)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which events are told: from a score on, of some classes or of all, and from a length in seconds on."""
+
+    threshold: float
+    classes: frozenset[str]
+    min_duration: float
+
+    def events(self, sound: Embedding) -> list[Event]:
+        return [
+            event
+            for event in sound.events(self.threshold)
+            if (not self.classes or event.tag in self.classes) and event.end - event.start >= self.min_duration
+        ]
+
+
+def _classes_of(asked: Sequence[str], encoder: Encoder) -> frozenset[str]:
+    """The classes that were asked for, in any case, as the model calls them."""
+    from sonovec.errors import UsageError
+    from sonovec.library import sound_tags
+
+    known = {name.lower(): name for name in encoder.classes}
+    for name in asked:
+        if name.lower() not in known:
+            near = sound_tags.alike(name, encoder.classes)
+            told = "the nearest are" if near else "give one such as"
+            names = ", ".join(map(repr, near or encoder.classes[:3]))
+            raise UsageError(
+                f"--class {name!r}: none of the {len(known)} classes of {encoder.card.name!r}; {told}: {names}"
+            )
+    return frozenset(known[name.lower()] for name in asked)
+
+
+_Reasons = list[tuple[str, str]]
+
+
+def _look_up(paths: Sequence[Path]) -> tuple[list[Path], _Reasons, _Reasons]:
+    """Files that hold sound; those that cannot, with the reason; and those that were left out, as by ``sonovec index``."""
     from sonovec.audio.scan import Found, scan
     from sonovec.errors import UsageError
     from sonovec.paths import display, to_text
@@ -110,9 +192,10 @@ def _look_up(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
     seen = list(scan(paths))
     found = [item.path for item in seen if isinstance(item, Found)]
     failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
+    left_out = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.by_custom]
     if not found and not failures:
         raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
-    return found, failures
+    return found, failures, left_out
 
 
 def _listen(
@@ -140,18 +223,20 @@ def _listen(
             yield row
 
 
-def _check(top: int, threshold: float, start: float, end: float | None) -> None:
+def _check(top: int, threshold: float, min_duration: float, start: float, end: float | None) -> None:
     from sonovec.errors import UsageError
 
     if top < 1:
         raise UsageError(f"--top {top} tells nothing; give 1 or more")
     if not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold} is no score; give one from 0 to 1")
+    if not 0 <= min_duration < math.inf:
+        raise UsageError(f"--min-duration {min_duration} is no length; give seconds, such as 0.5")
     if start < 0 or (end is not None and end <= start):
         raise UsageError(f"--start {start} --end {end} is not a range of seconds; give 0 <= start < end")
 
 
-def _as_json(sound: Embedding, top: int, threshold: float, windows: bool) -> dict[str, Any]:
+def _as_json(sound: Embedding, top: int, wanted: _Wanted, windows: bool) -> dict[str, Any]:
     from sonovec.paths import to_text
 
     row: dict[str, Any] = {
@@ -160,7 +245,7 @@ def _as_json(sound: Embedding, top: int, threshold: float, windows: bool) -> dic
         "tags": [{"tag": name, "score": score} for name, score in sound.top_tags(top)],
         "events": [
             {"start": event.start, "end": event.end, "tag": event.tag, "score": event.score}
-            for event in sound.events(threshold)
+            for event in wanted.events(sound)
         ],
         "notes": list(sound.notes),
     }
@@ -181,16 +266,20 @@ def _report(report: dict[str, Any], as_json: bool) -> None:
     """Print what was heard; notes and failures become lines on the error stream."""
     for sound in report["sounds"]:
         if not as_json:
-            _print(sound)
+            _print(sound, only_some=bool(report["classes"] or report["min_duration"]))
         for note in sound["notes"]:
             warn_of(sound["path"], note)
+    for line in left_out_lines(report["left_out"]):
+        warn(line)
     for path, reason in report["failures"]:
         fail_of(path, reason)
     if as_json:
-        print_json({**report, "failures": [{"path": path, "reason": reason} for path, reason in report["failures"]]})
+        named = ("failures", "left_out")
+        rows = {name: [{"path": path, "reason": reason} for path, reason in report[name]] for name in named}
+        print_json({**report, **rows})
 
 
-def _print(sound: dict[str, Any]) -> None:
+def _print(sound: dict[str, Any], *, only_some: bool) -> None:
     from sonovec.paths import printable
 
     click.echo(f"{printable(sound['path'])} ({sound['duration']:.1f} s)")
@@ -199,7 +288,8 @@ def _print(sound: dict[str, Any]) -> None:
     if rows:
         print_table(["seconds", "tag", "score"], rows)
     else:
-        click.echo("  nothing reaches the threshold at any time; try a lower --threshold")
+        what = "nothing that was asked for" if only_some else "nothing"
+        click.echo(f"  {what} reaches the threshold at any time; try a lower --threshold")
     click.echo()
 
 

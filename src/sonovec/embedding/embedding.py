@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.brief import Brief, shortened
-from sonovec.embedding.events import Event, events
+from sonovec.embedding.events import THRESHOLD, Event, events
 from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
 from sonovec.embedding.silence import Silence
+from sonovec.embedding.tally import best_of_part
 from sonovec.errors import SonovecError, UsageError
 from sonovec.paths import display
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part(Brief):
-    """Consecutive windows of an embedding, pooled: seconds of the source and one vector ``(dim,)``."""
+    """Consecutive windows of an embedding, pooled: seconds of the source and one vector ``(dim,)``.
+
+    `tags` has the best tags that are heard in it, with the highest score of each.
+    """
 
     start: float
     end: float
     coverage: float
     vector: NDArray[np.float32]
+    tags: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,7 +124,7 @@ class Embedding:
         clip = pool(self.scores[heard], self.coverage[heard])
         return [(self.classes[i], float(clip[i])) for i in np.argsort(-clip, kind="stable")[:limit]]
 
-    def events(self, threshold: float = 0.2) -> list[Event]:
+    def events(self, threshold: float = THRESHOLD) -> list[Event]:
         """Stretches in which a class scores `threshold` or more; see `sonovec.embedding.events.events`."""
         return events(self.times, self.scores, self.classes, threshold)
 
@@ -134,6 +140,7 @@ class Embedding:
                 float(self.times[last - 1, 1]),
                 float(self.coverage[first:last].mean()),
                 pool(self.windows[first:last], self.coverage[first:last]),
+                best_of_part(self.scores[first:last], self.silent[first:last], self.classes),
             )
             for first, last in segment_bounds(len(self.windows), windows)
         ]

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
 
+#: The score from which a class counts as heard.
+THRESHOLD = 0.2
+
 
 @dataclass(frozen=True)
 class Event:
@@ -31,7 +34,7 @@ class Event:
 
 
 def events(
-    times: NDArray[np.float64], scores: NDArray[np.float32], classes: Sequence[str], threshold: float = 0.2
+    times: NDArray[np.float64], scores: NDArray[np.float32], classes: Sequence[str], threshold: float = THRESHOLD
 ) -> list[Event]:
     """Join the windows in which a class scores `threshold` or more, where they touch or overlap.
 

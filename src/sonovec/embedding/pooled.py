@@ -18,6 +18,7 @@ from sonovec.embedding.passport import Passport
 from sonovec.embedding.pooling import pool, windows_per_segment
 from sonovec.embedding.silence import Silence
 from sonovec.embedding.source import Source
+from sonovec.embedding.tally import Mean, Tag, Tally, best_of_part
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,8 +35,8 @@ class Pooled(Brief):
         Whether all windows hold digital silence.
     silence : str or None
         The `note` of its `Silence`.
-    tags : list of (str, float)
-        All classes with their scores over the whole sound, best first.
+    tags : list of Tag
+        All classes, with what is heard of them in the whole sound, best first.
     rate, channels, codec, duration, notes
         Of the source.
     heard : mapping
@@ -47,45 +48,13 @@ class Pooled(Brief):
     parts: list[Part]
     silent: bool
     silence: str | None
-    tags: list[tuple[str, float]]
+    tags: list[Tag]
     rate: int
     channels: int
     codec: str
     duration: float
     notes: tuple[str, ...]
     heard: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Mean:
-    """A mean of rows, weighted, of which only the sum is kept.
-
-    Examples
-    --------
-    >>> mean = Mean()
-    >>> mean.add(np.array([[1.0, 0.0]]), np.array([1.0]))
-    >>> mean.add(np.array([[0.0, 1.0]]), np.array([0.5]))
-    >>> mean.value.tolist()
-    [0.6666..., 0.3333...]
-    """
-
-    def __init__(self) -> None:
-        self._sum: NDArray[np.float64] | float = 0.0
-        self._weight = 0.0
-
-    def add(self, rows: NDArray[np.floating], weights: NDArray[np.floating]) -> None:
-        """Take rows (n, width), with a weight (n,) for each."""
-        if len(rows):
-            heavy = weights.astype(np.float64)
-            self._sum = self._sum + heavy @ rows.astype(np.float64)
-            self._weight += float(heavy.sum())
-
-    def __bool__(self) -> bool:
-        return self._weight > 0
-
-    @property
-    def value(self) -> NDArray[np.float32]:
-        """The mean (width,) of what was taken."""
-        return np.asarray(self._sum / self._weight, np.float32)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,7 +102,7 @@ class Pooling:
     def __init__(self, source: Source, heard: Heard, seconds: float, listener: Listener | None = None) -> None:
         self._source, self._heard, self._listener = source, heard, listener or Listener()
         self._windows = windows_per_segment(seconds, heard.passport.hop / heard.passport.rate)
-        self._clip, self._sounding, self._scores = Mean(), Mean(), Mean()
+        self._clip, self._tally = Mean(), Tally(heard.classes)
         self._silence = Silence()
         self._waiting: list[Vectors] = []  # of the part that is not whole yet
         self._count = 0
@@ -153,10 +122,6 @@ class Pooling:
         dim = self._heard.dim
         self._listener.hear(Windows(self._times(vectors), vectors.coverage, vectors.rows[:, :dim]))
         self._clip.add(vectors.rows[:, :dim], vectors.coverage)
-        if self._heard.classes:
-            sounding = ~vectors.silent
-            self._scores.add(vectors.rows[:, dim:], vectors.coverage)
-            self._sounding.add(vectors.rows[sounding, dim:], vectors.coverage[sounding])
         self._silence.add(vectors.levels, vectors.silent)
         self._waiting.append(vectors)
         self._count += len(vectors.rows)
@@ -165,12 +130,15 @@ class Pooling:
 
     def _pool(self, count: int) -> None:
         """Pool the first `count` of the waiting windows, and let the rest wait."""
-        together = _joined(self._waiting)
+        together, dim, classes = _joined(self._waiting), self._heard.dim, self._heard.classes
         for first in range(0, count, self._windows):
             part = _cut(together, slice(first, min(first + self._windows, count)))
             times = self._times(part)
-            vector = pool(part.rows[:, : self._heard.dim], part.coverage)
-            self._parts.append(Part(float(times[0, 0]), float(times[-1, 1]), float(part.coverage.mean()), vector))
+            vector, scores = pool(part.rows[:, :dim], part.coverage), part.rows[:, dim:]
+            if classes:
+                self._tally.add(scores, part.coverage, part.silent)
+            tags = best_of_part(scores, part.silent, classes)
+            self._parts.append(Part(float(times[0, 0]), float(times[-1, 1]), float(part.coverage.mean()), vector, tags))
         self._count -= count
         self._waiting = [_joined([_cut(together, slice(count, None))])] if self._count else []
 
@@ -181,15 +149,13 @@ class Pooling:
         """All parts, and what the listener heard, for which it may wait here."""
         if self._count:
             self._pool(self._count)
-        scores = (self._sounding or self._scores).value if self._heard.classes else np.empty(0, np.float32)
-        best = np.argsort(-scores, kind="stable")
         return Pooled(
             path=self._source.path,
             vector=self._clip.value,
             parts=self._parts,
             silent=self._silence.silent == self._silence.windows,
             silence=self._silence.note,
-            tags=[(self._heard.classes[i], float(scores[i])) for i in best],
+            tags=self._tally.tags(),
             rate=facts.rate,
             channels=facts.channels,
             codec=facts.codec,

@@ -48,8 +48,14 @@ class Health:
 class Table(Protocol):
     """Rows with a text `id` and the columns of a `TableSpec`, in one store; with a float32 `vector` where that says so."""
 
+    def has(self, column: str) -> bool:
+        """Whether the table keeps a column: one that a former version made may lack some of its `TableSpec`'s."""
+
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Write whole rows; those of the same `id` are replaced. Visible to every reader on return."""
+        """Write whole rows; those of the same `id` are replaced. Visible to every reader on return.
+
+        What the table does not keep is left out.
+        """
 
     def update(self, rows: Sequence[Row]) -> None:
         """Change some columns of rows that are there, the same of each, given with their `id`."""
@@ -129,6 +135,9 @@ class Backend(Protocol):
 
     def upgrade(self) -> None:
         """Bring a library of a former format, which was opened as it is, to this one; the caller holds its lock."""
+
+    def complete(self) -> None:
+        """Add columns that segments lack in a library of a former version, where the store can; the caller holds its lock."""
 
     def columns(self) -> dict[str, Column]:
         """The columns of tracks, those of the core first."""

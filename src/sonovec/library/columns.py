@@ -108,9 +108,9 @@ def scores_of(name: str) -> str:
 
 
 def heard_columns(owner: Owner) -> list[Column]:
-    """What an encoder hears in a track: tags, and their scores."""
-    name = sound_tags.COLUMN
-    return [Column(name, list[str], owner, "labels"), Column(scores_of(name), list[float], owner)]
+    """What an encoder hears in a track: tags, with a score, a mean and a share of time for each."""
+    tags, *numbers = sound_tags.COLUMNS
+    return [Column(tags, list[str], owner, "labels"), *(Column(name, list[float], owner) for name in numbers)]
 
 
 MOST_LETTERS = 100

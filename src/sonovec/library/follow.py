@@ -5,7 +5,8 @@ The marks of a run that was killed are found here by the next run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 from sonovec.library.given import Given
 from sonovec.library.ledger import Ledger
@@ -33,7 +34,9 @@ class Follower:
         run: int,
         report: Report,
         check: Callable[[], None] = lambda: None,
+        removed: Collection[Path] = (),
     ) -> None:
+        self._removed_files = frozenset(removed)  # by the user, though they may still be on the disk
         self._check = check  # called between tracks, before any of them is written
         self._store = store
         self._ledger = ledger
@@ -84,6 +87,8 @@ class Follower:
         path = self._roots.local(track.path)
         if path is None:  # on another machine
             return True
+        if path in self._removed_files:
+            return False
         entry = self._ledger.lookup(path)
         if entry is not None and entry.run == self._run and entry.status == "failed":
             return False  # it has other content, which cannot be embedded

@@ -86,7 +86,7 @@ class Ingest:
         began, now = time.monotonic(), time.time()
         report = Report()
         _LOG.info("%s: indexing %s", self.store.location, ", ".join(map(display, paths)))
-        run = self.ledger.begin_run(options)
+        run = report.run = self.ledger.begin_run(options)
         given = Given(self.store, self.roots, self.metadata, paths)
         with Walk(paths, self.is_own, counted=self.job.counts, check=self.job.check) as walk:
             _Embedding(self, walk, given, run, report).run()
@@ -112,7 +112,8 @@ class Ingest:
             ).run(paths)
         self.store.optimize(lambda table: stages.tell("bringing indices up to date", table))
         report.counts = self.ledger.end_run(run)
-        report.metadata_unused = self.metadata.unused() if self.metadata else []
+        if self.metadata:
+            report.metadata_unused, report.metadata_applied = self.metadata.unused(), self.metadata.applied
         report.seconds = time.monotonic() - began
         counts = ", ".join(f"{count} {status}" for status, count in asdict(report.counts).items())
         _LOG.info("%s: %s, in %.1f s", self.store.location, counts, report.seconds)

@@ -25,7 +25,7 @@ from sonovec.library.lance_folder import (
 from sonovec.library.lance_table import LanceTable, remedy, repair_command
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
-from sonovec.library.tables import TRACKS, TableSpec, all_tables, tables_of, vectors_of
+from sonovec.library.tables import TRACKS, TableSpec, all_tables, segments_of, tables_of, vectors_of
 
 
 class LanceBackend:
@@ -60,6 +60,15 @@ class LanceBackend:
         if config is not None and config.format < LibraryConfig.format:
             migrations.migrate_folder(self._folder, config)
         self.close()
+
+    def complete(self) -> None:
+        """Add columns that segments lack in a library of a former version, null in every row; no row is written."""
+        config = self._read_config()
+        assert config is not None
+        spec = segments_of(config.main)
+        table = self._table(spec)
+        if lacking := [column for column in spec.columns if not table.has(column.name)]:
+            table.add_columns(lacking)
 
     def _read_config(self) -> LibraryConfig | None:
         text = self._config_text()

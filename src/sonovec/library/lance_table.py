@@ -135,6 +135,10 @@ class LanceTable:
         """Add columns, null in every row."""
         self._write(lambda: self.dataset.add_columns([field_of(column) for column in columns]))
 
+    def has(self, column: str) -> bool:
+        """Whether the table keeps a column."""
+        return column in self.schema().names
+
     # -- rows
 
     def upsert(self, rows: Sequence[Row]) -> None:
@@ -171,7 +175,7 @@ class LanceTable:
     ) -> Iterator[Row]:
         """Rows that match, in the order of the table."""
         for batch in self.batches(where, columns, limit, offset):
-            values = [_from_arrow(column) for column in batch.columns]
+            values = [values_of(column) for column in batch.columns]
             for row in zip(*values, strict=True):
                 yield dict(zip(batch.schema.names, row, strict=True))
 
@@ -540,7 +544,8 @@ def _to_arrow(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), kind.list_size)
 
 
-def _from_arrow(column: pa.Array) -> list[Any]:
+def values_of(column: pa.Array) -> list[Any]:
+    """The values of a column of Arrow as rows hold them: vectors as arrays, the rest as Python's own."""
     import pyarrow as pa
 
     if not pa.types.is_fixed_size_list(column.type):

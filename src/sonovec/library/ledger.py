@@ -184,10 +184,12 @@ class Ledger:
         status: Status | None = None,
         under: str | os.PathLike[str] | None = None,
         missed_by: int | None = None,
+        met_by: int | None = None,
     ) -> Iterator[Entry]:
         """Iterate over rows in the order of their paths; `under` is a folder, or one file.
 
-        With `missed_by` only rows of files that this run has not met, or could not read. Rows are read by the page, so the
+        With `missed_by` only rows of files that this run has not met, or could not read; with `met_by` only those of files
+        that this run was the last to meet. Rows are read by the page, so the
         ledger may be written meanwhile.
         """
         clauses: list[tuple[str, object]] = []
@@ -195,6 +197,8 @@ class Ledger:
             clauses.append(("status = ?", status))
         if missed_by is not None:
             clauses.append(("(run != ? OR status = 'failed')", missed_by))
+        if met_by is not None:
+            clauses.append(("run = ?", met_by))
         if under is None:
             yield from self._pages(clauses)
             return

@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from sonovec.embedding.pooling import check_seconds
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.jobs import Job, Watched, running
-from sonovec.library import place, sound_tags
+from sonovec.library import naming, place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
@@ -26,6 +26,7 @@ from sonovec.library.hits import Hits
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
 from sonovec.library.location import Location, parse_location
+from sonovec.library.moments import in_time
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
 from sonovec.library.queries import Asked, Queries, expanded, files_of
@@ -43,11 +44,17 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.description import Description
     from sonovec.library.duplicates import Duplicates
+    from sonovec.library.importing import Imported
     from sonovec.library.job_records import JobRecord
+    from sonovec.library.manifest import Manifest
     from sonovec.library.metadata import Metadata
+    from sonovec.library.outcomes import Entry, Run, Status
     from sonovec.library.places import PlaceSearch
+    from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
+    from sonovec.library.statistics import Statistics
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
 
@@ -125,6 +132,7 @@ class Library(Opening):
         self._binding.check()
         self._seen: LibraryConfig | None = None
         self._space_encoders: dict[str, Encoder] = {}
+        self._is_retagged = False
 
     def __repr__(self) -> str:
         return f"Library({str(self.location)!r})"
@@ -272,6 +280,10 @@ class Library(Opening):
         tracks = self.tracks(filter)
         with self._local.ledger_to_read() as ledger:
             return duplicates.find(tracks, ledger.entries() if ledger else ())
+
+    def short_paths(self) -> Callable[[str], str]:
+        """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""
+        return self._local.roots().short
 
     def columns(self) -> dict[str, Column]:
         """The columns of its tracks by name: those that every library has, those of analysers, and the user's own.
@@ -540,6 +552,48 @@ class Library(Opening):
         report.seconds = time.time() - began
         return report
 
+    def retag(
+        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, progress: Watched = None
+    ) -> Report:
+        """Embed files again whose tracks a former version indexed without their tags in time; other files are left alone.
+
+        Columns of your own and those of analysers stay as they are.
+
+        Parameters
+        ----------
+        paths : path or iterable of paths
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Report
+            ``report.counts.indexed`` says how many have their tags in time now.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        LibraryLockedError
+            If another process is indexing into this library.
+        UsageError
+            If the library's encoder scores no classes.
+        """
+        from sonovec.library.retag import Retagging
+
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        space, encoder = self._require_config().main, self.encoder
+        if not encoder.classes:
+            raise UsageError(f"{self.location}: its encoder {space.model!r} scores no classes; leave --retag out")
+        check_same(self.location, space, encoder)
+        self._refuse_place()
+        with running(progress) as job, self._writing("retag", job, "cannot index"):
+            self._store.upgrade()
+            self._store.declare(_columns_of(None, encoder, ()))
+            is_own = place.is_own(self.location)
+            run = Retagging(self._store, self._local.ledger, encoder, space, is_own=is_own, job=job)
+            return run.run([expanded(path) for path in given])
+
     def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
         """Have the columns that a run fills, and the spaces of analysers."""
         from sonovec.library import analyser_spaces
@@ -595,6 +649,210 @@ class Library(Opening):
         if self._store.config() is None:
             return {}
         return {name: column.kind for name, column in self._store.declared().items() if column.owner == USER}
+
+    # -- its upkeep
+
+    def show(self, track: str | os.PathLike[str]) -> Description:
+        """All that is known of a track: its fields, segments, spaces, and what this machine's ledger says of it.
+
+        Parameters
+        ----------
+        track : path or str
+            A path, an id, or the first digits of an id, four or more.
+
+        Raises
+        ------
+        UsageError
+            There is no such track, or the digits begin several ids.
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library.description import describe
+
+        store = self._existing_store()
+        with self._local.ledger_to_read() as ledger:
+            found = describe(store, ledger, self._named(track, ledger))
+        path = self._local.shown()(found.id, str(found.fields[PATH]))
+        return replace(found, fields={**found.fields, PATH: path})
+
+    def remove(
+        self,
+        tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+        *,
+        filter: str | None = None,
+        dry_run: bool = False,
+    ) -> Removal:
+        """Remove tracks from the library; their files stay on the disk.
+
+        Parameters
+        ----------
+        tracks : path or str, or iterable of those
+            Paths, ids, or first digits of ids. The path of a file removes this file alone: its track stays as long as
+            the library holds a copy of the file.
+        filter : str, optional
+            Also all tracks that match, such as ``"duration < 1"``.
+        dry_run : bool
+            Say what would be removed, and change nothing.
+
+        Returns
+        -------
+        Removal
+
+        Raises
+        ------
+        UsageError
+            One is no track of the library; nothing was removed.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library import removal
+
+        store, where = self._existing_store(), self._parse(filter)
+        names = [tracks] if isinstance(tracks, str | os.PathLike) else list(tracks)
+        if not names and filter is None:
+            raise UsageError('nothing to remove; give tracks, or a filter such as "duration < 1"')
+
+        def planned() -> Removal:
+            with self._local.ledger_to_read() as ledger:
+                paths = {name: expanded(from_text(os.fspath(name))) for name in names}
+                files = [path for path in paths.values() if removal.is_held(ledger, path)]
+                ids = {self._named(name, ledger) for name, path in paths.items() if path not in files}
+                return removal.plan(
+                    store, ledger, self._local.shown(), ids.union(store.ids(where) if filter else ()), files
+                )
+
+        if dry_run:
+            return planned()
+        self._refuse_place()
+        with running(None) as job, self._writing("remove", job, "cannot remove"):
+            store.upgrade()
+            found = planned()
+            removal.carry_out(found, store, self._local.ledger, self._local.roots())
+        return found
+
+    def _named(self, track: str | os.PathLike[str], ledger: Ledger | None) -> str:
+        name = os.fspath(track)
+        return naming.track_of(self._store, self._local.roots(), ledger, expanded(from_text(name)), name)
+
+    def history(self) -> list[Run]:
+        """The runs on this library from this machine, the latest first, with what they counted.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        self._require_config()
+        with self._local.ledger_to_read() as ledger:
+            return [] if ledger is None else ledger.runs()
+
+    def outcomes(self, status: Status, run: int | None = None) -> list[Entry]:
+        """The files of which the latest run that met them made this, each with its `path`, `reason` and `run`.
+
+        Parameters
+        ----------
+        status : {"indexed", "unchanged", "skipped", "failed"}
+        run : int, optional
+            Only files that no later run than this one has met; see `history`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        self._require_config()
+        with self._local.ledger_to_read() as ledger:
+            return [] if ledger is None else list(ledger.entries(status, met_by=run))
+
+    def statistics(self) -> Statistics:
+        """What the library holds, in numbers: see `Statistics`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        from sonovec.library.statistics import measure
+
+        store = self._existing_store()
+        with self._local.ledger_to_read() as ledger:
+            return measure(self.location, store, ledger)
+
+    def export(self, folder: str | os.PathLike[str], *, progress: Watched = None) -> Manifest:
+        """Write the library into a new folder of Parquet files with a manifest, which `import_` reads.
+
+        Tracks with all their fields, vectors of all spaces, passages and labels; no audio, and paths are those below the
+        roots, without the folders of this machine. The vectors come back bit for bit. A batch is held at a time.
+
+        Parameters
+        ----------
+        folder : path
+            It must not exist, or be empty; it appears when it is complete.
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Manifest
+            What is in the files.
+
+        Raises
+        ------
+        UsageError
+            The folder is not empty, or cannot be written.
+        LibraryError
+            There is no library here, or it was changed meanwhile.
+        LibraryLockedError
+            Another process is indexing into this library.
+        """
+        from sonovec.library.exporting import export
+
+        store = self._existing_store()
+        with running(progress) as job:
+            writable = self._local.why_read_only() is None
+            with self._local.locked("cannot export") if writable else nullcontext():
+                return export(store, self._local.roots(), expanded(folder), job)
+
+    def import_(self, folder: str | os.PathLike[str], *, progress: Watched = None) -> Imported:
+        """Read what `export` wrote: into a new library, or into one of the same passport.
+
+        Checksums and passports are checked before anything is written. Tracks that the library has stay as they are, and
+        the same call finishes an import that was killed. It works between all kinds of stores.
+
+        Parameters
+        ----------
+        folder : path
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Returns
+        -------
+        Imported
+
+        Raises
+        ------
+        PassportError
+            The library was made with another encoder, or with other settings.
+        LibraryError
+            A file is missing, or differs from its checksum.
+        UsageError
+            The folder is no export, or a column of the library has another type.
+        LibraryLockedError
+            Another process is indexing into this library.
+        """
+        from sonovec.library.importing import Import, read_verified
+
+        place = expanded(folder)
+        self._opened()
+        self._refuse_place()
+        with running(progress) as job:
+            manifest = read_verified(place, job)
+            with self._writing("import", job, "cannot import"):
+                work = Import(place, manifest, self._store, self._local.ledger, job)
+                work.check()
+                done = work.run()
+                self._seen = self._store.config()
+        return done
 
     # -- its roots
 
@@ -684,8 +942,8 @@ class Library(Opening):
         ----------
         query : path, Waveform, (samples, rate), Embedding, or array of shape (dim,)
             A sound, or what an encoder with the library's passport made of one. A file that is indexed, also one that is
-            gone from disk, is searched for by its stored vectors, as is the id of a track; an array is a vector. A path
-            may be the text of a hit's path.
+            gone from disk, is searched for by its stored vectors, as is the id of a track or its first digits; an array is a
+            vector. A path may be the text of a hit's path.
         limit : int
             At most this many hits, one for each recording.
         start, end : float
@@ -824,20 +1082,22 @@ class Library(Opening):
         """Find what sounds as the words say, best first.
 
         With an encoder that knows words (CLAP) by its vectors; with one that scores classes of sound (YAMNet, EfficientAT,
-        PANNs, AST) by the tags that the words name, as they were stored when the tracks were indexed.
+        PANNs, AST) by the tags that the words name, as they were stored when the tracks were indexed: by the highest score
+        that each has at any time of the track. The seconds of a hit are then those of the segment that fits the words best.
 
         Parameters
         ----------
         text : str
             Such as ``"glass breaking"``.
         limit, filter, level, all_versions
-            See `search`; tags belong to whole tracks, so ``level="segment"`` needs an encoder that knows words.
+            See `search`; by tags whole tracks are ranked, so ``level="segment"`` needs an encoder that knows words.
 
         Returns
         -------
         TextSearch
             Its ``hits``, and how they were found. Where there are none, its ``reason`` tells a filter that matches no
-            track from tags that were heard in none.
+            track from tags that were heard in none. Its ``advice`` says what to run where an earlier version has indexed
+            tracks without their tags in time.
 
         Raises
         ------
@@ -850,12 +1110,12 @@ class Library(Opening):
         where = self._parse(filter)
         if store.columns().get(sound_tags.COLUMN) == list[str]:
             if level != "track":
-                raise UsageError(f"level={level!r}: tags belong to whole tracks; give level='track'")
+                raise UsageError(f"level={level!r}: words rank whole tracks by their tags; give level='track'")
             tagged = partial(
                 search_tags, store, text, where=where, classes=lambda: self._binding.classes(store.space())
             )
-            found = tagged(limit) if all_versions else folded_text(store, limit, tagged)
-            found = replace(found, hits=self._here(found.hits))
+            found = in_time(store, text, tagged(limit) if all_versions else folded_text(store, limit, tagged))
+            found = replace(found, hits=self._here(found.hits), advice=self._retag_advice())
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
             raise UsageError(
@@ -865,6 +1125,20 @@ class Library(Opening):
         query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
         hits = self._here(search(store, query, limit, where, level, all_versions=all_versions))
         return TextSearch(hits, "words", reason=None if hits else self.why_no_hits(filter))
+
+    def _retag_advice(self) -> str | None:
+        from sonovec.library.retag import lacks_tags
+
+        # To look takes a while in a large library; none of this version's runs takes the tags in time away again.
+        self._is_retagged = self._is_retagged or not lacks_tags(self._store)
+        if self._is_retagged:
+            return None
+        library = shlex.quote(display(str(self.location)))
+        return (
+            f"{self.location}: holds tracks of an earlier version, with the mean score of each tag alone: a short sound in a "
+            f"long one is not found, and hits have no seconds; to mend it: sonovec index {self._indexed_paths()} "
+            f"-l {library} --retag"
+        )
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
         """One line that says why a search, with that filter and for those tags, found nothing.
@@ -929,16 +1203,18 @@ class Library(Opening):
         config = self._opened().config()
         if config is None or config.model not in FORMER_DEFAULTS:
             return None
+        return (
+            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
+            f"to {DEFAULT!r}: sonovec index {self._indexed_paths()} -l NEW"
+        )
+
+    def _indexed_paths(self) -> str:
+        """What was indexed into the library on this machine, as arguments of a command."""
         indexed: list[object] = []
         with suppress(LibraryError), self._local.ledger_to_read() as ledger:
             indexed = [run.options.get("paths") for run in ledger.runs()] if ledger else []
-        paths = sorted(
-            {display(from_text(str(path))) for paths in indexed if isinstance(paths, list) for path in paths}
-        )
-        return (
-            f"{self.location}: made with {config.model!r}, which was the default encoder once, and it keeps it; to move on "
-            f"to {DEFAULT!r}: sonovec index {shlex.join(paths) or 'PATH'} -l NEW"
-        )
+        paths = {display(from_text(str(path))) for paths in indexed if isinstance(paths, list) for path in paths}
+        return shlex.join(sorted(paths)) or "PATH"
 
     def _config_for(self, encoder: Encoder, columns: Sequence[Column]) -> LibraryConfig:
         """The library's config; makes the library, with some columns, if there is none."""

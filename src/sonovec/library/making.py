@@ -8,7 +8,6 @@ from sonovec.audio.scan import Found
 from sonovec.embedding.pooled import Pooled
 from sonovec.errors import AudioError
 from sonovec.library import sound_tags
-from sonovec.library.columns import scores_of
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
 from sonovec.paths import display
@@ -35,7 +34,8 @@ def refuse_changed(found: Found, content: str) -> None:
 
 def make_segments(pooled: Pooled) -> list[Segment]:
     """The parts of a sound that are searched."""
-    return [Segment(index, part.start, part.end, part.coverage, part.vector) for index, part in enumerate(pooled.parts)]
+    parts = enumerate(zip(pooled.parts, sound_tags.of_parts(pooled), strict=True))
+    return [Segment(index, part.start, part.end, part.coverage, part.vector, tags) for index, (part, tags) in parts]
 
 
 def make_track(
@@ -61,8 +61,7 @@ def make_track(
         "silent": pooled.silent,
     }
     if pooled.tags:
-        heard, scores = sound_tags.kept(pooled.tags[: sound_tags.MOST])
-        facts |= {sound_tags.COLUMN: heard, scores_of(sound_tags.COLUMN): scores}
+        facts |= sound_tags.fields_of(pooled.tags)
     tags = {name: value for name, value in file_tags.items() if name != "notes"}
     notes = [*pooled.notes, *([str(file_tags["notes"])] if file_tags.get("notes") else [])]
     if pooled.silence and not pooled.silent:  # which a column of its own says

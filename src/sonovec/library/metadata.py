@@ -120,6 +120,11 @@ class Metadata:
         self._used.add(row.line)
         return dict(row.values)
 
+    @property
+    def applied(self) -> int:
+        """How many rows a lookup has matched."""
+        return len(self._used)
+
     def unused(self) -> list[str]:
         """Give the files of the rows that no lookup has matched, as the CSV writes them, with what is in doubt."""
         return [row.written + self._doubt(row) for row in self.rows if row.line not in self._used]
@@ -268,7 +273,7 @@ class _Columns:
             return None
         if lowered in CORRECTABLE:
             return f"differs from the tag {lowered!r} by case only; call it {lowered!r} to correct the tag"
-        if lowered in (sound_tags.COLUMN, rules.scores_of(sound_tags.COLUMN)):
+        if lowered in sound_tags.COLUMNS:
             return f"is a name that sonovec uses itself; call it {rules.free('my_' + name, self.known)!r}"
         fault = rules.fault(name, self.known)
         return f"(number {index + 1}) {fault}" if fault and not name else fault

@@ -132,8 +132,19 @@ def _dataset(path: Path) -> Any:
 
 
 def _copy(old: Any, table: LanceTable) -> None:
-    schema = table.schema()
-    _fill(table, (batch.cast(schema.remove_metadata()) for batch in old.to_batches(columns=schema.names)))
+    """Copy the columns of a table; those that it lacks are null."""
+    import pyarrow as pa
+
+    schema = table.schema().remove_metadata()
+    lacking = [field for field in schema if field.name not in old.schema.names]
+    names = [name for name in schema.names if name in old.schema.names]
+
+    def whole(batch: pa.RecordBatch) -> pa.RecordBatch:
+        for field in lacking:
+            batch = batch.append_column(field, pa.nulls(len(batch), field.type))
+        return batch.select(schema.names).cast(schema)
+
+    _fill(table, map(whole, old.to_batches(columns=names)))
 
 
 def _fill(table: LanceTable, batches: Iterator[pa.RecordBatch]) -> None:
@@ -153,8 +164,13 @@ def _extra_columns(old: Any) -> list[Column]:
     found = [replace(column_of(old.schema.field(name)), owner=USER) for name in names]
     if sound_tags.COLUMN in names and _is_heard(old):
         found = [column for column in found if column.name != sound_tags.COLUMN]
-        found += heard_columns(Owner(LISTENER))
+        found += _former_columns()
     return found
+
+
+def _former_columns() -> list[Column]:
+    """What an encoder heard in format 1: tags and scores; means and shares of time come when the tracks are heard again."""
+    return heard_columns(Owner(LISTENER))[:2]
 
 
 def _is_heard(old: Any) -> bool:
@@ -213,7 +229,7 @@ def migrate_milvus(backend: MilvusBackend, config: LibraryConfig) -> None:
     listens = columns.get(sound_tags.COLUMN) is not None and are_heard(
         text if text is None or isinstance(text, str) else None for text in texts
     )
-    heard = heard_columns(Owner(LISTENER)) if listens else []
+    heard = _former_columns() if listens else []
     extra = {column.name: column for column in [*columns.values(), *heard] if column.name not in TRACK_FIELDS}
     specs = [with_columns(TRACKS, list(extra.values())), vectors_of(config.main), PASSAGES, LABELS]
     for spec in specs:

@@ -83,6 +83,9 @@ class MilvusBackend:
         if config is not None and config.format < LibraryConfig.format:
             migrations.migrate_milvus(self, config)
 
+    def complete(self) -> None:
+        """A collection keeps the fields that it was made with."""
+
     def _config_text(self) -> str | None:
         return self._setting("config") if self._has(_SETTINGS.name) else None
 

@@ -59,6 +59,10 @@ class MilvusTable:
         self.layout = layout
         self._vector_bytes = 4 * layout.dim
 
+    def has(self, column: str) -> bool:
+        """Whether the collection keeps a column."""
+        return self.layout.has_rest or column in self.layout.columns
+
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write whole rows; those of the same `id` are replaced."""
         for part in self._requests(map(self._encode, rows)):

@@ -53,10 +53,14 @@ class Pending:
         self.settled += 1
         if outcome.status == "failed":
             self._report.failures.append((to_text(outcome.path), outcome.reason or ""))
+        elif outcome.status == "skipped":
+            self._report.skip(outcome.reason or "")
 
     def settle_again(self, path: Path, status: Status, reason: str | None) -> None:
         """Take what happened to a file that is as its row says."""
         self._again.append(Again(path, status, reason))
+        if status == "skipped":
+            self._report.skip(reason or "")
         self.settled += 1
 
     def add(self, track: Track, segments: list[Segment], heard: Heard) -> None:

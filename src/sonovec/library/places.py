@@ -28,7 +28,7 @@ from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
 from sonovec.library.queries import Asked, Queries, expanded, is_vector
-from sonovec.library.records import Parts, Track
+from sonovec.library.records import Parts, Track, Value
 from sonovec.library.search import DECIMALS, Query
 from sonovec.library.store import Store, row_count
 from sonovec.paths import display, from_text
@@ -75,6 +75,8 @@ class Place:
         Cosine similarity in [-1, 1], to six decimals, of the best pair of windows.
     query_start, query_end : float or None
         Seconds of the query that match best; None for a query that is a bare vector.
+    fields : mapping
+        Everything else that is stored with the track.
     """
 
     id: str
@@ -84,6 +86,7 @@ class Place:
     score: float
     query_start: float | None
     query_end: float | None
+    fields: Mapping[str, Value] = field(default_factory=dict, compare=False, repr=False)
 
     def __repr__(self) -> str:
         return f"Place({self.score:.3f}, {shortened(display(self.path))}, {self.start:.1f}-{self.end:.1f} s)"
@@ -94,8 +97,8 @@ class Place:
         return bool(((stretches[:, 0] <= middle) & (middle < stretches[:, 1])).any())
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as one flat object of JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """All of it but `fields` as one flat object of JSON values."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -488,6 +491,7 @@ def _places(track: Track, looks: Sequence[_Scored], sought: Sought) -> Iterator[
     for run in np.split(np.arange(len(order)), np.flatnonzero(starts[1:] > ends[:-1] + TOUCH) + 1):
         if len(run):
             best = order[run[scores[order[run]].argmax()]]
-            query = sought.seconds(int(parts[best]))
+            began, ended = sought.seconds(int(parts[best]))
             score = round(float(scores[best]), DECIMALS)
-            yield Place(track.id, track.path, float(starts[run[0]]), float(ends[run[-1]]), score, *query)
+            start, end = float(starts[run[0]]), float(ends[run[-1]])
+            yield Place(track.id, track.path, start, end, score, began, ended, track.fields)

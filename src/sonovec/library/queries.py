@@ -19,8 +19,8 @@ from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.pooling import pool
 from sonovec.embedding.silence import warnings_of
 from sonovec.errors import AudioError, LibraryError, UsageError
+from sonovec.library import naming
 from sonovec.library.binding import check_embedding, passport_of
-from sonovec.library.filters import In
 from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry
@@ -115,7 +115,8 @@ class Queries:
         text = os.fspath(query)
         path = expanded(from_text(text))
         exists = path.exists()
-        return self._content_of(path, text, exists) or (None if exists else text)
+        content = self._content_of(path, text, exists)
+        return content if content or exists else naming.by_digits(self.store, text) or text
 
     def comparable(self, embedding: Embedding, start: float, end: float | None) -> Embedding:
         """An embedding, if its vectors may be compared with those of the space."""
@@ -223,13 +224,8 @@ class Queries:
     def _content_by_name(self, path: Path) -> str | None:
         """Id of the track of a path, where nobody tells the folders of roots: most are called as their folders are."""
         guessed = Roots({default_alias(folder): folder for folder in path.parents})
-        return self._content_of_texts(guessed.texts(path))
+        return naming.by_texts(self.store, guessed.texts(path))
 
     def _content_at(self, path: Path, text: str) -> str | None:
         """Id of the track that was indexed under a path, or that a hit names so, by the store."""
-        texts = (*self.roots.texts(path), *([text] if alias_in(text) else []))
-        return self._content_of_texts(texts)
-
-    def _content_of_texts(self, texts: Sequence[str]) -> str | None:
-        held = {track.path: track.id for track in self.store.tracks(In("path", tuple(texts)))}
-        return next((held[each] for each in texts if each in held), None)
+        return naming.by_path(self.store, self.roots, path, text)

@@ -85,13 +85,26 @@ class LibraryConfig(Brief):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Segment(Brief):
-    """Consecutive windows of a track pooled into one vector `(dim,)`; `start` and `end` in seconds."""
+    """Consecutive windows of a track pooled into one vector `(dim,)`; `start` and `end` in seconds.
+
+    `tags` has the best tags that are heard in it, each with the highest score of its windows.
+    """
 
     index: int
     start: float
     end: float
     coverage: float
     vector: NDArray[np.float32]
+    tags: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where the tags of a segment were heard: seconds of a track, and the scores of the tags."""
+
+    start: float
+    end: float
+    tags: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

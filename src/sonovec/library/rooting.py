@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count, islice
 from pathlib import Path
 
@@ -128,6 +128,20 @@ def _free_alias(store: Store, ledger: Ledger, folder: Path) -> str:
         for alias in aliases
         if alias not in known and (not (held := _sample(store, alias)) or _is_there(alias, folder, held))
     )
+
+
+def is_free(store: Store, ledger: Ledger, alias: str, tracks: Mapping[str, str]) -> bool:
+    """Whether an alias is free for a root that holds these tracks, given as {what is kept for the path: id}.
+
+    It is also if the library has one of them under that alias already, or the root of this machine that has it is the same.
+    """
+    known = {**ledger.former_roots(), **ledger.roots()}
+    held = _sample(store, alias)
+    if not held and alias not in known:
+        return True
+    if any(track.path in tracks for track in store.get(tracks.values()).values()):
+        return True
+    return alias in known and _is_there(alias, known[alias], dict(tracks))
 
 
 def _sample(store: Store, alias: str) -> dict[str, str]:

@@ -61,6 +61,8 @@ class Roots:
     ('Music:/a.wav', 'rain:/b.wav')
     >>> roots.shown("rain:/b.wav"), roots.shown("nas:/b.wav"), roots.shown("/else/b.wav")
     ('/home/ann/Music/field/rain/b.wav', 'nas:/b.wav', '/else/b.wav')
+    >>> roots.short("/home/ann/Music/a.wav"), Roots({"Music": Path("/m")}).short("/m/a/b.wav")
+    ('Music:/a.wav', 'a/b.wav')
     """
 
     folders: Mapping[str, Path]
@@ -131,6 +133,11 @@ class Roots:
         """The text of the path on this machine; where the root is not known here, what the library keeps."""
         path = None if alias_in(text) is None else self.local(text)
         return text if path is None else to_text(path)
+
+    def short(self, text: str) -> str:
+        """The text of a path as short as it is clear: below the one root that there is, or after its root's alias."""
+        stored = text if alias_in(text) else self.stored(from_text(text))
+        return stored.partition(":/")[2] if len(self.folders) == 1 and alias_in(stored) in self.folders else stored
 
     def alias_of(self, path: Path) -> str | None:
         """The innermost root that a path lies in, or is."""

@@ -113,7 +113,7 @@ class Hit:
     query_start, query_end : float or None
         Seconds of the query that match best; None for a query that is a bare vector.
     start, end : float
-        Seconds of the track that match best.
+        Seconds of the track that match best; of a hit by tags the segment in which they were heard best.
     fields : mapping
         Everything else that is stored with the track.
     versions : tuple of Version
@@ -178,9 +178,13 @@ class TextSearch:
     tags : tuple of str
         Those tags.
     unknown : tuple of str
-        Words that name no tag that was heard, and had no say.
+        Words that name no tag, and had no say.
+    unheard : tuple of str
+        Words that name tags which were heard in no track, or in none that matches the filter, and had no say.
     reason : str or None
         Why there are no hits, where there are none.
+    advice : str or None
+        What to run where some tracks have no tags in time, since an earlier version indexed them.
     """
 
     hits: list[Hit]
@@ -188,6 +192,8 @@ class TextSearch:
     tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     reason: str | None = None
+    advice: str | None = None
+    unheard: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         how = f"tags: {some(self.tags)}" if self.tags else self.by
@@ -204,9 +210,10 @@ def search_tags(
 ) -> TextSearch:
     """Rank tracks by the tags that a text names; see `sonovec.Library.search_text`.
 
-    The score of a hit is the mean, over the words, of the best score that a tag with that word has. Only where the words
-    name nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library
-    have to do.
+    The score of a hit is the mean, over the words, of the best score that a tag with that word has at any time of the track;
+    its seconds are the whole track until `sonovec.library.moments.in_time` looks at its segments. Only where words name
+    nothing that was heard is `classes` asked for all tags that the encoder knows; without them those of the library have
+    to do.
     """
     limit = row_count("limit", limit)
     words = sound_tags.named(text, store.items(sound_tags.COLUMN))
@@ -218,7 +225,9 @@ def search_tags(
     tracks = store.get(best).items()
     ranked = sorted(((best[id], track) for id, track in tracks), key=lambda hit: (-hit[0], hit[1].path))[:limit]
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
-    return TextSearch([_tag_hit(track, value) for value, track in ranked], "tags", named, _unknown(text, words))
+    hits = [_tag_hit(track, value) for value, track in ranked]
+    unheard, unknown = _without_say(text, words, lambda: {*store.items(sound_tags.COLUMN), *classes()})
+    return TextSearch(hits, "tags", named, unknown, unheard=unheard)
 
 
 def folded_text(store: Store, limit: int, find: Callable[[int], TextSearch]) -> TextSearch:
@@ -275,9 +284,15 @@ def some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
-def _unknown(text: str, words: Mapping[str, list[str]]) -> tuple[str, ...]:
-    known = {*words, *(stem for names in words.values() for name in names for stem in sound_tags.words_of(name))}
-    return tuple(word for stem, word in sound_tags.words_of(text).items() if stem not in known)
+def _without_say(
+    text: str, words: Mapping[str, list[str]], names: Callable[[], Iterable[str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the words that ranked nothing, those that name any of all tags, and those that name none."""
+    said = {*words, *sound_tags.stems_of(name for having in words.values() for name in having)}
+    others = {stem: word for stem, word in sound_tags.words_of(text).items() if stem not in said}
+    known = sound_tags.stems_of(names()) if others else set()
+    unheard = tuple(word for stem, word in others.items() if stem in known)
+    return unheard, tuple(word for stem, word in others.items() if stem not in known)
 
 
 def _tag_hit(track: Track, score: float) -> Hit:

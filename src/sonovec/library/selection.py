@@ -165,6 +165,7 @@ class Selection:
             self._settle_unchanged(candidate)
             return
         origin, fields = others[0]
+        self._report.moved += 1
         self._pending.follow(str(candidate.content))
         self._pending.forget(path for path, _ in others)
         before = self._given.before(candidate.found.path, str(candidate.content), candidate.entry)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sonovec.audio.scan import Found, Skipped
 from sonovec.embedding.embedding import Failure
@@ -17,17 +16,13 @@ from sonovec.library.ledger import Ledger
 from sonovec.library.making import make_segments
 from sonovec.library.outcomes import Counts
 from sonovec.library.pending import COMMIT_SECONDS, COMMIT_TRACKS
-from sonovec.library.records import Segment, Space
+from sonovec.library.records import Space
 from sonovec.library.report import Report
 from sonovec.library.store import Store
 from sonovec.library.tables import vectors_of
 from sonovec.library.walk import LOOK_UP, LOOK_UP_SECONDS, Walk
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 class SpaceIngest:
@@ -36,6 +31,9 @@ class SpaceIngest:
     The ledger says which content a file holds and is not written: a space follows the tracks, and what it lacks is seen in
     the store. So a run that was killed is taken up by the same call, and nothing is embedded a second time.
     """
+
+    #: Why a file is left out whose content is no track.
+    absent = "not in the library; index it without --space first"
 
     def __init__(
         self,
@@ -54,7 +52,7 @@ class SpaceIngest:
         self._counts: dict[str, int] = dict.fromkeys(Counts.__dataclass_fields__, 0)
         self._contents: dict[Path, str] = {}
         self._chosen: set[str] = set()
-        self._done: list[tuple[str, NDArray[np.float32], list[Segment]]] = []
+        self._done: list[tuple[str, Pooled]] = []
 
     def run(self, paths: Sequence[Path]) -> Report:
         """Embed what the space lacks of the tracks under `paths`."""
@@ -95,10 +93,10 @@ class SpaceIngest:
             except Exception as error:  # noqa: BLE001 - it is this file's alone
                 self._leave_out(item.path, str(as_failure(display(item.path), error)), failed=True)
         there = self._store.existing(set(contents.values()))
-        held = self._store.holds(there, self._space.name)
+        held = self._held(there)
         for path, content in contents.items():
             if content not in there:
-                self._leave_out(path, "not in the library; index it without --space first")
+                self._leave_out(path, self.absent)
             elif content in held or content in self._chosen:
                 self._counts["unchanged"] += 1
             else:
@@ -116,6 +114,8 @@ class SpaceIngest:
     def _leave_out(self, path: Path, reason: str, failed: bool = False) -> None:
         self._counts["failed" if failed else "skipped"] += 1
         (self._report.failures if failed else self._report.left_out).append((to_text(path), reason))
+        if not failed:
+            self._report.skip(reason)
 
     def _take(self, result: Pooled | Failure) -> None:
         assert result.path is not None
@@ -128,15 +128,24 @@ class SpaceIngest:
                 result.path, f"{display(result.path)}: changed while it was being read; index again", failed=True
             )
             return
-        self._done.append((content, result.vector, make_segments(result)))
+        self._done.append((content, result))
         self._report.audio_seconds += result.duration
         self._counts["indexed"] += 1
 
     def _commit(self) -> None:
         done, self._done = self._done, []
         if done:
-            self._store.put_vectors(done, self._space.name)
+            self._put(done)
         self._committed = time.monotonic()
+
+    def _held(self, ids: set[str]) -> set[str]:
+        """Those of some tracks that need not be embedded."""
+        return self._store.holds(ids, self._space.name)
+
+    def _put(self, done: Sequence[tuple[str, Pooled]]) -> None:
+        """Write what was embedded, with the content that it is of."""
+        items = [(content, pooled.vector, make_segments(pooled)) for content, pooled in done]
+        self._store.put_vectors(items, self._space.name)
 
 
 def counts_of(spaces: Mapping[str, Space], store: Store) -> dict[str, int]:

@@ -18,13 +18,14 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from sonovec.errors import LibraryError, UsageError
+from sonovec.library import sound_tags
 from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table
 from sonovec.library.columns import TRACK_COLUMNS, USER, Column, Kind, check_new
 from sonovec.library.filters import And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
-from sonovec.library.records import MAIN, LibraryConfig, Parts, Segment, Space, Track, Value, plain
-from sonovec.library.tables import TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
+from sonovec.library.records import MAIN, LibraryConfig, Moment, Parts, Segment, Space, Track, Value, plain
+from sonovec.library.tables import TAGS, TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
 from sonovec.library.values import checked
 from sonovec.vectors import TINY
 
@@ -109,7 +110,9 @@ class Store:
         if config is not None and config.format < LibraryConfig.format:
             self._backend.upgrade()
             self._config = None
-            self.config()
+            config = self.config()
+        if config is not None:
+            self._backend.complete()
 
     # -- columns
 
@@ -382,10 +385,12 @@ class Store:
         wanted = self.space(space)
         if wanted.level == "track":
             return found
-        columns = ["vector", "track", "index", "start", "end", "coverage"]
+        table = self._backend.table(segments_of(wanted))
+        columns = ["vector", "track", "index", "start", "end", "coverage", *([TAGS] if table.has(TAGS) else [])]
         for batch in _batches(ids):
-            for row in self._backend.table(segments_of(wanted)).rows(In("track", tuple(batch)), columns):
-                segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"])
+            for row in table.rows(In("track", tuple(batch)), columns):
+                tags = sound_tags.from_text(row.get(TAGS))
+                segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"], tags)
                 found.setdefault(row["track"], []).append(segment)
         return {id: sorted(parts, key=lambda part: part.index) for id, parts in found.items()}
 
@@ -400,6 +405,19 @@ class Store:
             batch for some in _batches(ids) for batch in table.batches(In("track", tuple(some)), columns) if len(batch)
         ]
         return _parts_by_track(found, wanted.dim) if found else {}
+
+    def moments(self, ids: Iterable[str]) -> dict[str, list[Moment]]:
+        """The segments of tracks that were stored with tags, by track and in the order of time; without vectors."""
+        table = self._backend.table(segments_of(self.space()))
+        found: dict[str, list[Moment]] = {}
+        if table.has(TAGS):
+            columns = ["track", "start", "end", TAGS]
+            for batch in _batches(ids):
+                for row in table.rows(In("track", tuple(batch)), columns):
+                    if row[TAGS]:
+                        moment = Moment(row["start"], row["end"], sound_tags.from_text(row[TAGS]))
+                        found.setdefault(row["track"], []).append(moment)
+        return {id: sorted(moments, key=lambda moment: moment.start) for id, moments in found.items()}
 
     def count(self) -> tuple[int, int]:
         """How many tracks, and segments of the main space, there are."""
@@ -629,6 +647,7 @@ def _part(id: str, segment: Segment, space: Space) -> Row:
         "track": id,
         "index": int(segment.index),
         **{name: float(getattr(segment, name)) for name in ("start", "end", "coverage")},
+        **({TAGS: sound_tags.to_text(segment.tags)} if space.name == MAIN else {}),
     }
 
 

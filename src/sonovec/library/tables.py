@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sonovec.library.columns import TRACK_COLUMNS, Column
-from sonovec.library.records import Space
+from sonovec.library.records import MAIN, Space
 
 #: Marks vectors that have no direction: stores leave them out of a search by cosine, or give them no number.
 ZERO = "zero"
@@ -42,6 +42,9 @@ _ORIGIN = (Column("source", str), Column("time", float))
 PASSAGES = TableSpec("passages", (*_STRETCH, Column("text", str, index="text"), Column("language", str), *_ORIGIN))
 LABELS = TableSpec("labels", (*_STRETCH, Column("name", str, index="scalar"), Column("score", float), *_ORIGIN))
 
+#: The tags of a segment, as `sonovec.library.sound_tags.to_text` writes them: the main space's encoder hears them.
+TAGS = "tags"
+
 _SEGMENT = (
     Column("track", str, index="scalar"),
     Column("index", int),
@@ -64,7 +67,8 @@ def vectors_of(space: Space) -> TableSpec:
 
 def segments_of(space: Space) -> TableSpec:
     """The table of a space's segments."""
-    return TableSpec(f"{space.name}.segments", _SEGMENT, space.dim)
+    heard = (Column(TAGS, str),) if space.name == MAIN else ()
+    return TableSpec(f"{space.name}.segments", (*_SEGMENT, *heard), space.dim)
 
 
 def tables_of(space: Space) -> tuple[TableSpec, ...]:

@@ -1,0 +1,97 @@
+"""Files of what ``sonovec tag`` hears: one for all sounds, or one for each of them in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sonovec.cli import stretch_files
+from sonovec.cli.output import warn, warn_of_nothing_written
+from sonovec.errors import UsageError
+from sonovec.paths import check_output, display, from_text
+
+ENDINGS = ", ".join(each.ending for each in stretch_files.FORMATS.values())
+
+files_options: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "-o",
+        "--out",
+        "targets",
+        multiple=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help=f"Also write what is heard when to a file, by its ending: {ENDINGS}. Repeatable.",
+    ),
+    click.option(
+        "--out-folder",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="FOLDER",
+        help="Also write one file for each sound into FOLDER, as the sounds lie in theirs.",
+    ),
+    click.option(
+        "--format",
+        "format",
+        type=click.Choice(list(stretch_files.FORMATS)),
+        help="Of the files in --out-folder.  [default: csv]",
+    ),
+)
+
+
+def check(targets: Sequence[Path], folder: Path | None, format: str | None) -> None:
+    """Refuse files that could not be written in the end."""
+    for target in targets:
+        stretch_files.format_of(target)
+        check_output(target)
+    if folder is not None:
+        check_output(folder / "a.csv")
+    elif format is not None:
+        raise UsageError(f"--format {format} is of the files in --out-folder; add --out-folder FOLDER, or leave it out")
+
+
+def write(
+    heard: Sequence[Mapping[str, Any]],
+    roots: Sequence[Path],
+    targets: Sequence[Path],
+    folder: Path | None,
+    format: str | None,
+) -> None:
+    """Write what was heard in sounds, of which those in folders lie below one of the `roots`."""
+    stretches = [(sound["path"], [_stretch(sound["path"], event) for event in sound["events"]]) for sound in heard]
+    together = [stretch for _, some in stretches for stretch in some]
+    for target in targets:
+        if not together:
+            warn_of_nothing_written(target, "nothing was heard")
+            continue
+        written = stretch_files.write(target, together)
+        if written != [target]:
+            warn(f"{len(written)} files, one for each sound: {', '.join(map(display, written))}")
+    if folder is not None and stretches:
+        places = [(_below(from_text(path), roots), some) for path, some in stretches]
+        written = stretch_files.write_each(folder, format or "csv", places)
+        warn(f"{len(written)} file{'' if len(written) == 1 else 's'} in {display(folder)}")
+
+
+def _stretch(path: str, event: Mapping[str, Any]) -> stretch_files.Stretch:
+    return {
+        "path": path,
+        "start": event["start"],
+        "end": event["end"],
+        "label": event["tag"],
+        "score": event["score"],
+    }
+
+
+def _below(path: Path, roots: Sequence[Path]) -> Path:
+    """Where a sound lies below the folder that it was found in, without its ending.
+
+    Examples
+    --------
+    >>> _below(Path("music/a/b.wav"), [Path("music")]).as_posix(), _below(Path("music/b.wav"), [Path("music/b.wav")]).name
+    ('a/b', 'b')
+    """
+    root = next((root for root in roots if path != root and path.is_relative_to(root)), path.parent)
+    return path.relative_to(root).with_suffix("")
