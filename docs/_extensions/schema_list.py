@@ -34,7 +34,7 @@ class SchemaList(SphinxDirective):
 def _section(file: Path) -> Iterator[str]:
     schema = json.loads(file.read_text("utf-8"))
     yield from (f"## {schema['title']}", "", f"{{download}}`{file.name} <../schemas/{file.name}>`", "")
-    for shape in schema.get("oneOf", [schema]):
+    for shape in [schema] if "properties" in schema else schema["oneOf"]:
         yield from ("| field | type | meaning |", "| --- | --- | --- |")
         for name, field in shape["properties"].items():
             yield f"| `{name}` | {_type(field, schema)} | {_meaning(field)} |"
