@@ -114,8 +114,8 @@ def test_rows_of_numbers_are_sounds_at_the_rate_given(dtype):
     [
         (np.zeros((2, 9)), "AudioEmbedder\\(rate=16000\\)"),
         (np.zeros((2, 9), np.int16), "X / 32768"),
-        (["a.wav", 3], "X\\[1\\]=3 is no sound"),
-        (["a.wav", np.zeros(9)], r"X\[1\]=<float64 \(9,\)> is no sound.*\(samples, rate\)"),
+        (["a.wav", 3], "X\\[1\\]=3 is not a sound"),
+        (["a.wav", np.zeros(9)], r"X\[1\]=<float64 \(9,\)> is not a sound.*\(samples, rate\)"),
         ([np.zeros(9), np.zeros(8)], r"X\[0\] is <float64 \(9,\)>.*\(samples, rate\)"),
         ("a.wav", "\\['a.wav'\\]"),
     ],

@@ -120,7 +120,7 @@ class AudioEmbedder(TransformerMixin, BaseEstimator):
         Raises
         ------
         UsageError
-            If a parameter is wrong, or something in X is no sound.
+            If a parameter is wrong, or something in X is not a sound.
         WeightsError
             If weights are missing and cannot be fetched, or are not the right ones.
         ValueError
@@ -150,7 +150,7 @@ class AudioEmbedder(TransformerMixin, BaseEstimator):
         AudioError
             If files cannot be embedded and ``on_error="raise"``; the message names all of them.
         UsageError
-            If something in X is no sound.
+            If something in X is not a sound.
         ValueError
             If X are numbers that scikit-learn does not take, or not as many columns as in `fit`.
 
@@ -225,7 +225,7 @@ class AudioEmbedder(TransformerMixin, BaseEstimator):
         for row, item in enumerate(items):
             if not _is_sound(item):
                 raise UsageError(
-                    f"X[{row}]={short(item)} is no sound; give a path, a Waveform, or a tuple (samples, rate)"
+                    f"X[{row}]={short(item)} is not a sound; give a path, a Waveform, or a tuple (samples, rate)"
                 )
         return cast(list[Sound], items)
 

@@ -48,7 +48,7 @@ HALF = "half \ud800"
             Findings(vectors={"parts": np.ones(8)}),
             "the part 1.0 for the space parts; give Part(start, end, coverage, vec",
         ),
-        (Findings(vectors={"other": np.ones(8)}), "'other', which is none of its spaces: parts, whole"),
+        (Findings(vectors={"other": np.ones(8)}), "'other', which it does not declare; its spaces are: parts, whole"),
         (Findings(labels=[Noted(2.0, 1.0, "dog")]), "the label Noted(start=2.0"),
         (Findings(labels=[Noted(0.0, 1.0, "dog", 1.5)]), "the label Noted(start=0.0"),
         (Findings(labels=[("dog", 1.0)]), "the label ('dog', 1.0); give Noted(start, end, name, score)"),

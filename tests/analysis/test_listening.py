@@ -103,7 +103,7 @@ def test_each_hears_at_its_own_rate():
         (gives(Findings({"value": float("inf")})), "gives: gave inf for value"),
         (gives(Findings({"value": "loud"})), "gives: gave loud for value, which takes float"),
         (gives(Findings({"value": True})), "gives: gave True for value"),
-        (gives(Findings({"other": 1.0})), "gives: gave 'other', which is none of its fields: value"),
+        (gives(Findings({"other": 1.0})), "gives: gave 'other', which it does not declare; its fields are: value"),
         (gives({"value": 1.0}), "gives: gave a dict; finish must return Findings"),
         (gives(None), "gives: gave a NoneType"),
         (gives(Findings({"value": ["a", 1]}), list[str]), "gives: gave ['a', 1] for value, which takes list"),

@@ -196,7 +196,7 @@ def test_a_page_that_is_there_twice_is_heard_once(tmp_path: Path, stream: tuple[
     at = len(pages) // 2
     sound, audio = read(tmp_path / "twice.ogg", to_bytes([*pages[: at + 1], pages[at], *pages[at + 1 :]]))
     np.testing.assert_allclose(sound, whole, atol=2e-6)
-    assert audio.notes == ["1 page(s) are there twice and were read once"]
+    assert audio.notes == ["1 page(s) occur twice; each was read once"]
 
 
 def test_pages_that_are_not_numbered_are_read_as_they_come(tmp_path: Path, stream: tuple[str, list[Page]]) -> None:

@@ -76,8 +76,8 @@ def test_a_playlist_leaves_out_what_it_cannot_hold(folder, caplog):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sort", "loud"], "'loud' is no column of this library; it has: id, path, title"),
-        (["--columns", "path,loud"], "'loud' is no column of this library"),
+        (["--sort", "loud"], "'loud' is not a column of this library; its columns are: id, path, title"),
+        (["--columns", "path,loud"], "'loud' is not a column of this library"),
         (["--json", "--m3u"], "give one of them"),
         (["--filter", "loud > 3"], "loud"),
     ],

@@ -99,7 +99,7 @@ def test_refusals(folder, capsys, options, message):
 @pytest.mark.parametrize("option", [["--min-score", "0"], ["--by-time"], ["--limit-per-track", "2"], ["-o", "a.csv"]])
 def test_what_is_for_places_is_refused_elsewhere(folder, capsys, option):
     assert run(["search", str(folder / "tone.wav"), "-l", str(folder / "library"), *option]) == 2
-    assert "is for places; add --places" in capsys.readouterr().err
+    assert "works only with --places; add --places" in capsys.readouterr().err
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

@@ -69,7 +69,7 @@ def test_a_broken_file_is_named_and_the_others_go_on(tmp_path: Path, capsys: pyt
     ("arguments", "message"),
     [
         (["--model", "logmel"], "'logmel' scores no classes; leave --model out"),
-        (["--threshold", "2"], "--threshold 2.0 is no score"),
+        (["--threshold", "2"], "--threshold 2.0 is not a score"),
         (["--top", "0"], "--top 0 tells nothing"),
         (["--windows"], "--windows is told in JSON; add --json"),
         (["--start", "3", "--end", "2"], "--start 3.0 --end 2.0 is not a range of seconds; give 0 <= start < end"),
@@ -214,7 +214,7 @@ def test_a_file_for_each_sound(format: str | None, ending: str | None, folder: P
         (["--class", "Dgo"], "--class 'Dgo': none of the 527 classes of 'sonovec-1'; the nearest are: 'Dog'"),
         (["--class", "barking dogs"], "the nearest are: 'Bark', 'Canidae, dogs, wolves', 'Dog'"),
         (["--class", "qqq"], "give one such as: 'Speech', "),
-        (["--min-duration", "-1"], "--min-duration -1.0 is no length; give seconds, such as 0.5"),
+        (["--min-duration", "-1"], "--min-duration -1.0 is not a length; give seconds, such as 0.5"),
         (["--format", "raven"], "--format raven is of the files in --out-folder; add --out-folder FOLDER"),
         (["-o", "labels.doc"], "labels.doc: give a name with one of these endings: .csv (csv)"),
     ],

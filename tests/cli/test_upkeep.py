@@ -160,7 +160,7 @@ def test_export_and_import(answer, lines, capsys, library, folder, tmp_path):
     assert run(["search", str(folder / "rain.wav"), "-l", copy, "-n", "1", "--m3u", "--include-self"]) == 0
     out, err = capsys.readouterr()
     assert out == "#EXTM3U\n"
-    assert "sounds: a root that is not known on this machine; say where it lies: sonovec library move-root" in err
+    assert "sounds: sonovec does not know where this root is on this machine; run: sonovec library move-root" in err
     assert "sounds:/rain.wav: left out: the file is not on this machine" in err
 
 

@@ -78,7 +78,7 @@ def test_events_hold_the_windows_that_score_and_nothing_else(given_):
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_that_is_no_score(threshold):
-    with pytest.raises(UsageError, match="is no score; give one from 0 to 1"):
+    with pytest.raises(UsageError, match="is not a score; give a number from 0 to 1"):
         sound([[0, 1]], [[0, 0, 0]]).events(threshold)
 
 

@@ -102,7 +102,7 @@ def test_what_a_library_of_a_former_version_was_made_with_still_loads():
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "10", True])
 def test_parts_have_a_length(seconds):
     e = sonovec.load("logmel").embed((np.ones(16_000, np.float32) / 10, 16_000))
-    with pytest.raises(UsageError, match="is no length; give seconds above 0"):
+    with pytest.raises(UsageError, match="is not a length; give seconds above 0"):
         e.parts(seconds)
 
 

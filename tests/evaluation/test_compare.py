@@ -226,7 +226,7 @@ def test_what_one_encoder_cannot_read_is_left_out_for_all_and_named(sounds, tmp_
         ({"models": "logmel"}, "models='logmel'; give a list of names"),
         ({"models": ["logmell"]}, "model 'logmell' is unknown; did you mean 'logmel'"),
         ({"weights": {"vggish": "x"}}, "weights of 'vggish', which is not compared; the models are: logmel"),
-        ({"folds": "("}, r"folds='\(' is no regular expression"),
+        ({"folds": "("}, r"folds='\(' is not a regular expression"),
         ({"folds": "x"}, "folds='x' finds nothing in '.*flac'; give one that fits every file name"),
         ({"folds": "flac"}, "0 of 14 classes have sounds in two folds"),
     ],

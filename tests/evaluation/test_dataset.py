@@ -87,5 +87,5 @@ def test_what_is_wrong_with_a_folder_is_said(folder: Path) -> None:
 
 def test_a_file_that_is_no_csv_is_named(folder: Path) -> None:
     (folder / "list.csv").write_bytes(b"\xff\xfe\x00path")
-    with pytest.raises(UsageError, match="is no CSV file in UTF-8"):
+    with pytest.raises(UsageError, match="is not a CSV file in UTF-8"):
         read(folder / "list.csv")

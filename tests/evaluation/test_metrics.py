@@ -202,7 +202,7 @@ def test_chance_is_what_random_vectors_agree_by():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: metrics.knn([[1.0]], ["a"], k=0), r"k=0 neighbours cannot vote; give 1 or more, such as k=5"),
+        (lambda: metrics.knn([[1.0]], ["a"], k=0), r"k=0 is not a number of neighbours; give 1 or more, such as k=5"),
         (lambda: metrics.knn([[1.0]], ["a", "b"]), r"2 labels for 1 sounds; give one label for each"),
         (lambda: metrics.knn([[1.0], [2.0]], ["a", "b"], [1]), r"folds of shape \(1,\) for 2 sounds"),
         (lambda: metrics.probe([[1.0]] * 3, ["a"] * 3), r"1 of 1 classes have sounds in two folds; give at least two"),

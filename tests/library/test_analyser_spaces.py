@@ -263,7 +263,7 @@ def test_what_is_wrong_is_said(made, tmp_path, known):
         with pytest.raises(UsageError, match=r"version='' *; give a text without spaces"):
             library.add(made, analysers=[type("Nameless", (Bands,), {"version": ""})])
         with pytest.raises(
-            UsageError, match="3 is no analyser; give a name, such as 'loudness', or a subclass of sono"
+            UsageError, match="3 is not an analyser; give a name, such as 'loudness', or a subclass of sono"
         ):
             library.add(made, analysers=[3])
 

@@ -239,7 +239,7 @@ def test_an_analyser_of_a_third_party_and_one_from_a_package_that_is_gone(sounds
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert (
-        "there is no analyser 'brightness'; installed: fingerprint, loudness. The package of another may be gone"
+        "there is no analyser 'brightness'; installed: fingerprint, loudness. If it came with another package"
         in run.stderr
     )
 
@@ -252,5 +252,5 @@ def test_a_package_that_fails_is_named(third_party, monkeypatch):
     ):
         registry.find(["brightness"])
     (third_party / "brightness.py").write_text("Brightness = 3")
-    with pytest.raises(UsageError, match=r"is no subclass of sonovec.analysis.analyser.Analyser"):
+    with pytest.raises(UsageError, match=r"is not a subclass of sonovec.analysis.analyser.Analyser"):
         registry.find(["brightness"])

@@ -147,7 +147,7 @@ def test_what_is_not_as_it_was_written_is_refused(exported, tmp_path, what):
         "missing": "main.segments.parquet: is missing",
         "later": f"has format {FORMAT + 1}, and this sonovec reads formats up to {FORMAT}",
         "damaged": f"{NAME}: is damaged",
-        "no export": "is no exported library",
+        "no export": "is not an exported library",
     }[what]
     with sonovec.Library(tmp_path / "library") as library:
         with pytest.raises((LibraryError, UsageError), match=message):

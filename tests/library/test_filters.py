@@ -119,7 +119,7 @@ def test_expressions_are_read(text, expected):
         ("title", "a comparison is expected after title; write title = 'text'"),
         ("1990 = year", "a field is expected before '1990'; the field comes first"),
         ("title = 'x", "character 9: the quote ' is not closed"),
-        (r"title = '\x'", r"\x is no escape; write \\ for a backslash"),
+        (r"title = '\x'", r"\x is not an escape; write \\ for a backslash"),
         ("year = 1990 genre = 'x'", "'genre' is not expected; join conditions with and, or"),
         ("(year = 1990", "')' is expected before 'the end'; close the parenthesis"),
         ("year in 1990", "write year in (1990, ...)"),

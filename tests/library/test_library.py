@@ -150,9 +150,9 @@ def test_wrong_arguments_name_the_value_and_the_way_out(made):
     _, paths, library, _ = made
     with pytest.raises(UsageError, match="limit=-1 is negative; give 0 or more"):
         library.search(paths[0], limit=-1)
-    with pytest.raises(UsageError, match=r"limit=2\.5 is no whole number"):
+    with pytest.raises(UsageError, match=r"limit=2\.5 is not a whole number"):
         library.search_text("rain", limit=2.5)
-    with pytest.raises(UsageError, match="limit='3' is no whole number"):
+    with pytest.raises(UsageError, match="limit='3' is not a whole number"):
         library.tracks(limit="3")
     with pytest.raises(UsageError, match="level='bar'.*track, segment"):
         library.search(paths[0], level="bar")

@@ -75,7 +75,7 @@ def test_a_model_that_moved_is_named_once(library, model, found):
     with pytest.raises(LibraryError) as told:
         found(library)
     assert "its encoder birds (SHA-256 " in str(told.value)
-    assert f"looked at {model}/card.yaml; say where it is now: --model FOLDER" in str(told.value)
+    assert f"looked at {model}/card.yaml); give its place: --model FOLDER" in str(told.value)
     assert found(library, model=str(model.parent / "moved"))
     assert found(library)
 

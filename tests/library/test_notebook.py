@@ -67,7 +67,7 @@ def test_columns_are_read_by_their_name(library, bell):
     assert hit["genre"] == track["genre"] == "music" and hit["artist"] is None
     assert (hit["score"], hit["path"], track["id"]) == (hit.score, hit.path, track.id)
     for record in (hit, track):
-        with pytest.raises(KeyError, match=r"'gener' is no column; give one of: id, path, title.*genre"):
+        with pytest.raises(KeyError, match=r"'gener' is not a column; give one of: id, path, title.*genre"):
             record["gener"]
 
 

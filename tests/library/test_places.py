@@ -176,7 +176,7 @@ def test_places_in_the_spaces_of_an_analyser(folder, tmp_path):
         library.add([folder / "sounds" / "second.wav"], analysers=[Levels])
         loud = library.find_places(np.array([1.0, 0.1]), space="levels", min_score=0.9)
         assert loud.hits and all(26 <= place.start <= 34 for place in loud.hits), "blocks are not whole seconds"
-        with pytest.raises(UsageError, match="the space 'whole' holds whole tracks alone; its places cannot be found"):
+        with pytest.raises(UsageError, match="the space 'whole' has vectors of whole tracks only, so it has no places"):
             library.find_places(np.array([1.0, 0.1]), space="whole")
 
 

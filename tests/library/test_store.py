@@ -372,7 +372,7 @@ def test_what_is_no_number_of_rows_is_refused_alike(store, number):
         lambda: store.search_tracks(vectors(1), number),
         lambda: store.search_segments(vectors(1), number),
     ):
-        with pytest.raises(UsageError, match="(limit|offset)=.* (is negative|is no whole number); give"):
+        with pytest.raises(UsageError, match="(limit|offset)=.* (is negative|is not a whole number); give"):
             ask()
 
 

@@ -99,8 +99,8 @@ def quiet_library(folder, **options):
 ANSWERS = [
     ("dog", "year > 3000", 0, "no track matches the filter 'year > 3000'"),
     ("cat", "year > 3000", 0, "no track matches the filter 'year > 3000'"),
-    ("a cat meows", None, 0, "heard nowhere in the library: Cat, Roaring cats (lions, tigers), Meow"),
-    ("dog", "year = 2000", 0, "heard nowhere in the tracks that match the filter 'year = 2000': Dog"),
+    ("a cat meows", None, 0, "these tags were not heard in the library: Cat, Roaring cats (lions, tigers), Meow"),
+    ("dog", "year = 2000", 0, "these tags were not heard in the tracks that match the filter 'year = 2000': Dog"),
     ("glas", None, 2, "text='glas' names none of the 527 tags that this library knows; the nearest are: Glass"),
     (
         "glas",
@@ -173,16 +173,18 @@ def test_without_its_encoder_a_library_knows_the_tags_that_it_heard(tmp_path, sh
     weights = tmp_path / "yamnet.tflite"
     weights.symlink_to(shared_data / "weights" / "yamnet.tflite")
     with quiet_library(tmp_path, model="yamnet", weights=weights) as library:
-        assert library.search_text("cat").reason == "heard nowhere in the library: Cat"
+        assert library.search_text("cat").reason == "these tags were not heard in the library: Cat"
     with sonovec.Library(tmp_path / "library") as library:  # nothing is fetched for the names of its classes
         with pytest.raises(
             UsageError, match="names none of the 3 tags that this library knows; give words such as: Bark"
         ):
             library.search_text("cat", filter="year = 2000")
-        assert library.search_text("dog", filter="year = 2000").reason.startswith("heard nowhere in the tracks")
+        assert library.search_text("dog", filter="year = 2000").reason.startswith(
+            "these tags were not heard in the tracks"
+        )
         assert library.search_text("dog", filter="year > 3000").reason == "no track matches the filter 'year > 3000'"
         library._store.update({id: {"sound_tags": None} for id in library._store.ids()})
-        assert library.search_text("cat").reason == "heard nowhere in the library: cat"
+        assert library.search_text("cat").reason == "these tags were not heard in the library: cat"
 
 
 @pytest.fixture(scope="module")
@@ -317,5 +319,5 @@ def test_a_library_without_words_or_tags_says_what_to_do(tmp_path):
     soundfile.write(tmp_path / "a.wav", tiny.sound(1.0, 16000), 16000)
     library = sonovec.Library(tmp_path / "library", model="logmel")
     library.add(tmp_path / "a.wav")
-    with pytest.raises(UsageError, match="'logmel' knows neither words nor tags; index with one that does"):
+    with pytest.raises(UsageError, match="'logmel' can use neither words nor tags; index with an encoder that can"):
         library.search_text("dog")

@@ -63,7 +63,9 @@ def _columns(analyser: type[Analyser], given: Mapping[str, Any]) -> dict[str, An
     columns = {name: _plain(value) for name, value in given.items()}
     for name, value in columns.items():
         if name not in kinds:
-            raise AnalyserError(f"{analyser.name}: gave {name!r}, which is none of its fields: {', '.join(kinds)}")
+            raise AnalyserError(
+                f"{analyser.name}: gave {name!r}, which it does not declare; its fields are: {', '.join(kinds)}"
+            )
         if not (value is None or _fits(value, kinds[name])):
             kind = getattr(kinds[name], "__name__", str(kinds[name]))
             raise AnalyserError(f"{analyser.name}: gave {_short(value)} for {name}, which takes {kind}")
@@ -73,7 +75,9 @@ def _columns(analyser: type[Analyser], given: Mapping[str, Any]) -> dict[str, An
 def _vectors(analyser: type[Analyser], given: Mapping[str, Any]) -> dict[str, NDArray[np.float32] | Sequence[Part]]:
     specs = {spec.name: spec for spec in analyser.spaces}
     if unknown := given.keys() - specs.keys():
-        raise AnalyserError(f"{analyser.name}: gave {min(unknown)!r}, which is none of its spaces: {', '.join(specs)}")
+        raise AnalyserError(
+            f"{analyser.name}: gave {min(unknown)!r}, which it does not declare; its spaces are: {', '.join(specs)}"
+        )
     found: dict[str, NDArray[np.float32] | Sequence[Part]] = {}
     for name, value in given.items():
         spec = specs[name]

@@ -46,7 +46,7 @@ def likeness(one: str, other: str) -> float:
     Raises
     ------
     UsageError
-        If a text is no fingerprint.
+        If a text is not a fingerprint.
 
     Examples
     --------
@@ -114,14 +114,14 @@ def codes_of(text: str) -> Codes:
     Raises
     ------
     UsageError
-        If the text is no fingerprint.
+        If the text is not a fingerprint.
     """
     try:
         codes = np.frombuffer(base64.b64decode(text, validate=True), "<u4")
     except (binascii.Error, ValueError):
         codes = np.empty(0, np.uint32)
     if not len(codes):
-        raise UsageError(f"{text[:40]!r} is no fingerprint; give values of the column 'fingerprint'")
+        raise UsageError(f"{text[:40]!r} is not a fingerprint; give values of the column 'fingerprint'")
     return codes
 
 

@@ -39,7 +39,7 @@ def find(wanted: Iterable[str | type[Analyser]]) -> list[type[Analyser]]:
     ['loudness']
     >>> find(["loudnes"])
     Traceback (most recent call last):
-    sonovec.errors.UsageError: there is no analyser 'loudnes'; did you mean 'loudness'? ...
+    sonovec.errors.UsageError: there is not an analyser 'loudnes'; did you mean 'loudness'? ...
     """
     found: dict[str, type[Analyser]] = {}
     for each in dict.fromkeys(wanted):
@@ -52,7 +52,7 @@ def find(wanted: Iterable[str | type[Analyser]]) -> list[type[Analyser]]:
 def _checked(kind: object) -> type[Analyser]:
     """A class that can be used as an analyser, which owns columns and more by its name."""
     if not (isinstance(kind, type) and issubclass(kind, Analyser)):
-        raise UsageError(f"{kind!r} is no analyser; give a name, such as 'loudness', or a subclass of {_BASE}")
+        raise UsageError(f"{kind!r} is not an analyser; give a name, such as 'loudness', or a subclass of {_BASE}")
     for attribute in ("name", "version"):
         value = getattr(kind, attribute, None)
         if not (isinstance(value, str) and value and not re.search(r"\s", value)):
@@ -72,8 +72,8 @@ def _find(name: str) -> type[Analyser]:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(
-            f"there is no analyser {name!r}; {hint}installed: {', '.join(names())}. The package of another may be gone: "
-            "install it again"
+            f"there is not an analyser {name!r}; {hint}installed: {', '.join(names())}. If it came with another "
+            "package, install that package again"
         )
     try:
         found = point.load()
@@ -82,5 +82,5 @@ def _find(name: str) -> type[Analyser]:
             f"analyser {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Analyser)) or getattr(found, "name", None) != name:
-        raise UsageError(f"analyser {name!r} ({point.value}) is no subclass of {_BASE} of this name")
+        raise UsageError(f"analyser {name!r} ({point.value}) is not a subclass of {_BASE} of this name")
     return _checked(found)

@@ -204,9 +204,9 @@ class AudioReader:
                     f"start={self._start:g} is not before the end of {name} ({self._reached / rate:.2f} s); "
                     "give a smaller start"
                 )
-            raise AudioError(f"{name}: no samples decode; export it again, or leave it out")
+            raise AudioError(f"{name}: no samples can be decoded; export it again, or leave it out")
         if self._checks.all_bad:
-            raise AudioError(f"{name}: no sample of it is a number (all NaN or infinite); export it again")
+            raise AudioError(f"{name}: all its samples are NaN or infinite; export it again")
         if self._exhausted and not self._compared:
             self._compared = True
             self._compare_with_header(self._reached / rate)
@@ -288,7 +288,7 @@ def _open_regular(path: str | bytes | os.PathLike[str], name: str) -> FileIO:
         reason = _OPEN_ERRORS.get(error.errno or 0) or f"cannot be read ({error.strerror}); copy it to another disk"
         raise AudioError(f"{name}: {reason}") from error
     except ValueError as error:  # a NUL, or half a surrogate pair
-        raise AudioError(f"{name}: no file can have this name; check the path") from error
+        raise AudioError(f"{name}: a file cannot have this name; check the path") from error
     return file
 
 
@@ -303,7 +303,9 @@ def _open_decoder(file: FileIO, name: str) -> tuple[DataChunk | None, Decoder]:
         decoder = _decoder_of(sound, head, chunk)
         least, most = RATES
         if not least <= decoder.rate <= most:
-            raise AudioError(f"{name}: {decoder.rate} samples a second are no sound; export it at 8000 Hz or more")
+            raise AudioError(
+                f"{name}: {decoder.rate} samples a second is not a supported rate; export the file at 8000 Hz or more"
+            )
         return chunk, decoder
     except UndecodableError as error:
         raise AudioError(f"{name}: {_refusal(head, error)}") from error

@@ -153,7 +153,7 @@ class OggFile:
         if self._streams > 1:
             notes.append(f"{self._streams} audio streams, of which number 1 is read")
         if self._pages.repeated:
-            notes.append(f"{self._pages.repeated} page(s) are there twice and were read once")
+            notes.append(f"{self._pages.repeated} page(s) occur twice; each was read once")
         if self._pages.damaged:
             notes.append(f"{self._pages.damaged} damaged bytes were left out")
         if self._pages.last is not None and not self._pages.last.flags & _LAST:

@@ -152,7 +152,7 @@ def _channels_last(samples: NDArray[np.floating]) -> NDArray[np.floating]:
         if rows == 1 or columns > MOST_CHANNELS >= rows:
             return samples.T
         raise UsageError(
-            f"samples of shape {samples.shape}: which axis is time cannot be told (there are at most {MOST_CHANNELS} "
+            f"samples of shape {samples.shape}: sonovec cannot tell which axis is time (there are at most {MOST_CHANNELS} "
             "channels, and more samples than that); give one channel, such as (samples[:, 0], rate)"
         )
     raise UsageError(

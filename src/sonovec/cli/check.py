@@ -13,11 +13,11 @@ from sonovec.cli.options import add_options, encoder_options, encoder_settings, 
 from sonovec.cli.output import print_json, print_table
 
 
-@click.command(short_help="Check that an encoder keeps every promise.")
+@click.command(short_help="Check that an encoder keeps all its promises.")
 @click.argument("name", type=MODEL)
 @add_options(encoder_options[1:])
 @click.option(
-    "--quick", is_flag=True, help="Half a minute instead of ten for the long sound, and no measurement of memory."
+    "--quick", is_flag=True, help="Use a long sound of half a minute instead of ten minutes, and do not measure memory."
 )
 @json_option
 def check(name: str, options: tuple[str, ...], quick: bool, as_json: bool, **settings: object) -> int:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-m", "--models", "names", required=True, help="Encoders, separated by commas.")
 @click.option("--weights", multiple=True, metavar="NAME=PATH", help="Weights of one of them; may be given again.")
-@click.option("--folds", metavar="PATTERN", help="Sounds in whose file names this finds the same are one fold.")
+@click.option(
+    "--folds", metavar="PATTERN", help="Regular expression for file names; sounds with the same match are one fold."
+)
 @click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), default="auto", help="Arithmetic of networks.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where networks run.")
 @isolate_option

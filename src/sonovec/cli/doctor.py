@@ -49,7 +49,7 @@ def doctor(place: str | None, library: str | None, token: str | None, repair: bo
         raise UsageError(f"the library is named twice, {place!r} and {library!r}; leave out one of them")
     library = library or place
     if repair and not library:
-        raise UsageError("--repair is of a library; say which: sonovec doctor -l LIBRARY --repair")
+        raise UsageError("--repair needs a library; run: sonovec doctor -l LIBRARY --repair")
     checks = {} if repair else CHECKS
     findings = [finding for name, check in checks.items() for finding in _guard(name, check)]
     if library:

@@ -14,7 +14,9 @@ from sonovec.cli.output import fail_of, print_json, print_table
 
 @click.command(short_help="How good an encoder is on labelled sounds.")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--folds", metavar="PATTERN", help="Sounds in whose file names this finds the same are one fold.")
+@click.option(
+    "--folds", metavar="PATTERN", help="Regular expression for file names; sounds with the same match are one fold."
+)
 @click.option(
     "--robustness",
     default="all",
@@ -23,7 +25,7 @@ from sonovec.cli.output import fail_of, print_json, print_table
     help="all, none, or some of: noise, telephone, mp3, gain, reverberation, start; separated by commas.",
 )
 @click.option(
-    "--seed", default=0, show_default=True, help="Of noise, rooms, intervals, and folds where none are given."
+    "--seed", default=0, show_default=True, help="Seed for noise, rooms and intervals, and for folds if you give none."
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT.json", help="Also write the JSON to a file."

@@ -47,16 +47,18 @@ class _Command(click.Command):
 @click.option(
     "--prune",
     is_flag=True,
-    help="Remove files that lay under PATH and are gone. Places of which nothing is left, as of a disk that is not mounted, "
-    "are named and asked for on a terminal; --prune=all removes them too.",
+    help="Remove files that were under PATH and no longer exist. If nothing is left of a folder (its disk may not be "
+    "mounted), sonovec names it and asks you on a terminal; --prune=all removes it without asking.",
 )
 @click.option("--prune-all", is_flag=True, hidden=True)
-@click.option("--reread", is_flag=True, help="Read all files anew, also those whose size and times are as they were.")
+@click.option("--reread", is_flag=True, help="Read all files again, even if their size and times have not changed.")
 @click.option(
     "--retag", is_flag=True, help="Embed again, for their tags in time, the tracks that an earlier version indexed."
 )
 @click.option("--show-skipped", is_flag=True, help="Name every file that was skipped, with the reason.")
-@click.option("--segment", "segment_seconds", type=float, help="Seconds of a part, for a new library (default 10).")
+@click.option(
+    "--segment", "segment_seconds", type=float, help="Length of a segment in seconds, for a new library (default 10)."
+)
 @click.option(
     "--space",
     default="main",
@@ -64,7 +66,9 @@ class _Command(click.Command):
     help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has.",
 )
 @click.option("--loudness", is_flag=True, help="Measure loudness as well: columns loudness, loudness_range, true_peak.")
-@click.option("--analyser", "analysers", multiple=True, metavar="NAME", help="Let another analyser listen; repeatable.")
+@click.option(
+    "--analyser", "analysers", multiple=True, metavar="NAME", help="Run an analyser too, by its name; repeatable."
+)
 @add_options(encoder_options)
 @json_option
 def index(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sonovec.library.roots import Root
 
 
-@click.group(short_help="Look after a library: its roots and its spaces.")
+@click.group(short_help="Manage the roots, spaces and jobs of a library.")
 def library() -> None:
     """Look after a library: what it is made of, and what its parts are called."""
 
@@ -40,7 +40,7 @@ def roots(name: str, token: str | None, as_json: bool) -> None:
     print_table(["root", "folder", "files"], rows)
 
 
-@library.command("move-root", short_help="Say where a folder lies now.")
+@library.command("move-root", short_help="Set the new place of a folder that was moved.")
 @click.argument("name", metavar="LIBRARY", type=LIBRARY)
 @click.argument("root")
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -71,7 +71,7 @@ def rename_root(name: str, root: str, alias: str, token: str | None, as_json: bo
         _tell(opened.rename_root(root, alias), as_json)
 
 
-@library.command(short_help="What ran on it, and runs.")
+@library.command(short_help="List the jobs of a library: finished and running.")
 @click.argument("name", metavar="LIBRARY", type=LIBRARY)
 @token_option
 @json_option

@@ -26,9 +26,9 @@ SHOWN = ("path", "title", "artist", "duration")
 @click.command("list", short_help="The tracks of a library.")
 @add_options(library_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
-@click.option("--sort", "order", metavar="COLUMN", default="path", help="By a column; -COLUMN turns the order round.")
+@click.option("--sort", "order", metavar="COLUMN", default="path", help="Sort by COLUMN; -COLUMN reverses the order.")
 @click.option("--columns", metavar="A,B,...", help=f"What is shown of each: {','.join(SHOWN)}; or 'all'.")
-@click.option("-n", "--limit", type=click.IntRange(0), help="At most so many; without it all.")
+@click.option("-n", "--limit", type=click.IntRange(0), help="Show at most this many tracks (default: all).")
 @json_option
 @m3u_option
 @click.option("-0", "--null", is_flag=True, help="Paths alone, each ended by a zero byte, for `xargs -0`.")
@@ -84,7 +84,7 @@ def _names(library: Library, columns: str | None) -> Sequence[str]:
 
 def _known(name: str, have: Iterable[str]) -> str:
     if name not in have:
-        raise UsageError(f"{name!r} is no column of this library; it has: {', '.join(have)}")
+        raise UsageError(f"{name!r} is not a column of this library; its columns are: {', '.join(have)}")
     return name
 
 

@@ -148,16 +148,20 @@ def add_options(command: click.Command) -> click.Command:
     """Give a command, and those below it, the options that say what is told of its work."""
     command.params += [
         click.Option(
-            ["--quiet"], is_flag=True, expose_value=False, callback=_set_lowest, help="No bar, and errors alone."
+            ["--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_lowest,
+            help="Show no progress bar and only errors.",
         ),
-        click.Option(["--verbose"], is_flag=True, expose_value=False, callback=_set_lowest, help="Tell of every step."),
+        click.Option(["--verbose"], is_flag=True, expose_value=False, callback=_set_lowest, help="Report every step."),
         click.Option(
             ["--log"],
             type=click.Path(path_type=Path, dir_okay=False),
             expose_value=False,
             callback=_set_file,
             metavar="FILE",
-            help="Also write all that is told, and every step, to a file, with times.",
+            help="Append all messages and every step, with times, to FILE.",
         ),
     ]
     for below in command.commands.values() if isinstance(command, click.Group) else ():

@@ -12,7 +12,7 @@ from sonovec.cli.output import print_json, print_table, warn
 from sonovec.cli.quantize import quantize
 
 
-@click.group(invoke_without_command=True, short_help="Which encoders there are.")
+@click.group(invoke_without_command=True, short_help="List, show, fetch, remove, check and compare encoders.")
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:

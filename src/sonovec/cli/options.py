@@ -19,11 +19,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 isolate_option = click.option(
-    "--isolate", is_flag=True, help="Decode in child processes, for files from strangers: a crash costs one file."
+    "--isolate",
+    is_flag=True,
+    help="Decode in child processes, so that a crash fails only one file. Use it for files that you do not trust.",
 )
 
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1), help="Threads that work at once; one for each core. [env: SONOVEC_JOBS]"
+    "--jobs", type=click.IntRange(1), help="Number of threads (default: one for each core). [env: SONOVEC_JOBS]"
 )
 
 token_option = click.option("--token", help="user:password or API key of a Milvus server. [env: SONOVEC_MILVUS_TOKEN]")
@@ -43,10 +45,24 @@ library_options: Sequence[Callable[[Any], Any]] = (
 encoder_options: Sequence[Callable[[Any], Any]] = (
     click.option("-m", "--model", type=MODEL, help="Encoder; `sonovec models` lists them."),
     click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files."),
-    click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the model's own."),
+    click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set an option of the model; `sonovec models show NAME` lists them.",
+    ),
     click.option("--hop", type=float, help="Seconds from one window to the next."),
-    click.option("--tail", type=click.Choice(["pad", "drop"]), help="What does not fill a window: padded or dropped."),
-    click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Arithmetic of the network."),
+    click.option(
+        "--tail",
+        type=click.Choice(["pad", "drop"]),
+        help="The end of a sound that is shorter than a window: pad it or drop it.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "f32", "bf16", "int8"]),
+        help="Number type in which the network computes.",
+    ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
     isolate_option,
     jobs_option,

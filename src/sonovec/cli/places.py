@@ -25,12 +25,14 @@ ENDINGS = ", ".join(each.ending for each in stretch_files.FORMATS.values())
 places_options: Sequence[Callable[[Any], Any]] = (
     click.option("--places", is_flag=True, help="Every stretch that sounds like QUERY, over all tracks."),
     click.option(
-        "--min-score", type=float, help="With --places: what each scores at least; without it, as the docs say."
+        "--min-score",
+        type=float,
+        help="With --places: lowest score of a place (default: set for each query; see docs/places.md).",
     ),
     click.option(
         "--limit-per-track", type=click.IntRange(1), metavar="N", help="With --places: at most N of each track."
     ),
-    click.option("--by-time", is_flag=True, help="With --places: by path and time, and not the best first."),
+    click.option("--by-time", is_flag=True, help="With --places: order by path and time, not by score."),
     click.option("--effort", type=float, default=1.0, help="With --places: 2 looks at twice as many stretches."),
     click.option(
         "-o",
@@ -50,7 +52,7 @@ def check(places: bool, targets: Sequence[Path], **others: object) -> None:
 
     given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value] + ["--out"] * bool(targets)
     if given and not places:
-        raise UsageError(f"{given[0]} is for places; add --places")
+        raise UsageError(f"{given[0]} works only with --places; add --places")
     for target in targets:
         stretch_files.format_of(target)
         check_output(target)

@@ -30,7 +30,7 @@ TAGS, FIRST = 3, 10
 @add_options(files_from_options)
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
 @add_options(library_options)
-@click.option("-n", "--limit", type=int, help="How many hits: 10; with --places all.")
+@click.option("-n", "--limit", type=int, help="Number of hits (default: 10; with --places, all).")
 @click.option("--include-self", is_flag=True, help="Also QUERY itself, which is left out where it is in the library.")
 @click.option("--all-versions", is_flag=True, help="A hit for each track, also of those that are one recording.")
 @add_options(of_places.places_options)
@@ -47,10 +47,13 @@ TAGS, FIRST = 3, 10
     help="Compare whole sounds, or the best pair of parts.",
 )
 @click.option(
-    "--space", default="main", show_default=True, help="Whose vectors are compared; see `sonovec library spaces`."
+    "--space",
+    default="main",
+    show_default=True,
+    help="Space whose vectors are compared; `sonovec library spaces` lists them.",
 )
 @click.option(
-    "--exact", is_flag=True, help="Compare with every vector, where a large library has an approximate index."
+    "--exact", is_flag=True, help="Compare with every vector, instead of a large library's approximate index."
 )
 @click.option("-m", "--model", type=click.Path(), help="Where the library's own model lies, if it was moved.")
 @click.option("--weights", type=click.Path(), help="The model's file or folder, where it is not in the cache.")
@@ -112,12 +115,14 @@ def search(
         )
     if text is not None and space != "main":
         raise UsageError(
-            f"--space {space} is for a sound; words are answered by the library's own encoder: leave it out"
+            "--space works only with a sound: sonovec answers --text with the library's main encoder; leave --space out"
         )
     if text is not None and (start or end is not None):
         raise UsageError("--start and --end are seconds of a sound; leave them out with --text")
     if text is not None and include_self:
-        raise UsageError("--include-self is for a sound; words are no track of the library: leave it out with --text")
+        raise UsageError(
+            "--include-self is for a sound; words are not a track of the library: leave it out with --text"
+        )
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
     if places and (text is not None or level != "track" or exact or all_versions):
@@ -204,7 +209,7 @@ def elsewhere(hits: list[Hit], library: str) -> list[str]:
 
     aliases = sorted({alias for hit in hits if (alias := alias_in(hit.path)) is not None})
     return [
-        f"{printable(alias)}: a root that is not known on this machine; say where it lies: "
+        f"{printable(alias)}: sonovec does not know where this root is on this machine; run: "
         f"{printable(shlex.join(['sonovec', 'library', 'move-root', library, alias]))} FOLDER"
         for alias in aliases
     ]

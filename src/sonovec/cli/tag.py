@@ -46,9 +46,11 @@ COLUMNS = ("path", "start", "end", "tag", "score")
 @click.argument("arguments", nargs=-1, type=click.Path(), metavar="FILE...")
 @add_options(files_from_options)
 @click.option("--top", default=5, show_default=True, help="Tags of a whole sound.")
-@click.option("--threshold", default=0.2, show_default=True, help="Score from which a tag counts over time.")
-@click.option("--class", "classes", multiple=True, metavar="NAME", help="Over time only this class; repeatable.")
-@click.option("--min-duration", type=float, default=0.0, help="Over time only what lasts so many seconds.")
+@click.option("--threshold", default=0.2, show_default=True, help="Lowest score of a tag in the list over time.")
+@click.option("--class", "classes", multiple=True, metavar="NAME", help="Report only this class over time; repeatable.")
+@click.option(
+    "--min-duration", type=float, default=0.0, help="Report only events over time that last at least this many seconds."
+)
 @add_options(tag_files.files_options)
 @click.option(
     "--csv", "table", type=click.Path(path_type=Path), metavar="OUT.csv", help="Also write what is heard when."
@@ -57,7 +59,7 @@ COLUMNS = ("path", "start", "end", "tag", "score")
     "--labels",
     type=click.Path(path_type=Path),
     metavar="OUT.txt",
-    help="The same of one sound, as labels for Audacity.",
+    help="Also write the tags over time of one sound as Audacity labels.",
 )
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
 @click.option(
@@ -104,7 +106,7 @@ def tag(
     for target in filter(None, (table, labels)):
         check_output(target)
     if windows and not as_json:
-        raise UsageError("--windows is told in JSON; add --json")
+        raise UsageError("--windows works only with --json; add --json")
     encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     if not encoder.classes:
         raise UsageError(
@@ -227,11 +229,11 @@ def _check(top: int, threshold: float, min_duration: float, start: float, end: f
     from sonovec.errors import UsageError
 
     if top < 1:
-        raise UsageError(f"--top {top} tells nothing; give 1 or more")
+        raise UsageError(f"--top {top}: give 1 or more")
     if not 0 <= threshold <= 1:
-        raise UsageError(f"--threshold {threshold} is no score; give one from 0 to 1")
+        raise UsageError(f"--threshold {threshold} is not a score; give a number from 0 to 1")
     if not 0 <= min_duration < math.inf:
-        raise UsageError(f"--min-duration {min_duration} is no length; give seconds, such as 0.5")
+        raise UsageError(f"--min-duration {min_duration} is not a length; give seconds, such as 0.5")
     if start < 0 or (end is not None and end <= start):
         raise UsageError(f"--start {start} --end {end} is not a range of seconds; give 0 <= start < end")
 

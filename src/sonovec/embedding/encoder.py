@@ -522,7 +522,8 @@ class Encoder:
         """
         if self.model.text is None:
             raise UsageError(
-                f"model {self.card.name!r} knows no words; load one with a text tower, such as 'laion/clap-htsat-unfused'"
+                f"model {self.card.name!r} cannot embed text; load a model with a text encoder, for example "
+                "'laion/clap-htsat-unfused'"
             )
         if isinstance(texts, str) or not all(isinstance(text, str) and text.strip() for text in texts):
             raise UsageError(f"texts={texts!r}; give a list of texts, such as ['glass breaking']")

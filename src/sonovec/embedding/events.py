@@ -66,7 +66,7 @@ def events(
     [Event(start=0, end=2, tag='Dog', score=0.75), Event(start=3, end=4, tag='Dog', score=0.25)]
     """
     if not 0 <= threshold <= 1:
-        raise UsageError(f"threshold={threshold} is no score; give one from 0 to 1, such as threshold=0.2")
+        raise UsageError(f"threshold={threshold} is not a score; give a number from 0 to 1, such as threshold=0.2")
     reached = scores >= threshold
     found = [
         event

@@ -42,7 +42,7 @@ def windows_per_segment(seconds: float, hop_seconds: float) -> int:
     Raises
     ------
     UsageError
-        If `seconds` is no length.
+        If `seconds` is not a length.
 
     Examples
     --------
@@ -60,16 +60,16 @@ def is_number(value: object) -> bool:
 
 
 def check_seconds(name: str, seconds: Any) -> None:
-    """Refuse what is no length.
+    """Refuse what is not a length.
 
     Examples
     --------
     >>> check_seconds("seconds", -1)
     Traceback (most recent call last):
-    sonovec.errors.UsageError: seconds=-1 is no length; give seconds above 0, such as seconds=10
+    sonovec.errors.UsageError: seconds=-1 is not a length; give seconds above 0, such as seconds=10
     """
     if not is_number(seconds) or seconds <= 0:
-        raise UsageError(f"{name}={seconds!r} is no length; give seconds above 0, such as {name}=10")
+        raise UsageError(f"{name}={seconds!r} is not a length; give seconds above 0, such as {name}=10")
 
 
 def segment_bounds(n_windows: int, windows_per_segment: int) -> list[tuple[int, int]]:

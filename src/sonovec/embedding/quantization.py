@@ -72,7 +72,7 @@ def quantize(encoder: Encoder, sounds: Iterable[Sound], *, progress: Watched = N
         If NNCF is not installed.
     """
     if encoder.model.graph is None:
-        raise UsageError(f"model {encoder.card.name!r} has no network to quantise; it is fast as it is")
+        raise UsageError(f"model {encoder.card.name!r} has no network, so it cannot be quantised; use it unchanged")
     with running(progress) as job:
         return _quantized(encoder, encoder.model.graph, sounds, job)
 

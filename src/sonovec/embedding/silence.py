@@ -14,7 +14,7 @@ QUIET = -70.0
 
 #: What is silent in which way, and what that means for a search.
 MEANING: Mapping[str, str] = {
-    "silent": "what is found is as silent, or like it by chance",
+    "silent": "the hits are silent too, or match by chance",
     "nearly silent": f"below {QUIET:.0f} dBFS a vector says little of a sound, and what is found may be like it by chance",
     "mostly silent": "its vector is mostly that of silence; give its sound alone, by its first and last second",
 }

@@ -89,7 +89,7 @@ def open_source(source: Source, rate: int | None, isolate: bool = False) -> Mono
     AudioError
         If it cannot be decoded.
     UsageError
-        If it is no sound; the message says what to give.
+        If it is not a sound; the message says what to give.
     """
     sound, start, end = source.sound, source.start, source.end
     if isinstance(sound, Path):

@@ -163,7 +163,7 @@ def _dress(axes: Axes, result: Comparison, x: Sequence[float], bottom: float, to
     labelled = not result.unlabelled
     axes.set_ylabel("probe accuracy, % (95 % interval)" if labelled else "agreement with the others, %")
     axes.set_title(
-        "Better is higher, faster is further left" if labelled else "No labels: agreement is not quality", fontsize=10
+        "Higher is better; further left is faster" if labelled else "No labels: agreement is not quality", fontsize=10
     )
 
 

@@ -387,7 +387,10 @@ def _quality(vectors: NDArray[np.float32], classes: _Classes) -> dict[str, Score
 
 
 def _notes(rows: Sequence[Row], classes: _Classes, k: int) -> Iterable[str]:
-    yield "Time is of one run on this machine, embedding only; encoders were loaded and warmed up, and files read, before."
+    yield (
+        "Times are of one run on this machine. They are for embedding only: the encoders were loaded and warmed up, and the "
+        "files read, before."
+    )
     if k < AGREEMENT_K:
         yield f"Agreement is over the {k} nearest sounds instead of {AGREEMENT_K}, since there are {len(classes.labels)}."
     if classes.unlabelled:

@@ -175,7 +175,7 @@ def _card(subject: Subject) -> Iterator[Result]:
         "card is complete",
         not empty,
         f"empty: {', '.join(empty)}" if empty else "complete",
-        "every field says something",
+        "every field has a value",
     )
     found = (card.rate, card.n_classes)
     yield ok_if(
@@ -234,7 +234,7 @@ def _batches(subject: Subject) -> Iterator[Result]:
     sounds = [subject.sound(seconds, seed) for seed, seconds in enumerate((0.4, 4.0, 1.07, 12.3, 0.4, 1.98))]
     alone = [subject.encoder.embed(sound).windows for sound in sounds]
     company = _all(subject, sounds)
-    yield _same("in company as alone", company, alone, _between_shapes(subject))
+    yield _same("in a batch and alone", company, alone, _between_shapes(subject))
     yield _same("in another order", _all(subject, sounds[::-1])[::-1], company, None)
 
 
@@ -247,11 +247,11 @@ def _windows(subject: Subject) -> Iterator[Result]:
     places = [round(float(e.times[i, 0]) * rate) for i in (full[0], full[-1])]
     alone = [subject.encoder.embed((samples[at : at + window.length], rate)).windows[0] for at in places]
     within = e.windows[[full[0], full[-1]]]
-    yield _same("a window alone as in its sound", [np.stack(alone)], [within], _between_shapes(subject))
+    yield _same("a window alone and in its sound", [np.stack(alone)], [within], _between_shapes(subject))
 
 
 def _all(subject: Subject, sounds: list[Sound]) -> list[Samples]:
-    results = list(subject.encoder.embed_many(sounds, progress=subject.job.part("embedding in company")))
+    results = list(subject.encoder.embed_many(sounds, progress=subject.job.part("embedding in batches")))
     return [result.windows for result in results if isinstance(result, Embedding)]
 
 
@@ -385,7 +385,7 @@ def _sources(subject: Subject) -> Iterator[Result]:
         yield ok_if(f"source at {rate} Hz", fine, f"{len(e.windows)} windows, {e.duration:.3f} s", "finite, 2 s")
     samples, rate = subject.sound(4.0)
     stereo = subject.encoder.embed((np.stack([samples, samples], axis=1), rate)).windows
-    yield _same("two equal channels as one", [stereo], [subject.embedding(4.0).windows], None)
+    yield _same("two equal channels and one", [stereo], [subject.embedding(4.0).windows], None)
 
 
 def _precision(subject: Subject) -> Iterator[Result]:
@@ -395,7 +395,7 @@ def _precision(subject: Subject) -> Iterator[Result]:
         _ = low and low.passport
     except UsageError as error:
         low, limit = None, None
-        yield Result("loss in bf16", str(error)[:80], "-", "skipped: not to be had here")
+        yield Result("loss in bf16", str(error)[:80], "-", "skipped: not available on this machine")
         return
     if low is None or limit is None:
         yield Result("loss in bf16", "-", "-", "skipped: the card forbids bf16")
@@ -437,7 +437,7 @@ def _words(subject: Subject) -> Iterator[Result]:
     together, alone = encoder.embed_text(texts), np.concatenate([encoder.embed_text([text]) for text in texts])
     fine = together.shape == (2, encoder.dim) and bool(np.isfinite(together).all())
     yield ok_if("words", fine, together.shape, f"(2, {encoder.dim}), finite")
-    yield _same("words in company as alone", [together], [alone], None)
+    yield _same("text in a batch and alone", [together], [alone], None)
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Result]], ...] = (

@@ -110,7 +110,9 @@ def fold(pattern: str, path: Path) -> str:
     try:
         match = re.search(pattern, path.name)
     except re.error as error:
-        raise UsageError(f"folds={pattern!r} is no regular expression ({error}); give one such as '^(.+)_'") from None
+        raise UsageError(
+            f"folds={pattern!r} is not a regular expression ({error}); give one such as '^(.+)_'"
+        ) from None
     if match is None:
         raise UsageError(
             f"folds={pattern!r} finds nothing in {display(path.name)!r}; give one that fits every file name"
@@ -129,7 +131,8 @@ def _foldered(root: Path) -> Dataset:
     loose = [path for path in paths if path.parent == root]
     if loose:
         raise UsageError(
-            f"{display(loose[0])} is in no sub-folder and has no class ({len(loose)} of {len(paths)} sounds are so); put it "
+            f"{display(loose[0])} is in no sub-folder and has no class ({len(loose)} of {len(paths)} sounds have "
+            "none); put it "
             "into one, or give a CSV file with the columns path and label"
         )
     failed = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
@@ -147,7 +150,7 @@ def _listed(file: Path) -> Dataset:
     except FileNotFoundError:
         raise UsageError(f"{display(file)}: no such file; give a folder or a CSV file") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{display(file)}: is no CSV file in UTF-8 ({error})") from error
+        raise UsageError(f"{display(file)}: is not a CSV file in UTF-8 ({error})") from error
     for number, row in enumerate(rows, start=2):
         if not row[names["path"]] or not row[names["label"]]:
             raise UsageError(f"{display(file)}: line {number} lacks its {names['path']} or its {names['label']}")

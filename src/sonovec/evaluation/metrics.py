@@ -233,7 +233,7 @@ def knn(
     1.0
     """
     if k < 1:
-        raise UsageError(f"k={k} neighbours cannot vote; give 1 or more, such as k=5")
+        raise UsageError(f"k={k} is not a number of neighbours; give 1 or more, such as k=5")
     split = _split(_vectors(vectors), labels, folds, seed)
     units = unit(split.vectors, least=0)
     asked = units if queries is None else unit(_like(queries, vectors)[split.rows], least=0)
@@ -363,7 +363,8 @@ def neighbours(vectors: ArrayLike, k: int = 10) -> NDArray[np.int64]:
     array = _vectors(vectors)
     if not 1 <= k <= len(array) - 2:
         raise UsageError(
-            f"k={k} nearest of {len(array)} sounds say nothing; give at least 3 sounds and k from 1 to their number less 2"
+            f"k={k} nearest of {len(array)} sounds cannot be compared; give at least 3 sounds, and k from 1 to "
+            "the number of sounds minus 2"
         )
     units = unit(array, least=0)
     nearest = np.empty((len(array), k), np.int64)

@@ -324,7 +324,7 @@ def mel_bank(front: LogMel) -> Array:
     rising = (axis[:, None] - lower) / (centre - lower)
     falling = (upper - axis[:, None]) / (upper - centre)
     bank = np.maximum(0.0, np.minimum(rising, falling))
-    bank[0] = 0.0  # a constant offset is no sound
+    bank[0] = 0.0  # a constant offset is not a sound
     return bank * (2 / (corners_hertz[2:] - corners_hertz[:-2])) if front.area_norm else bank
 
 

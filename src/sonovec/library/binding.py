@@ -218,7 +218,8 @@ def check_comparable(place: object, space: Space, encoder: Encoder) -> None:
         raise _refusal(place, space, stored.differences(ours))
     if stored != ours:
         LOGGER.warning(
-            "%s: made in %s, and this search computes in %s: scores differ a little; to add sounds needs %s",
+            "%s: made with precision %s; this search uses %s, so scores differ a little; to add sounds, use a "
+            "machine with %s",
             place, stored.precision, ours.precision, stored.precision,
         )  # fmt: skip
 

@@ -539,7 +539,7 @@ class _Parser:
             if match[1]:
                 return chr(int(match[1], 16))
             if match[2] not in _ESCAPES:
-                self._fail(rf"\{match[2]} is no escape; write \\ for a backslash", token)
+                self._fail(rf"\{match[2]} is not an escape; write \\ for a backslash", token)
             return _ESCAPES[match[2]]
 
         value = re.sub(r"\\(?:u([0-9a-fA-F]{4})|(.))", unescape, token.text[1:-1], flags=re.DOTALL)

@@ -1119,8 +1119,9 @@ class Library(Opening):
             return found if found.hits else replace(found, reason=self.why_no_hits(filter, found.tags or [text]))
         if not self.encoder.knows_words:
             raise UsageError(
-                f"{self.location}: its encoder {self._require_config().model!r} knows neither words nor tags; index with "
-                "one that does: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
+                f"{self.location}: its encoder {self._require_config().model!r} can use neither words nor tags; "
+                "index with an "
+                "encoder that can: sonovec index FOLDER -l NEW --model laion/clap-htsat-unfused (or yamnet, for its tags)"
             )
         query = self._queries(MAIN).of_vector(self.encoder.embed_text([text])[0])
         hits = self._here(search(store, query, limit, where, level, all_versions=all_versions))
@@ -1154,7 +1155,7 @@ class Library(Opening):
             return "the library is empty"
         if tags and self.tracks(filter, limit=1):
             among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
-            return f"heard nowhere in {among}: {some(tags)}"
+            return f"these tags were not heard in {among}: {some(tags)}"
         matching = "" if filter is None else f" matches the filter {filter!r}"
         if self.tracks(filter, limit=1):
             return f"no track but the query itself{matching}; include_self=True (--include-self) also gives that one"

@@ -85,7 +85,7 @@ class LocalFiles(Opening):
         if not exists and is_foreign(self._location):
             folder = Path(self._location.address)
             raise UsageError(
-                f"{display(folder)}: is no library and holds other files; give a new folder, such as "
+                f"{display(folder)}: is not a library and holds other files; give a new folder, such as "
                 f"-l {display(folder / 'library')}"
             )
         if (reason := self.why_read_only()) is not None:

@@ -102,7 +102,7 @@ class Manifest:
             )
         except OSError as error:
             raise UsageError(
-                f"{display(folder)}: is no exported library ({NAME}: {error.strerror}); give a folder that "
+                f"{display(folder)}: is not an exported library ({NAME}: {error.strerror}); give a folder that "
                 "`sonovec export` has made"
             ) from error
         except (ValueError, KeyError, TypeError) as error:

@@ -60,7 +60,12 @@ def take_over(location: Location, config: LibraryConfig) -> FormerFolder | None:
             under_lock(location, lambda: migrate_folder(folder, config))
             return None
         reason = "another process indexes into it"
-    _LOG.info("%s: of format %d, and cannot be written (%s): it is read as it is", folder, config.format, reason)
+    _LOG.info(
+        "%s: has the old format %d and cannot be written (%s); sonovec reads it without conversion",
+        folder,
+        config.format,
+        reason,
+    )
     return FormerFolder(folder, config)
 
 

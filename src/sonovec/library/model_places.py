@@ -70,6 +70,7 @@ def source_of(library: object, space: Space) -> str:
     looked = f"looked at {', '.join(map(display, places))}" if places else "this machine has not had it before"
     content = str(space.passport.get("weights", ""))[:16]
     raise LibraryError(
-        f"{library}: its encoder {display(name)} (SHA-256 {content}) is not here: {looked}; say where it is now: "
+        f"{library}: its encoder {display(name)} (SHA-256 {content}) was not found on this machine ({looked}); "
+        "give its place: "
         "--model FOLDER, or in Python model='FOLDER'"
     )

@@ -231,10 +231,15 @@ def find_places(
     limit = None if limit is None else row_count("limit", limit)
     limit_per_track = None if limit_per_track is None else row_count("limit_per_track", limit_per_track)
     if min_score is not None and not -1 <= min_score <= 1:
-        raise UsageError(f"min_score={min_score} is no cosine similarity; give a number from -1 to 1, such as 0.5")
+        raise UsageError(
+            f"min_score={min_score} is not a cosine similarity; give a number from -1 to 1, for example 0.5"
+        )
     store, space = queries.store, queries.space
     if space.level == "track":
-        raise UsageError(f"the space {space.name!r} holds whole tracks alone; its places cannot be found")
+        raise UsageError(
+            f"the space {space.name!r} has vectors of whole tracks only, so it has no places; use another space, "
+            "such as the main one"
+        )
     if not len(query.parts):
         return PlaceSearch([], 1.0, reason="the query is silent", notes=query.notes)
     if min_score is None:

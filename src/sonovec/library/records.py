@@ -176,7 +176,9 @@ def value_of(record: Track | Hit, column: str) -> Any:
         return record.fields[column]
     if column in ("id", "path", *record.__dataclass_fields__):
         return getattr(record, column)
-    raise KeyError(f"{column!r} is no column; give one of: {', '.join(dict.fromkeys(['id', 'path', *record.fields]))}")
+    raise KeyError(
+        f"{column!r} is not a column; give one of: {', '.join(dict.fromkeys(['id', 'path', *record.fields]))}"
+    )
 
 
 @dataclass(frozen=True)

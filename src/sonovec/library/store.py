@@ -358,7 +358,7 @@ class Store:
         Raises
         ------
         UsageError
-            `limit` or `offset` is no whole number, or negative.
+            `limit` or `offset` is not a whole number, or negative.
         """
         limit = None if limit is None else row_count("limit", limit)
         offset = row_count("offset", offset)
@@ -591,7 +591,7 @@ def row_count(name: str, value: object) -> int:
             raise TypeError
         count = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise UsageError(f"{name}={value!r} is no whole number; give one, such as {name}=10") from None
+        raise UsageError(f"{name}={value!r} is not a whole number; give one, such as {name}=10") from None
     if count < 0:
         raise UsageError(f"{name}={count} is negative; give 0 or more")
     return min(count, MOST_ROWS)

@@ -19,7 +19,7 @@ def checked(fields: Mapping[str, Value], columns: Mapping[str, Kind]) -> dict[st
     Raises
     ------
     UsageError
-        A field is no column, or its value is of another type, or none that every store keeps.
+        A field is not a column, or its value is of another type, or none that every store keeps.
 
     Examples
     --------

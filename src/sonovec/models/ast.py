@@ -124,7 +124,7 @@ def spectrograms(
     frames: int,
     normalisation: tuple[float, float],
 ) -> NDArray[np.float32]:
-    """Spectrograms (n, frames, n_mels); what is no sound is zeros before the normalisation."""
+    """Spectrograms (n, frames, n_mels); what is not a sound is zeros before the normalisation."""
     result = np.zeros((len(samples), frames, front_end.n_mels), np.float32)
     for out, row in zip(result, cut(samples, coverage, front_end.window_length), strict=True):
         heard = front_end(row[None])[0]

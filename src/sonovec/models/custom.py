@@ -101,7 +101,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         entries = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{display(file)}: is no YAML ({' '.join(str(error).split())[:120]})") from error
+        raise UsageError(f"{display(file)}: is not valid YAML ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(entries, dict):
         raise UsageError(f"{display(file)}: holds no fields; see the documentation of sonovec.models.custom")
     for former, name in FORMER_NAMES.items():
@@ -112,7 +112,10 @@ def _read(file: Path) -> dict[str, Any]:
         if name not in FIELDS:
             raise UsageError(f"{display(file)}: unknown field {name!r}; there are: {', '.join(FIELDS)}")
         if not isinstance(value, FIELDS[name][0]) or (isinstance(value, bool) and FIELDS[name][0] is not bool):
-            raise UsageError(f"{display(file)}: {name}: {value!r} is a {type(value).__name__}, which it cannot be")
+            raise UsageError(
+                f"{display(file)}: {name}: {value!r} has the wrong type {type(value).__name__}; see the "
+                "documentation of sonovec.models.custom"
+            )
     missing = [name for name, (_, needed) in FIELDS.items() if needed and name not in entries]
     if missing:
         raise UsageError(f"{display(file)}: lacks {', '.join(missing)}")

@@ -122,7 +122,7 @@ def _watched(download: Callable[..., str], name: str) -> str:
 
         def update(self, n: float | None = 1) -> None:
             if ended.is_set():
-                raise Cancelled(f"{name}: nobody waits for it any more")
+                raise Cancelled(f"{name}: the download was cancelled")
             super().update(n)
 
     def tell() -> None:
@@ -172,7 +172,7 @@ def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | No
 
 def _wanted(name: str, there: list[str]) -> list[str]:
     if CONFIG not in there:
-        raise UsageError(f"model {name!r}: its repository has no {CONFIG}, so it is none that transformers can load")
+        raise UsageError(f"model {name!r}: its repository has no {CONFIG}, so transformers cannot load it")
     layout = next((file for file in WEIGHTS if file in there), None)
     if layout is None:
         raise UsageError(f"model {name!r}: its repository has none of {', '.join(WEIGHTS)}")

@@ -118,7 +118,9 @@ def _read(folder: Path) -> dict[str, Any]:
     odd = [name for name, kind in FIELDS.items() if not isinstance(entries.get(name), kind)]
     if odd or entries["format"] != FORMAT:
         what = f"lacks {odd[0]}" if odd else f"has format {entries['format']}, and this version reads {FORMAT}"
-        raise WeightsError(f"{display(file)}: is no card of a saved encoder ({what}); save it again with Encoder.save")
+        raise WeightsError(
+            f"{display(file)}: is not a card of a saved encoder ({what}); save it again with Encoder.save"
+        )
     return entries
 
 
@@ -268,7 +270,7 @@ def _check_network(model: Model, network: Any) -> None:
     """Refuse a network that the model could not take back."""
     if odd := differing(_shapes(network), _shapes(trainable(model)())):
         raise UsageError(
-            f"network= is none of {model.card.name!r} (differs in {odd}); train what encoder.module() gives"
+            f"network= does not fit {model.card.name!r} (differs in {odd}); train the module that encoder.module() returns"
         )
 
 

@@ -45,7 +45,7 @@ KINDS = {
     "wav2vec2-conformer": Kind("wav2vec 2.0 with Conformer layers", "https://arxiv.org/abs/2010.05171"),
     "hubert": Kind("HuBERT: masked prediction of hidden units", "https://arxiv.org/abs/2106.07447"),
     "wavlm": Kind("WavLM: masked prediction and denoising of speech", "https://arxiv.org/abs/2110.13900"),
-    "data2vec-audio": Kind("data2vec: masked prediction of one's own layers", "https://arxiv.org/abs/2202.03555"),
+    "data2vec-audio": Kind("data2vec: masked prediction of the model's own layers", "https://arxiv.org/abs/2202.03555"),
     "unispeech": Kind("UniSpeech: speech with and without labels", "https://arxiv.org/abs/2101.07597"),
     "unispeech-sat": Kind("UniSpeech-SAT: aware of speakers", "https://arxiv.org/abs/2110.05752"),
     "sew": Kind("SEW: squeezed and efficient wav2vec", "https://arxiv.org/abs/2109.06870"),

@@ -27,7 +27,7 @@ def open_network(graph: Graph, precision: str = "auto", device: str = "auto", jo
     Raises
     ------
     UsageError
-        If a name is unknown, or the device or the precision is not to be had here.
+        If a name is unknown, or the device or the precision is not available here.
     MissingExtraError
         If PyTorch is needed, to convert a graph for the first time or for CUDA, and not installed.
     """
