@@ -70,8 +70,9 @@ assert sum(hits) >= 11 and len(false) <= 1
 #
 # ## What else is heard, and when
 #
-# `tag` names what is heard, and with `--csv` or `--labels` writes the times. The encoder has learnt from real sounds, so its
-# scores for these are low: it takes the bark at 81 s for speech.
+# `tag` names what is heard, and with `-o FILE` or `--out-folder FOLDER` writes the times
+# ([tags](../tags.md)). The encoder has learnt from real sounds, so its scores for these synthetic ones are low, and it
+# takes no bark for a dog.
 
 sh("sonovec tag night.flac --start 75 --end 95 --threshold 0.1 --top 3")
 

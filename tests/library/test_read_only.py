@@ -137,7 +137,7 @@ def test_a_mount_that_is_read_only(made, tmp_path):
     place = f"-l {tmp_path}/mounted"
     if subprocess.run(["unshare", "-m", "bash", "-c", mount], capture_output=True, check=False).returncode:
         pytest.skip("this system lets nobody mount")
-    search = ["unshare", "-m", "bash", "-c", f"{command} search {made}/sounds/0.wav {place} --json"]
+    search = ["unshare", "-m", "bash", "-c", f"{command} search {made}/sounds/0.wav {place} --include-self --json"]
     best = hits(subprocess.run(search, capture_output=True, text=True, check=False))[0]
     assert best["score"] == pytest.approx(1, abs=1e-4)
     index = ["unshare", "-m", "bash", "-c", f"{command} index {made}/sounds {place}"]
@@ -225,6 +225,8 @@ def test_a_library_whose_ledger_cannot_be_read_is_searched_by_the_content_of_fil
         ledger.write_bytes(b"x" * 8192)
     read_only(tmp_path / "library")
     for name in ("copy.wav", "2.wav"):
-        run = run_as_user(*CLI, "search", made / "sounds" / name, "-l", tmp_path / "library", "--json")
+        run = run_as_user(
+            *CLI, "search", made / "sounds" / name, "-l", tmp_path / "library", "--include-self", "--json"
+        )
         assert hits(run)[0]["score"] == pytest.approx(1, abs=1e-4)
         assert "the search goes on without the ledger" in run.stderr

@@ -172,3 +172,30 @@ def test_words_and_sounds_that_find_nothing_end_with_the_same_codes(sounds, tmp_
     for asked in (["--text", "qqq"], [str(sounds / "gone.flac")]):
         assert run(["search", *asked, "-l", place]) == 2
         assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("target", ["other", "other.db"])
+def test_tags_of_segments_are_exported_and_imported(target, sounds, tmp_path):
+    with sonovec.Library(tmp_path / "library") as library:
+        library.add(sounds)
+        library.export(tmp_path / "export")
+        (before, *_) = library.search_text("speech").hits
+    with sonovec.Library(tmp_path / target) as other:
+        other.import_(tmp_path / "export")
+        (after, *_) = other.search_text("speech").hits
+    assert (after.id, after.score, after.start, after.end) == (before.id, before.score, before.start, before.end)
+
+
+@pytest.mark.parametrize("target", ["other", "other.db"])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_former_library_is_exported_and_imported_without_them(former, indexed, target, tmp_path):
+    place, music = former
+    with sonovec.Library(place) as library:
+        if indexed:
+            library.add(music)
+        library.export(tmp_path / "export")
+        before = [hit.id for hit in library.search_text("sine wave").hits]
+    with sonovec.Library(tmp_path / target) as other:
+        other.import_(tmp_path / "export")
+        found = other.search_text("sine wave")
+        assert [hit.id for hit in found.hits] == before and found.advice

@@ -43,13 +43,13 @@ def test_what_a_library_needs_is_made_once(sounds, tmp_path, monkeypatch):
         library.add(sounds)
     with sonovec.Library(tmp_path / "library", model="logmel", hop=0.5) as library:
         library.add(sounds, space="second")
-    loaded, original = [], encoders.load
+    loaded, original = [], encoders.load_with
 
     def load(*arguments, **options):
         loaded.append(arguments)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(encoders, "load", load)
+    monkeypatch.setattr(encoders, "load_with", load)
     with sonovec.Library(tmp_path / "library") as library:
         assert len(set(map(id, together(*[lambda: library.encoder] * CALLERS)))) == 1
         assert len(set(map(id, together(*[lambda: library.encoder_of("second")] * CALLERS)))) == 1

@@ -18,7 +18,7 @@ from sonovec.library.manifest import File, Manifest, file_of, sha256
 from sonovec.library.records import MAIN
 from sonovec.library.roots import PATH, Roots, alias_in
 from sonovec.library.store import Store
-from sonovec.library.tables import TRACKS, TableSpec, vectors_of
+from sonovec.library.tables import TAGS, TRACKS, TableSpec, segments_of, vectors_of
 from sonovec.paths import display, from_text
 
 if TYPE_CHECKING:
@@ -84,17 +84,31 @@ def _write(store: Store, spec: TableSpec, roots: Roots, path: Path, job: Job) ->
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = schema_of(spec)
+    schema, stored = schema_of(spec), store.table(spec)
+    names = [name for name in schema.names if stored.has(name)]
     rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in store.table(spec).batches(None, schema.names):
+        for batch in stored.batches(None, names):
             job.check()
-            table = pa.Table.from_batches([batch]).select(schema.names)
+            table = pa.Table.from_batches([batch])
+            if spec.name == segments_of(store.space()).name:
+                table = _with_tags(table)
+            table = table.select(schema.names)
             if spec.name == TRACKS.name:
                 table = _shareable(table, roots)
             writer.write_table(table.cast(schema), row_group_size=GROUP)
             rows += len(batch)
     return File(rows, path.stat().st_size, sha256(path, job.check))
+
+
+def _with_tags(table: pa.Table) -> pa.Table:
+    """Segments with their tags; those that a former version stored have none, which every store keeps as an empty text."""
+    import pyarrow as pa
+
+    if TAGS not in table.column_names:
+        return table.append_column(TAGS, pa.array([""] * len(table), pa.string()))
+    place = table.schema.get_field_index(TAGS)
+    return table.set_column(place, TAGS, table[TAGS].cast(pa.string()).fill_null(""))
 
 
 def schema_of(spec: TableSpec) -> pa.Schema:
