@@ -136,6 +136,7 @@ def test_columns_go_by_their_number_and_a_rigid_one_is_never_cut():
     assert [column.name for column in fitted(columns, [row], 40)[0]] == ["a", "c", "d"]
     kept, ((first, second),) = fitted(columns, [row], 30)
     assert [column.name for column in kept] == ["a", "c"] and first == row[0] and second == "zzzzzzzzz…zzzzzzzz"
+    assert [column.name for column in fitted(columns, [["x", "", "", "w"]], 80)[0]] == ["a", "c", "d"], "b is empty"
     assert fitted(columns[:1], [row[:1]], 5)[1] == [[row[0]]]
 
 

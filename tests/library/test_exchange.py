@@ -70,7 +70,9 @@ def content(library):
         "columns": library.columns(),
         "spaces": library.spaces(),
         "tracks": {track.id: track.fields for track in store.tracks()},
-        "coverage": {id: [part.coverage for part in parts] for id, parts in store.segments(store.ids()).items()},
+        "coverage": {
+            id: [(part.coverage, part.tags) for part in parts] for id, parts in store.segments(store.ids()).items()
+        },
         "vectors": vectors,
         "passages": library.passages.get(),
         "labels": library.labels.get(),

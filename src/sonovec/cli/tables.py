@@ -28,7 +28,7 @@ class Column:
     cut : {"no", "middle", "end"}
         Where its texts are cut if the terminal is narrow; those of others go on in the next line.
     spare : int
-        Columns with a higher number are left out first; one with 0 never is.
+        Columns with a higher number are left out first, and such as are empty always; one with 0 never is.
     title : str
         What people see above it; otherwise its name.
     """
@@ -102,16 +102,17 @@ def fitted(
     >>> fitted(columns, [["0.912", "rain/on a tin roof/3.wav", "Rain; Thunder; Wind"]], 30)[1]
     [['0.912', 'rain/on a t… roof/3.wav']]
     """
-    kept = list(range(len(columns)))
     natural = [
-        max(map(_cells, [columns[place].title or columns[place].name, *(row[place] for row in cells)]))
-        for place in kept
+        max(map(_cells, [column.title or column.name, *(row[place] for row in cells)]))
+        for place, column in enumerate(columns)
     ]
     least = [min(wide, LEAST.get(column.cut, wide)) for wide, column in zip(natural, columns, strict=True)]
 
     def room(kept: Sequence[int]) -> int:
         return width - GAP * (len(kept) - 1)
 
+    empty = {place for place, column in enumerate(columns) if column.spare and not any(row[place] for row in cells)}
+    kept = [place for place in range(len(columns)) if not cells or place not in empty]
     while sum(least[place] for place in kept) > room(kept) and any(columns[place].spare for place in kept):
         kept.remove(max(kept, key=lambda place: (columns[place].spare, place)))
     widths = _shared({place: natural[place] for place in kept}, {place: least[place] for place in kept}, room(kept))
