@@ -107,6 +107,7 @@ def test_a_result_that_is_waited_for_may_be_an_error_of_time():
 # -- sounds
 
 
+@pytest.mark.slow
 def test_progress_moves_inside_a_long_sound(encoder, long):
     for call in (
         lambda tell: encoder.embed(long, progress=tell),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+#: The packages that run notebooks come with the extra `references`.
+pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[1] / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -30,7 +32,6 @@ def test_a_notebook_is_kept_without_outputs(path):
     assert all(cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_every_cell_runs_and_what_is_shown_is_html(path, tmp_path):
     client = pytest.importorskip("nbclient")

@@ -163,6 +163,7 @@ def test_a_parameter_that_is_set_later_counts(files, vectors):
     assert embedder.encoder is clone(embedder).encoder, "loaded once"
 
 
+@pytest.mark.slow
 def test_a_grid_search_over_what_numpy_gives(files):
     pipeline = make_pipeline(AudioEmbedder(), KNeighborsClassifier(1))
     search = GridSearchCV(pipeline, {"audioembedder__hop": np.array([0.5, 1.0])}, cv=3, error_score="raise")

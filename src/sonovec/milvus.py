@@ -50,7 +50,7 @@ class AudioEmbeddingFunction(BaseEmbeddingFunction):
     Raises
     ------
     UsageError
-        If the model, a setting or `queries` is unknown, or ``queries="text"`` and the encoder knows no words.
+        If the model, a setting or `queries` is unknown, or ``queries="text"`` and the encoder cannot embed text.
     WeightsError
         If weights are missing and cannot be fetched, or are not the right ones.
 
@@ -180,7 +180,7 @@ class AudioEmbeddingFunction(BaseEmbeddingFunction):
         --------
         >>> AudioEmbeddingFunction("logmel").encode_texts(["glass breaking"])
         Traceback (most recent call last):
-        sonovec.errors.UsageError: model 'logmel' knows no words...
+        sonovec.errors.UsageError: model 'logmel' cannot embed text...
         """
         return [self._scaled(vector) for vector in self.encoder.embed_text(texts)]
 

@@ -100,7 +100,7 @@ def test_of_long_sounds_the_first_two_minutes_count():
 
 @pytest.mark.parametrize("text", ["", "no base64!", "AAA"])
 def test_what_is_no_fingerprint_is_named(text):
-    with pytest.raises(UsageError, match="no fingerprint"):
+    with pytest.raises(UsageError, match="not a fingerprint"):
         likeness(text, text)
 
 

@@ -59,6 +59,7 @@ def test_of_many_copies_of_one_recording_none_is_lost():
     assert groups(codes) == expected(owners)
 
 
+@pytest.mark.slow
 def test_humming_is_no_recording_of_its_own():
     """Codes that stay the same fill one place of the look-up, and say nothing."""
     hums = [np.full(100, code, np.uint32) for code in np.random.default_rng(0).integers(0, 2**32, 150)] * 2

@@ -380,7 +380,7 @@ def test_the_loudest_finite_samples_stay(tmp_path: Path) -> None:
 
 def test_nothing_but_nan_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", np.full((100, 2), np.nan), 44100, subtype="FLOAT")
-    assert "no sample of it is a number" in refusal(tmp_path / "x.wav")
+    assert "all its samples are NaN or infinite" in refusal(tmp_path / "x.wav")
 
 
 # Bad inputs
@@ -470,7 +470,7 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 
 def test_impossible_names_are_refused() -> None:
     for name in ("nul\0.wav", "half\ud800.wav"):
-        with pytest.raises(AudioError, match="no file can have this name; check the path") as caught:
+        with pytest.raises(AudioError, match="a file cannot have this name; check the path") as caught:
             open_audio(name)
         assert str(caught.value).isprintable()
 

@@ -71,6 +71,7 @@ def test_one_child_serves_one_file_after_another(encoded: Encoded) -> None:
     assert len(children) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_read_to_its_end_leaves_nothing_for_the_next(encoded: Encoded) -> None:
     for _ in range(3):
         reader = open_isolated(encoded("flac"))

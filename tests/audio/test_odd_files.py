@@ -289,7 +289,7 @@ def test_a_wav_without_sound_takes_no_time(tmp_path: Path, chunks: bytes) -> Non
 @pytest.mark.parametrize("rate", [1, 99])
 def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "x.wav", np.zeros(100), rate)
-    assert f"{rate} samples a second are no sound" in refusal(tmp_path / "x.wav")
+    assert f"{rate} samples a second is not a supported rate" in refusal(tmp_path / "x.wav")
 
 
 def test_no_header_of_adx_ends_the_process(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ def test_one_channel_may_have_any_length(n):
     )
 )
 def test_a_shape_that_may_be_either_is_refused_with_the_corrected_call(shape):
-    with pytest.raises(UsageError, match=rf"{re.escape(str(shape))}.*cannot be told.*\(samples\[:, 0\], rate\)"):
+    with pytest.raises(
+        UsageError, match=rf"{re.escape(str(shape))}.*cannot tell which axis.*\(samples\[:, 0\], rate\)"
+    ):
         read(noise(*shape))
 
 

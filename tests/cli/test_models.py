@@ -81,6 +81,7 @@ def test_what_cannot_be_removed_or_fetched_is_told(cache, capsys):
     assert told(capsys, "models", "remove", "yamnet")["removed"] == [{"name": "yamnet", "files": 0, "bytes": 0}]
 
 
+@pytest.mark.slow
 def test_show_tells_a_card_of_any_kind(capsys, tmp_path):
     assert told(capsys, "models", "show", "byola-512")["options"]["std"]["allowed"] == "a number, a whole number"
     folder = tiny.waveform("hubert", tmp_path / "mine")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from sonovec import demo
 from sonovec.cli.main import run
 
 
+@pytest.mark.slow
 def test_a_sound_is_drawn_and_told_of(tmp_path, capsys):
     sound = next(path for path in demo.write(tmp_path, per_kind=1) if path.parent.name == "birds")
     target = tmp_path / "birds.svg"

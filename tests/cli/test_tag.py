@@ -70,8 +70,8 @@ def test_a_broken_file_is_named_and_the_others_go_on(tmp_path: Path, capsys: pyt
     [
         (["--model", "logmel"], "'logmel' scores no classes; leave --model out"),
         (["--threshold", "2"], "--threshold 2.0 is not a score"),
-        (["--top", "0"], "--top 0 tells nothing"),
-        (["--windows"], "--windows is told in JSON; add --json"),
+        (["--top", "0"], "--top 0: give 1 or more"),
+        (["--windows"], "--windows works only with --json; add --json"),
         (["--start", "3", "--end", "2"], "--start 3.0 --end 2.0 is not a range of seconds; give 0 <= start < end"),
         (["--csv", "."], ".: cannot be written"),
     ],

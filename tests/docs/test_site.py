@@ -14,12 +14,12 @@ import sonovec
 from sonovec.cli.main import cli
 from sonovec.models import registry
 
-pytest.importorskip("sphinx", reason="the site needs the extra docs")
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("sphinx", reason="the site needs the extra docs")
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", target / "read"]
     done = subprocess.run(

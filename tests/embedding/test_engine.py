@@ -98,6 +98,7 @@ def test_threads_change_nothing(encoder, jobs):
             assert_same_vectors(found.windows, encoder.embed(sound).windows)
 
 
+@pytest.mark.slow
 def test_callers_at_once_change_no_bit_and_leave_blas_as_it_was():
     """The last bits of a matrix product depend on the threads of BLAS, which the first of several runs must not give back."""
 

@@ -72,7 +72,7 @@ NO_SOUNDS = {
     "empty": ((X[:0], RATE), "samples in memory: none"),
     "missing": ("missing.wav", "missing.wav: no such file"),
     "folder": (os.curdir, r"\.: a folder"),
-    "nul": ("a\0b.wav", "no file can have this name"),
+    "nul": ("a\0b.wav", "a file cannot have this name"),
 }
 
 

@@ -64,6 +64,7 @@ def test_a_device_without_cuda_is_refused_at_once():
         sonovec.load("default", device="cuda")
 
 
+@pytest.mark.slow
 def test_a_precision_that_the_card_allows_is_taken_where_the_processor_has_it(vggish_weights):
     if cpu_has_bf16():
         assert (

@@ -44,6 +44,7 @@ def test_clean_figures_are_those_of_the_metrics(dataset: Dataset, result: Evalua
     )
 
 
+@pytest.mark.slow
 def test_harm_is_measured_against_clean_sounds(result: Evaluation) -> None:
     points = {(point.kind, point.level): point for point in result.robustness}
     assert points["noise", 20.0].cosine.value > points["noise", 0.0].cosine.value

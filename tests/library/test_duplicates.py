@@ -62,7 +62,7 @@ def test_groups_have_the_one_to_keep_first(folder):
             "of two without loss that with more bits"
         )
         assert [sorted(each) for each in two] == [["2 again.wav", "2.wav"]]
-        assert (found.unknown, found.tracks) == (0, len(library)), "short and silent sounds have no fingerprint"
+        assert (found.unknown, found.tracks) == (0, len(library)), "short and silent sounds have not a fingerprint"
         flac = found.groups[1][1]
         assert flac.codec == "flac" and flac.size == (folder / "sounds" / "1.flac").stat().st_size
         assert flac.bitrate == pytest.approx(8 * flac.size / 8, rel=0.01)

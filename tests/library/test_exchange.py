@@ -79,6 +79,7 @@ def content(library):
     }
 
 
+@pytest.mark.slow
 def test_all_comes_back_in_every_kind_of_store(library, exported, location, sounds):
     with sonovec.Library(location) as copy:
         done = copy.import_(exported)

@@ -490,6 +490,7 @@ ledger.begin_run()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.slow
 def test_an_upgrade_that_is_killed_at_any_statement_leaves_one_format_or_the_other(old):
     formats = set()
     for left in range(40):

@@ -185,7 +185,7 @@ def test_no_library_is_said_and_none_is_made(tmp_path):
 
 
 def test_a_folder_of_other_things_does_not_become_a_library(sounds):
-    with pytest.raises(UsageError, match="is no library and holds other files; give a new folder"):
+    with pytest.raises(UsageError, match="is not a library and holds other files; give a new folder"):
         sonovec.Library(sounds).add(sounds)
     assert sorted(path.name for path in sounds.iterdir()) == [f"{i}.wav" for i in range(6)]
 
@@ -372,6 +372,7 @@ def test_a_library_keeps_the_settings_it_was_made_with(sounds, tmp_path):
     assert reopened.add(sounds).counts.unchanged == 6
 
 
+@pytest.mark.slow
 def test_a_second_indexer_is_told_who_is_at_it(sounds, library):
     library.add(sounds)
     code = "import sys, sonovec; sonovec.Library(sys.argv[1]).add(sys.argv[2])"
@@ -393,6 +394,7 @@ def test_a_second_indexer_is_told_who_is_at_it(sounds, library):
     assert f"process {os.getpid()} on" in seen[0] and "searching works meanwhile" in seen[0]
 
 
+@pytest.mark.slow
 def test_another_process_searches_while_one_indexes(sounds, library):
     library.add(sounds)
     code = "import sys, sonovec; print(len(sonovec.Library(sys.argv[1]).search(sys.argv[2], limit=100, include_self=True)))"

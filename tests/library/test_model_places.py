@@ -83,13 +83,13 @@ def test_a_model_that_moved_is_named_once(library, model, found):
 def test_the_command_line_says_it_too(library, model, query, capsys):
     model.rename(model.parent / "moved")
     assert run(["search", str(query), "-l", str(library)]) != 0
-    assert "say where it is now: --model FOLDER" in " ".join(capsys.readouterr().err.split())
+    assert "give its place: --model FOLDER" in " ".join(capsys.readouterr().err.split())
     assert run(["search", str(query), "-l", str(library), "--model", str(model.parent / "moved")]) == 0
 
 
 def test_on_a_machine_that_has_not_had_it(library, monkeypatch, tmp_path, model, found):
     monkeypatch.setenv("SONOVEC_HOME", str(tmp_path / "another"))
-    with pytest.raises(LibraryError, match="its encoder birds .* this machine has not had it before"):
+    with pytest.raises(LibraryError, match=r"its encoder birds .* \(this machine has not had it"):
         found(library)
     assert found(library, model=str(model / "card.yaml"))
 

@@ -73,6 +73,7 @@ def test_each_place_is_found_with_its_seconds(folder, library):
     assert all((place.query_start, place.query_end) == (0.0, LONG) for place in found.hits)
 
 
+@pytest.mark.slow
 def test_order_and_limits(folder, library):
     everything = library.find_places(folder / "query.wav").hits
     by_time = library.find_places(folder / "query.wav", order="time").hits
@@ -84,6 +85,7 @@ def test_order_and_limits(folder, library):
     assert [place.path for place in few] == [place.path for place in everything if "second" in place.path]
 
 
+@pytest.mark.slow
 def test_samples_a_part_of_a_file_and_an_indexed_track_can_be_looked_for(folder, library):
     samples, rate = soundfile.read(folder / "query.wav", dtype="float32")
     expected = library.find_places(folder / "query.wav").hits
@@ -94,6 +96,7 @@ def test_samples_a_part_of_a_file_and_an_indexed_track_can_be_looked_for(folder,
     assert starts(whole.hits, "second.wav")[0] == 0.0, "the track itself, from its beginning"
 
 
+@pytest.mark.slow
 def test_the_querys_own_stretch_is_left_out_and_no_other(folder, library, tmp_path):
     copy = tmp_path / "elsewhere.flac"
     copy.write_bytes((folder / "sounds" / "first.flac").read_bytes())
@@ -109,6 +112,7 @@ def test_the_querys_own_stretch_is_left_out_and_no_other(folder, library, tmp_pa
         assert not starts(library.find_places(query, min_score=0.5).hits, "first.flac")
 
 
+@pytest.mark.slow
 def test_why_there_are_none(folder, library):
     assert library.find_places(folder / "silent.wav").reason == "the query is silent"
     assert "no track matches the filter" in library.find_places(folder / "query.wav", filter="duration > 1000").reason
@@ -127,6 +131,7 @@ def test_why_there_are_none(folder, library):
             library.find_places(folder / "query.wav", **{name: wrong})
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_or_changed_is_told_and_its_segments_remain(folder, tmp_path):
     sounds = tmp_path / "sounds"
     sounds.mkdir()
@@ -180,6 +185,7 @@ def test_places_in_the_spaces_of_an_analyser(folder, tmp_path):
             library.find_places(np.array([1.0, 0.1]), space="whole")
 
 
+@pytest.mark.slow
 def test_it_can_be_watched_and_cancelled(folder, library):
     seen = []
     library.find_places(folder / "query.wav", progress=seen.append)

@@ -63,6 +63,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_it_is_searched_by_files_parts_tracks_words_and_filters(made, library, run_as_user):
     before = sorted((path, path.stat().st_mtime_ns) for path in library.rglob("*"))
     run = run_as_user(sys.executable, "-c", SEARCH, library, made / "sounds")
@@ -108,6 +109,7 @@ def test_adding_where_only_a_part_can_be_written_is_refused_as_well(made, tmp_pa
     assert hits(run_as_user(*CLI, "search", made / "sounds" / "0.wav", "-l", tmp_path / "library", "--json"))
 
 
+@pytest.mark.slow
 def test_a_new_library_where_nothing_can_be_written_is_refused_in_a_line(made, library, run_as_user):
     for place in (library / "new", library / "new.db"):
         run = run_as_user(*CLI, "index", made / "sounds", "-l", place)

@@ -160,7 +160,7 @@ def test_a_library_without_damage_is_left_as_it_is(library, capsys):
 
 
 def test_a_repair_needs_a_library(tmp_path, capsys):
-    assert "say which: sonovec doctor -l LIBRARY --repair" in run(capsys, "doctor", "--repair")[1]
+    assert "--repair needs a library; run: sonovec doctor -l LIBRARY --repair" in run(capsys, "doctor", "--repair")[1]
     code, told = run(capsys, "doctor", "-l", tmp_path / "none", "--repair")
     assert code == 1 and "no library here" in told and not (tmp_path / "none").exists()
 
@@ -316,7 +316,7 @@ def test_a_damaged_ledger_is_moved_and_written_again_without_embedding(made, lib
         kind(path)
     code, told = run(capsys, "index", made / "sounds", "-l", library)
     assert code == 2 and "move it aside and index again" in told and "doctor" in told
-    code, told = run(capsys, "search", made / "sounds" / "0.wav", "-l", library, "--json")
+    code, told = run(capsys, "search", made / "sounds" / "0.wav", "-l", library, "--include-self", "--json")
     assert code == 0 and json.JSONDecoder().raw_decode(told)[0]["hits"][0]["score"] > 0.9999
     assert run(capsys, "doctor", "-l", library)[0] == 1
     code, told = run(capsys, "doctor", "-l", library, "--repair")
@@ -335,6 +335,7 @@ def test_a_ledger_of_another_format_is_not_taken_for_damaged(library, capsys):
     assert (library / "ledger.sqlite").exists() and not (library / "damaged").exists()
 
 
+@pytest.mark.slow
 def test_the_doctor_of_a_library_that_cannot_be_written_looks_and_does_not_repair(library, run_as_user, read_only):
     import sys
 

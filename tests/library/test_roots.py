@@ -278,6 +278,7 @@ def test_a_path_comes_back_from_what_is_kept(path):
 
 @settings(max_examples=300)
 @given(PATHS, st.data())
+@pytest.mark.slow
 def test_a_filter_on_paths_means_those_of_this_machine(path, data):
     path = Path(os.path.normpath(path))
     text, stored = to_text(path), ROOTS.stored(path)

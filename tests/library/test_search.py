@@ -163,7 +163,7 @@ def test_segments_without_their_track_take_no_place(emptied):
     emptied.table(segments_of(emptied.space())).upsert(
         [
             {"id": f"x:{n:06}", "track": "x", "index": n, "start": 0.0, "end": 1.0, "coverage": 1.0, "zero": False,
-             "vector": row[0]}
+             "tags": "", "vector": row[0]}
             for n in range(50)
         ]
     )  # fmt: skip
@@ -279,6 +279,7 @@ def test_some_seconds_of_a_file_that_is_gone_are_the_windows_of_its_segments(of_
     library.add(tmp_path, prune=True)
 
 
+@pytest.mark.slow
 def test_a_vector_has_no_seconds(of_all_lengths):
     with pytest.raises(UsageError, match="a vector has no seconds"):
         of_all_lengths.search(np.ones(of_all_lengths.encoder.dim, np.float32), start=1.0)

@@ -223,7 +223,7 @@ def test_a_library_in_another_precision_is_searched_with_a_warning_and_not_added
         for _ in range(2):
             assert library.search(sound, limit=1)[0].path.endswith("3.wav")
         told = [record.getMessage() for record in caplog.records if record.name == "sonovec"]
-        assert len(told) == 1 and "made in bf16, and this search computes in f32" in told[0]
+        assert len(told) == 1 and "made with precision bf16; this search uses f32" in told[0]
         with pytest.raises(PassportError, match="precision is 'bf16' there and 'f32' here.*; add sounds on a machine"):
             library.add(made / "sounds")
     assert run(["search", str(made / "sounds" / "0.wav"), "-l", str(place)]) == 0

@@ -46,6 +46,7 @@ def numbers_of(fields, tag):
     return [fields[name][place] for name in HEARD[1:]]
 
 
+@pytest.mark.slow
 def test_a_short_sound_in_a_long_one_is_found_by_words_with_its_seconds(location, sounds, capsys):
     with sonovec.Library(location) as library:
         library.add(sounds)

@@ -57,6 +57,7 @@ def test_what_a_library_needs_is_made_once(sounds, tmp_path, monkeypatch):
         assert len(set(map(id, together(*[lambda: library.ledger] * CALLERS)))) == 1
 
 
+@pytest.mark.slow
 def test_threads_search_while_one_indexes(sounds, tmp_path):
     sound = (np.random.default_rng(9).standard_normal(24000).astype(np.float32) / 9, 16000)
     more = tmp_path / "more"

@@ -172,6 +172,7 @@ names = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4).map("
 
 
 @given(st.dictionaries(names, st.booleans(), min_size=1, max_size=25), st.sets(names, max_size=2))
+@pytest.mark.slow
 def test_each_file_that_is_gone_is_either_deleted_or_withheld_and_none_other(tmp_path_factory, files, more_roots):
     folder = tmp_path_factory.mktemp("vanished")
     root = folder / "m"

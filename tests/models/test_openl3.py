@@ -118,6 +118,7 @@ def test_bf16_is_close_to_float32_where_the_processor_has_it(sounds, load, vecto
             assert cosine.min() >= 0.9999, name
 
 
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_what_else_is_embedded(sounds, load, vectors):
     names = ["short", "noise", "tone"]
     for name, e in zip(names, load().embed_many([(sounds[name], RATE) for name in names]), strict=True):

@@ -119,6 +119,7 @@ def test_equals_the_reference_network_at_any_length(golden, encoders, name):
     assert encoder.classes == names()
 
 
+@pytest.mark.slow
 def test_cnn14_at_32_khz_equals_the_reference_network(golden):
     import torch
 
@@ -135,6 +136,7 @@ def test_cnn14_at_32_khz_equals_the_reference_network(golden):
         close(scores[0].numpy(), golden[f"{name}/scores/{seconds}"])
 
 
+@pytest.mark.slow
 def test_the_end_of_a_clip_is_embedded_as_long_as_it_is(golden, encoders):
     name = "panns-mobilenetv1"
     encoder = encoders(name)

@@ -95,6 +95,7 @@ def test_loudness_does_not_count_below_the_level(weights):
     np.testing.assert_allclose(soft, softer, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_checkpoint_itself_is_taken_too(checkpoint, golden):
     encoder = sonovec.load("resemblyzer", weights=checkpoint, precision="f32")
     found = encoder.embed((made.sounds()["voice"], RATE)).windows[0]

@@ -100,6 +100,7 @@ def test_a_network_that_was_trained_is_saved(tmp_path, kind):
     assert again.passport.weights == loaded.passport.weights and again.card.name == "mine"
 
 
+@pytest.mark.slow
 def test_the_built_in_network_is_the_same_in_pytorch():
     import torch
 
@@ -139,7 +140,7 @@ def test_what_cannot_be_trained_is_told(tmp_path):
 
 def test_a_network_of_another_model_is_refused(tmp_path):
     with pytest.raises(
-        UsageError, match=r"network= is none of 'sonovec-1' \(differs in encoder\..*encoder\.module\(\)"
+        UsageError, match=r"network= does not fit 'sonovec-1' \(differs in encoder\..*encoder\.module\(\)"
     ):
         sonovec.load("default").save(tmp_path / "mine", resemblyzer.network())
     assert not list(tmp_path.iterdir())

@@ -73,6 +73,7 @@ def test_layers_and_poolings_are_the_references(folders):
             np.testing.assert_allclose(vector, pool, atol=1e-4, err_msg=f"{layer} {pooling}")
 
 
+@pytest.mark.slow
 def test_weights_of_layers_come_from_a_fine_tuned_checkpoint(tmp_path):
     import torch
     import transformers
@@ -152,6 +153,7 @@ def test_w2v_bert_equals_the_reference(folders):
         np.testing.assert_allclose(encoder.embed((samples, 16000)).vector, frames[:n].mean(axis=0), atol=2e-4)
 
 
+@pytest.mark.slow
 def test_whisper_equals_the_reference_and_pools_no_padding(folders):
     import torch
     import transformers
@@ -236,6 +238,7 @@ def test_vectors_do_not_depend_on_what_else_is_embedded(kind, folders):
             np.testing.assert_array_equal(one, other.windows)
 
 
+@pytest.mark.slow
 def test_bf16_keeps_its_promise_or_is_not_to_be_had(folders):
     folder = str(folders("wavlm", lambda into: tiny.waveform("wavlm", into)))
     samples = (tiny.sound(4.0, 16000), 16000)

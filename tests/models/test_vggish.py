@@ -35,6 +35,7 @@ def encoder(vggish_weights):
 
 
 @pytest.mark.parametrize(("kind", "options"), [("before", {}), ("after", {"relu": True})])
+@pytest.mark.slow
 def test_equals_the_reference_network(vggish_golden, vggish_weights, kind, options):
     made, golden = vggish_golden
     encoder = sonovec.load("vggish", weights=vggish_weights, tail="drop", precision="f32", **options)

@@ -108,6 +108,7 @@ def test_an_hour_becomes_as_few_numbers_as_a_minute(tmp_path, monkeypatch):
     assert similarities(heard.embedding)[0].shape == (16, 16)
 
 
+@pytest.mark.slow
 def test_a_png_is_the_same_again_and_an_svg_is_one(tmp_path, encoder, clip):
     one, two, drawing = tmp_path / "one.png", tmp_path / "two.PNG", tmp_path / "three.svg"
     figure = plot(clip, one, encoder=encoder)

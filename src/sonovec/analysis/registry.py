@@ -39,7 +39,7 @@ def find(wanted: Iterable[str | type[Analyser]]) -> list[type[Analyser]]:
     ['loudness']
     >>> find(["loudnes"])
     Traceback (most recent call last):
-    sonovec.errors.UsageError: there is not an analyser 'loudnes'; did you mean 'loudness'? ...
+    sonovec.errors.UsageError: there is no analyser 'loudnes'; did you mean 'loudness'? ...
     """
     found: dict[str, type[Analyser]] = {}
     for each in dict.fromkeys(wanted):
@@ -72,7 +72,7 @@ def _find(name: str) -> type[Analyser]:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(
-            f"there is not an analyser {name!r}; {hint}installed: {', '.join(names())}. If it came with another "
+            f"there is no analyser {name!r}; {hint}installed: {', '.join(names())}. If it came with another "
             "package, install that package again"
         )
     try:

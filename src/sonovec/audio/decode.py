@@ -151,7 +151,7 @@ class AudioReader:
         Raises
         ------
         AudioError
-            Nothing decodes, or no sample of it is a number. Raised when the end is reached.
+            Nothing decodes, or all its samples are NaN or infinite. Raised when the end is reached.
         UsageError
             `frames` is not positive, or the range begins behind the end.
         """

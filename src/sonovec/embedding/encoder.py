@@ -518,7 +518,7 @@ class Encoder:
         --------
         >>> load("logmel").embed_text(["a dog barks"])
         Traceback (most recent call last):
-        sonovec.errors.UsageError: model 'logmel' knows no words; load one with a text tower, such as ...
+        sonovec.errors.UsageError: model 'logmel' cannot embed text; load a model with a text encoder...
         """
         if self.model.text is None:
             raise UsageError(

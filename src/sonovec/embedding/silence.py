@@ -65,7 +65,7 @@ def warnings_of(notes: str | None) -> tuple[str, ...]:
     Examples
     --------
     >>> warnings_of("the end is missing; silent")
-    ('the query is silent: what is found is as silent, or like it by chance',)
+    ('the query is silent: the hits are silent too, or match by chance',)
     """
     found = ((note, MEANING.get(note.partition(" (")[0])) for note in (notes or "").split("; "))
     return tuple(f"the query is {note}: {meaning}" for note, meaning in found if meaning)

@@ -32,7 +32,7 @@ class Lists:
     codes, rows : array, shape (m,), int32
         Which name an item is, and in which of the rows it stands.
     scores : array, shape (m,)
-        0 where there is not a score.
+        0 where there is no score.
     """
 
     ids: pa.Array

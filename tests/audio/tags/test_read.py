@@ -313,6 +313,7 @@ def test_rubbish_does_not_raise(tmp_path_factory, head, rest):
     near=st.sampled_from([200, 2000, 10**9]),
     cut=st.floats(0, 1),
 )
+@pytest.mark.slow
 def test_damaged_tags_take_bounded_time_and_memory(whole_files, tmp_path, ending, places, near, cut):
     content = bytearray(whole_files[ending])
     for place, byte in places:
