@@ -86,7 +86,8 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
             time.sleep(1)
 
 
-STORES = ["lance", "milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)]
+#: The quick tests run in a folder; Milvus waits much, and is for the slow ones, but for what test_milvus_schema.py holds.
+STORES = ["lance", *(pytest.param(each, marks=pytest.mark.slow) for each in ("milvus-lite", "milvus"))]
 
 
 def new_location(request, folder: Path) -> str:

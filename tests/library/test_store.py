@@ -522,7 +522,10 @@ def filter_rows():
         yield row
 
 
-@pytest.fixture(scope="module", params=["lance", "milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module",
+    params=["lance", *(pytest.param(each, marks=pytest.mark.slow) for each in ("milvus-lite", "milvus"))],
+)
 def filtered(request, tmp_path_factory):
     place = {
         "lance": lambda: str(tmp_path_factory.mktemp("filters") / "library"),
