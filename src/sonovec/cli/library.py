@@ -11,11 +11,34 @@ import click
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.options import json_option, token_option
 from sonovec.cli.output import print_json, print_table, time_text
+from sonovec.cli.tables import Column
 from sonovec.paths import display, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.job_records import JobRecord
     from sonovec.library.roots import Root
+
+JOB_COLUMNS = (
+    Column("job"),
+    Column("kind"),
+    Column("state"),
+    Column("stage", cut="end", spare=4),
+    Column("done", spare=2),
+    Column("of", spare=3),
+    Column("unit", spare=5),
+    Column("started", spare=1),
+    Column("ended", spare=6),
+    Column("why", cut="end", spare=1),
+)
+SPACE_COLUMNS = (
+    Column("space"),
+    Column("tracks"),
+    Column("model", cut="middle"),
+    Column("level", spare=2),
+    Column("dim", spare=1),
+    Column("dtype", spare=4),
+    Column("precision", spare=3),
+)
 
 
 @click.group(short_help="Manage the roots, spaces and jobs of a library.")
@@ -37,7 +60,7 @@ def roots(name: str, token: str | None, as_json: bool) -> None:
         print_json({"library": to_text(name), "roots": [_json(root) for root in found]})
         return
     rows = [(root.alias, display(root.folder) if root.folder else "not on this machine", root.files) for root in found]
-    print_table(["root", "folder", "files"], rows)
+    print_table([Column("root"), Column("folder", cut="middle"), Column("files")], rows)
 
 
 @library.command("move-root", short_help="Set the new place of a folder that was moved.")
@@ -84,8 +107,7 @@ def jobs(name: str, token: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"library": to_text(name), "jobs": [_job_json(job) for job in found]})
         return
-    columns = ["job", "kind", "state", "stage", "done", "of", "unit", "started", "ended", "why"]
-    print_table(columns, [_job_row(job) for job in found])
+    print_table(JOB_COLUMNS, [_job_row(job) for job in found])
 
 
 def _job_row(job: JobRecord) -> tuple[object, ...]:
@@ -124,8 +146,7 @@ def list_spaces(place: str, token: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"library": to_text(place), "spaces": [{"name": name, **row} for name, row in rows.items()]})
         return
-    columns = list(next(iter(rows.values())))
-    print_table(["space", *columns], [(name, *row.values()) for name, row in rows.items()])
+    print_table(SPACE_COLUMNS, [(name, *row.values()) for name, row in rows.items()])
 
 
 @library.command("drop-space")

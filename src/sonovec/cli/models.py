@@ -10,6 +10,18 @@ from sonovec.cli.completion import MODEL
 from sonovec.cli.options import encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table, warn
 from sonovec.cli.quantize import quantize
+from sonovec.cli.tables import Column
+
+COLUMNS = (
+    Column("model"),
+    Column("dim", spare=2),
+    Column("rate", spare=3),
+    Column("window s", spare=5),
+    Column("classes", spare=4),
+    Column("MB here", spare=6),
+    Column("licence", cut="end", spare=1),
+    Column("what it is", cut="end", least=19),
+)
 
 
 @click.group(invoke_without_command=True, short_help="List, show, fetch, remove, check and compare encoders.")
@@ -49,7 +61,7 @@ def list_models(as_json: bool) -> None:
         for card in cards
     ]
     rows += [(name, "", "", "", "", _megabytes(stored[name].size), "", "from the hub") for name in hub.pinned_names()]
-    print_table(["model", "dim", "rate", "window s", "classes", "MB here", "licence", "what it is"], rows)
+    print_table(COLUMNS, rows)
     for note in registry.notes():
         warn(note)
 

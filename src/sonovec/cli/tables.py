@@ -31,12 +31,15 @@ class Column:
         Columns with a higher number are left out first, and such as are empty always; one with 0 never is.
     title : str
         What people see above it; otherwise its name.
+    least : int
+        Where it is cut it is never narrower, if that is more than usual.
     """
 
     name: str
     cut: Literal["no", "middle", "end"] = "no"
     spare: int = 0
     title: str = ""
+    least: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,9 @@ def fitted(
         max(map(_cells, [column.title or column.name, *(row[place] for row in cells)]))
         for place, column in enumerate(columns)
     ]
-    least = [min(wide, LEAST.get(column.cut, wide)) for wide, column in zip(natural, columns, strict=True)]
+    least = [
+        min(wide, max(LEAST.get(column.cut, wide), column.least)) for wide, column in zip(natural, columns, strict=True)
+    ]
 
     def room(kept: Sequence[int]) -> int:
         return width - GAP * (len(kept) - 1)
