@@ -61,6 +61,21 @@ sh("""sonovec list -l library --filter "genre = 'music' and loudness < -20" --so
 sh("head -5 quiet.m3u8")
 
 # %%
+# ## The same recording twice
+#
+# Collections hold recordings in several encodings and at several levels. Here is one of the drum loops again, quieter and in
+# another format. The analyser `fingerprint` makes such copies known. A search then shows them as one answer, which counts them.
+
+import soundfile
+
+samples, rate = soundfile.read("Music/drums/drums-01.flac")
+soundfile.write("Music/drums/quieter.wav", 0.3 * samples, rate)
+
+# %%
+sh("sonovec index Music -l library --analyser fingerprint --quiet --json > report.json")
+sh("sonovec duplicates -l library")
+
+# %%
 # ## A picture
 #
 # `plot` draws a sound as the encoder hears it. The last panel shows which parts of it are alike.

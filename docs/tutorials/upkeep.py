@@ -23,6 +23,11 @@ Path("archive/broken.flac").write_bytes(Path("archive/rain/rain-01.flac").read_b
 sh("sonovec index archive -l library --quiet --log nightly.log", expect=1)
 
 # %%
+# `history` lists the runs with their counts. With `--failed` it names the files that failed, and says why.
+
+sh("sonovec history -l library --failed")
+
+# %%
 # The next run tries the file again, and embeds nothing else. `--prune` removes tracks whose files are gone. It leaves
 # alone what may only lie on a disk that is not mounted.
 
@@ -55,6 +60,25 @@ for job in json.loads(Path("jobs.json").read_text())["jobs"]:
 # `doctor` checks the machine, and with `-l` a library: it reads all of it, and counts duplicates, orphans and ghosts.
 
 sh("sonovec doctor -l library | tail -3")
+
+# %%
+# ## The library in numbers
+
+sh("sonovec stats -l library --json > stats.json")
+
+# %%
+stats = json.loads(Path("stats.json").read_text())
+print({name: stats[name] for name in ("tracks", "formats", "rates")})
+
+# %%
+# ## To another machine, without the audio
+#
+# `export` writes the vectors and the columns as Parquet files, with a manifest and checksums. `import` checks them, and reads them into
+# another library. A search works there; the sounds themselves are not there.
+
+sh("sonovec export library shared")
+sh("sonovec import shared -l copy")
+sh("sonovec search archive/rain/rain-01.flac -l copy --limit 1")
 
 # %%
 # ## A backup
@@ -101,4 +125,4 @@ report = json.loads(Path("report.json").read_text())
 print({name: report[name] for name in ("found", "indexed", "unchanged", "failed", "tracks")})
 
 # %%
-# More: [libraries](../libraries.md), [jobs](../jobs.md), [environment variables](../environment.md).
+# More: [upkeep](../upkeep.md), [libraries](../libraries.md), [jobs](../jobs.md), [environment variables](../environment.md).

@@ -73,8 +73,12 @@ def _tell_failures(library: str, entries: list[Entry], run: Run | None, as_json:
         if count > 1 and count == len(entries):
             click.echo(f"all {count}: {reason}")
     if entries:
-        rows = [(each.run, display(each.path), each.reason) for each in entries]
-        print_table([Column("run"), Column("path", cut="middle"), Column("why")], rows)
+        # Most reasons begin with the path, which stands beside them already.
+        rows = [
+            (each.run, display(each.path), (each.reason or "").removeprefix(f"{display(each.path)}: "))
+            for each in entries
+        ]
+        print_table([Column("run"), Column("path", cut="middle", least=36), Column("why")], rows)
     elif not others:
         click.echo("nothing failed")
     if others > 0:
