@@ -17,10 +17,8 @@ from sonovec.models import registry
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(target: Path) -> Path:
     pytest.importorskip("sphinx", reason="the site needs the extra docs")
-    target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", target / "read"]
     done = subprocess.run(
         [*command, DOCS, target / "html"],
@@ -41,8 +39,7 @@ def commands(group: click.Group, path: str = "sonovec") -> list[str]:
     return [*below, *inner]
 
 
-@pytest.mark.slow
-def test_every_public_name_has_its_entry(site):
+def public_names_have_their_entries(site):
     from sphinx.util.inventory import InventoryFile
 
     with (site / "objects.inv").open("rb") as file:
@@ -51,16 +48,14 @@ def test_every_public_name_has_its_entry(site):
     assert {f"sonovec.{name}" for name in sonovec.__all__ if name != "__version__"} <= entries
 
 
-@pytest.mark.slow
-def test_every_command_and_every_encoder_is_there(site):
+def every_command_and_every_encoder_is_there(site):
     reference = (site / "reference" / "commands.html").read_text("utf-8")
     assert [name for name in commands(cli) if f"<h2>{name}<" not in reference] == []
     table = (site / "reference" / "encoders.html").read_text("utf-8")
     assert [card.name for card in registry.cards() if f">{card.name}<" not in table] == []
 
 
-@pytest.mark.slow
-def test_nothing_is_read_from_elsewhere(site):
+def nothing_is_read_from_elsewhere(site):
     """Pages work without a network too: no font, script or style of another server."""
     import re
 
@@ -68,6 +63,14 @@ def test_nothing_is_read_from_elsewhere(site):
     assert [
         (page.name, found) for page in site.rglob("*.html") if (found := foreign.findall(page.read_text("utf-8")))
     ] == []
+
+
+@pytest.mark.slow
+def test_it_is_built_without_a_warning_and_nothing_is_missing(tmp_path):
+    site = built(tmp_path)  # once: it takes half a minute
+    public_names_have_their_entries(site)
+    every_command_and_every_encoder_is_there(site)
+    nothing_is_read_from_elsewhere(site)
 
 
 @pytest.mark.slow
