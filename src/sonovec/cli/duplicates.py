@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.cli.tables import Column, Sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.duplicates import Duplicate, Duplicates
 
-COLUMNS = ("group", "", "path", "duration", "codec", "kbit/s")
+COLUMNS = (
+    Column("group"),
+    Column(""),
+    Column("path", cut="middle"),
+    Column("duration", spare=2),
+    Column("codec", cut="end", spare=1),
+    Column("kbit/s", spare=3),
+)
 
 
 @click.command(short_help="The recordings that a library holds several times.")
@@ -34,7 +42,7 @@ def duplicates(library: str, token: str | None, where: str | None, as_json: bool
     if as_json and null:
         raise UsageError("--json and -0 are two forms of one list; give one of them")
     with Library(library, token=token) as opened:
-        found = opened.duplicates(where)
+        found, short = opened.duplicates(where), opened.short_paths()
     if found.unknown:
         warn(_unknown(found, library))
     if null:
@@ -50,7 +58,7 @@ def duplicates(library: str, token: str | None, where: str | None, as_json: bool
             }
         )
     elif found.groups:
-        print_table(COLUMNS, [row for n, group in enumerate(found.groups, start=1) for row in _rows(n, group)])
+        print_table(COLUMNS, [row for n, group in enumerate(found.groups, start=1) for row in _rows(n, group, short)])
     else:
         click.echo("no duplicates")
 
@@ -71,10 +79,10 @@ def _others(found: Duplicates) -> Iterator[str]:
         yield from (path for path in paths[1:] if alias_in(path) is None)
 
 
-def _rows(number: int, group: Sequence[Duplicate]) -> Iterator[Sequence[object]]:
+def _rows(number: int, group: Sequence[Duplicate], short: Callable[[str], str]) -> Iterator[Sequence[object]]:
+    """Rows of one recording, by their paths: its titles are all the same."""
     for place, each in enumerate(group):
-        duration = seconds_text(0.0, each.duration).partition("-")[2]
         bits = "" if each.bitrate is None else round(each.bitrate / 1000)
-        yield number, "" if place else "keep", each.path, duration, each.codec, bits
-        for copy in each.copies:
-            yield number, "copy", copy, duration, each.codec, bits
+        facts = seconds_text(0.0, each.duration).partition("-")[2], each.codec, bits
+        named = [("" if place else "keep", each.path), *(("copy", copy) for copy in each.copies)]
+        yield from [(number, mark, Sound(path, short(path)), *facts) for mark, path in named]
