@@ -104,6 +104,12 @@ def location(request, tmp_path):
     return new_location(request, tmp_path)
 
 
+@pytest.fixture(params=STORES[:2])
+def local_location(request, tmp_path):
+    """The same without a server, whose tables take seconds to make, for what is above the stores."""
+    return new_location(request, tmp_path)
+
+
 @pytest.fixture(scope="module", params=STORES)
 def any_location(request, tmp_path_factory):
     """The same, for the tests of one file to share."""

@@ -16,8 +16,8 @@ IDS = ["abcd" + "0" * 28, "abce" + "1" * 28, "abcef" + "2" * 27, "12345678" + "f
 
 
 @pytest.fixture
-def store(location):
-    with open_store(location) as store:
+def store(local_location):
+    with open_store(local_location) as store:
         store.create(CONFIG)
         items = [item(number, 1) for number in range(len(IDS))]
         store.put_many(

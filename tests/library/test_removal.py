@@ -26,8 +26,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def library(folder, location):
-    with sonovec.Library(location, model="logmel") as library:
+def library(folder, local_location):
+    with sonovec.Library(local_location, model="logmel") as library:
         library.add(folder)
         yield library
 
