@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
 
 if TYPE_CHECKING:
     from sonovec.library.duplicates import Duplicate, Duplicates
 
-COLUMNS = ("group", "", "path", "duration", "codec", "kbit/s")
+COLUMNS = (Column("group"), Column(""), SOUND, Column("duration"), Column("codec"), Column("kbit/s", spare=1))
 
 
 @click.command(short_help="The recordings that a library holds several times.")
@@ -35,6 +36,7 @@ def duplicates(library: str, token: str | None, where: str | None, as_json: bool
         raise UsageError("--json and -0 are two forms of one list; give one of them")
     with Library(library, token=token) as opened:
         found = opened.duplicates(where)
+        short = opened.short_paths()
     if found.unknown:
         warn(_unknown(found, library))
     if null:
@@ -50,7 +52,7 @@ def duplicates(library: str, token: str | None, where: str | None, as_json: bool
             }
         )
     elif found.groups:
-        print_table(COLUMNS, [row for n, group in enumerate(found.groups, start=1) for row in _rows(n, group)])
+        print_table(COLUMNS, [row for n, group in enumerate(found.groups, start=1) for row in _rows(n, group, short)])
     else:
         click.echo("no duplicates")
 
@@ -71,10 +73,14 @@ def _others(found: Duplicates) -> Iterator[str]:
         yield from (path for path in paths[1:] if alias_in(path) is None)
 
 
-def _rows(number: int, group: Sequence[Duplicate]) -> Iterator[Sequence[object]]:
+def _rows(number: int, group: Sequence[Duplicate], short: Callable[[str], str]) -> Iterator[Sequence[object]]:
+    """A row for each file. A copy has the title of its track, so it is shown by its path."""
     for place, each in enumerate(group):
         duration = seconds_text(0.0, each.duration).partition("-")[2]
         bits = "" if each.bitrate is None else round(each.bitrate / 1000)
-        yield number, "" if place else "keep", each.path, duration, each.codec, bits
-        for copy in each.copies:
-            yield number, "copy", copy, duration, each.codec, bits
+        names = [
+            sound(each.path, each.fields, short(each.path)),
+            *(sound(copy, {}, short(copy)) for copy in each.copies),
+        ]
+        for role, name in zip(["" if place else "keep", *["copy"] * len(each.copies)], names, strict=True):
+            yield number, role, name, duration, each.codec, bits

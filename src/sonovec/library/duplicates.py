@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sonovec.analysis.likeness import Codes
@@ -52,6 +52,8 @@ class Duplicate:
         Samples a second.
     size : int or None
         Bytes of the file, as this machine's ledger knows them.
+    fields : mapping
+        All columns of the track, as in a `Hit`.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Duplicate:
     lossless: bool
     rate: int | None
     size: int | None
+    fields: Mapping[str, Value] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def bitrate(self) -> float | None:
@@ -69,8 +72,8 @@ class Duplicate:
         return 8 * self.size / self.duration if self.size is not None and self.duration else None
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as one flat object of JSON values."""
-        own = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """All of it but the columns, as one flat object of JSON values."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fields"}
         return {**own, "copies": list(self.copies), "bitrate": self.bitrate}
 
 
@@ -134,6 +137,7 @@ def _duplicate(track: Track, files: Mapping[str, int | None]) -> Duplicate:
         lossless=codec.lower().startswith(LOSSLESS),
         rate=None if (rate := _number(fields.get("rate"))) is None else int(rate),
         size=next(iter(files.values()), None),
+        fields=fields,
     )
 
 
