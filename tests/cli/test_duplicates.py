@@ -45,6 +45,23 @@ def test_the_table_shows_which_to_keep(folder, capsys):
     assert lines[2][2].endswith(r"a\nb.flac") and lines[0][3:] == ["0:05.0", "PCM_16", "256"]
 
 
+def test_a_terminal_shows_titles_and_paths_below_the_root(folder, tmp_path, capsys, monkeypatch):
+    sounds = tmp_path / "sounds"
+    shutil.copytree(folder / "sounds", sounds)
+    with soundfile.SoundFile(sounds / "titled.flac", "w", RATE, 1) as file:
+        file.title, file.artist = "Hiss", "Ann"
+        file.write(noise(0))
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, analysers=["fingerprint"])
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run(["duplicates", "-l", str(tmp_path / "library")]) == 0
+    heading, _, *rows = (line.split() for line in capsys.readouterr().out.splitlines() if line.strip())
+    assert heading == ["group", "sound", "duration", "codec", "kbit/s"]
+    assert {" ".join(row[1:-3]) for row in rows} == {"keep a.wav", "copy copy.wav", r"a\nb.flac", "Ann - Hiss"}
+
+
 def test_json_has_the_documented_shape(folder, capsys):
     assert run(["duplicates", "-l", str(folder / "library"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -17,7 +17,7 @@ def test_a_sound_is_drawn_and_told_of(tmp_path, capsys):
     arguments = ["plot", str(sound), "-o", str(target)]
     assert run(arguments) == 0
     assert capsys.readouterr().out.startswith(f"{sound} (") and target.read_text("utf-8").lstrip().startswith("<?xml")
-    assert run([*arguments, "-m", "logmel", "--start", "1", "--end", "2.5", "--json"]) == 0
+    assert run([*arguments, "-m", "logmel", "--start", "0:01", "--end", "2.5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {
         "path": str(sound),

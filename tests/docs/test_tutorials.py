@@ -18,8 +18,12 @@ assert spec and spec.loader
 make = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make)
 
-#: What differs from run to run and from machine to machine: times, speed.
-TAKEN = re.compile(r"[\d.]+ s \([\d.]+ x real time\)|(?<=\t)[\d.]+(?=\t?$)|[\d.]+ (?=s for an hour)", re.M)
+#: What differs from run to run and from machine to machine: times, speed, dates, bytes (numbers such as 481,461).
+TAKEN = re.compile(
+    r"[\d.]+ s \([\d.]+ x real time\)|(?<=\t)[\d.]+(?=\t?$)|[\d.]+ (?=s for an hour)"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\d{1,3}(,\d{3})+",
+    re.M,
+)
 WORDS = re.compile(r"\d+\.\d+|\d+|[^\W\d_]+|[^\w\s]")
 #: The frames of tables are as wide as what is in them.
 FRAMES = re.compile(r"[─-╿]+")
@@ -58,4 +62,5 @@ def test_words_and_numbers_are_compared_as_they_must():
     assert words("│ 0.812 │ /a ┃\n6.3 min of sound in 5.4 s (70 x real time)") == words(
         "┃ 0.812 /a\n6.3 min of sound in 15.4 s (7 x real time)"
     )
+    assert words("on 2026-11-29 05:51:41: 481,461 bytes") == words("on 2027-01-02 15:00:00: 1,236,834 bytes")
     assert alike("0.812", "0.809") and not alike("0.812", "0.84") and not alike("3", "4") and not alike("3", None)
