@@ -1,6 +1,6 @@
 # # A music collection
 #
-# You have a folder of sounds, and one of them you like. You want more like it. This page first makes a collection of its
+# You have a folder of sounds. You like one of them, and you want more like it. This page first makes a collection of its
 # own, so you can follow it without any music. It has 84 short sounds of 14 kinds. They are FLAC files with a title and a
 # genre. A table, `demo.csv`, has their tempo and pitch.
 
@@ -29,7 +29,7 @@ sh("sonovec index Music -l library --metadata Music/demo.csv --loudness")
 #
 # `list` prints the tracks. `--filter` chooses tracks, `--sort` sorts them, and `--columns` chooses the columns.
 
-sh("""sonovec list -l library --filter "bpm > 120" --sort -bpm --columns title,bpm,loudness,duration""")
+sh("""sonovec list -l library --filter "bpm > 120" --sort -bpm --columns title,bpm,loudness""")
 
 # %%
 # `show` prints all that the library knows of one track. Here are the first lines.

@@ -58,7 +58,7 @@ print({name: report[name] for name in ("found", "indexed", "unchanged", "skipped
 # `history` lists the runs; the latest is first. `cut` keeps some of the columns here. `stats` shows the library in
 # numbers.
 
-sh("sonovec history -l library | cut -f1,5-8")
+sh("sonovec history -l library | cut -f1,6-10")
 sh("sonovec stats -l library")
 
 # %%
