@@ -234,7 +234,7 @@ def test_printing_never_fails_for_the_encoding_of_a_terminal(sounds, tmp_path, e
     command = [sys.executable, "-m", "sonovec"]
     query = sounds / os.fsdecode(NAMES[8])
     for more in ([], ["--json"]):
-        for asked in (["search", query, "-l", place], ["tag", query], ["index", sounds, "-l", place]):
+        for asked in (["search", query, "-l", place, "--include-self"], ["tag", query], ["index", sounds, "-l", place]):
             done = subprocess.run([*command, *asked, *more], env=environment, capture_output=True, check=False)
             assert done.returncode == (asked[0] == "index"), done.stderr
             assert b"Traceback" not in done.stderr

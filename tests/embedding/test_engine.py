@@ -418,8 +418,8 @@ expected = encoder.embed(sound).vector
 ended = 0
 for _ in range(25):
     timer = threading.Timer(moments.uniform(0.0, 0.12), _thread.interrupt_main)
-    timer.start()
     try:
+        timer.start()
         with Engine(encoder) as engine:
             while True:
                 engine.embed(sound)

@@ -85,7 +85,7 @@ def test_what_nncf_cannot_do_is_an_error(folder, sounds, monkeypatch):
 
 
 def test_what_cannot_be_quantised_is_told(folder, sounds):
-    with pytest.raises(UsageError, match="'logmel' has no network to quantise"):
+    with pytest.raises(UsageError, match="'logmel' has no network, so it cannot be quantised"):
         quantize(sonovec.load("logmel"), sounds)
     with pytest.raises(UsageError, match="1 windows of sound are too few"):
         quantize(sonovec.load(str(folder)), sounds[:1])

@@ -152,7 +152,9 @@ def test_one_that_cannot_be_written_is_searched_as_it_is(tmp_path, run_as_user, 
     assert json.loads(run.stdout) == expected("lance-builtin"), run.stderr
     track = next(iter(expected("lance-builtin")))
     for more in (["--filter", "sound_tags has 'Speech' or year is null"], ["--level", "segment"]):
-        run = run_as_user(sys.executable, "-m", "sonovec", "search", track, "-l", place, "--json", *more)
+        run = run_as_user(
+            sys.executable, "-m", "sonovec", "search", track, "--include-self", "-l", place, "--json", *more
+        )
         hits = json.loads(run.stdout)["hits"]
         assert hits[0]["id"] == track and hits[0]["score"] == pytest.approx(1, abs=1e-4), run.stderr
     run = run_as_user(sys.executable, "-m", "sonovec", "search", "--text", "sine wave", "-l", place, "--json")
