@@ -179,7 +179,8 @@ def _library(location: str, token: str | None, mend: bool) -> Iterator[Finding]:
         yield Finding("tables", "ok", "0 duplicates, 0 orphans, 0 ghosts, 0 tracks that are not whole")
         counts = library.ledger.summary()
         empty = tracks and not counts.found
-        remedy = "; index again to write its rows: nothing is embedded for that" if empty else f": {counts}"
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in asdict(counts).items())
+        remedy = "; index again to write its rows: nothing is embedded for that" if empty else f": {outcomes}"
         yield Finding("ledger", "note" if empty else "ok", f"{counts.found} files seen{remedy}")
 
 
