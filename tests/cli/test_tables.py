@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from rich.cells import cell_len
 
 import sonovec
 from sonovec.cli.tables import CUT, Column, Sound, cut, fitted, for_programs
+from tests.cli.terminal import on_terminal
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a terminal of Unix")
 
@@ -28,23 +27,6 @@ NAMES = {
     "a.flac": ("Stir It Up", "Bob Marley"),
     "b.flac": ("A Very Long Title of a Song That Goes On and On (Remastered 2011)", "The Band With the Long Name"),
 }
-
-#: Runs commands on a terminal of its own, and prints what that was sent.
-TERMINAL = """
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.executable, [sys.executable, "-m", "sonovec", *sys.argv[1:]])
-while True:
-    try:
-        said = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not said:
-        break
-    sys.stdout.buffer.write(said)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +45,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def on_terminal(folder):
+def drawn(folder):
     def run(width, *arguments):
-        done = subprocess.run(
-            [sys.executable, "-c", TERMINAL, *map(str, arguments), "-l", folder / "library"],
-            env={**os.environ, "COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            check=True,
-        )
+        variables = {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+        done = on_terminal(*arguments, "-l", folder / "library", **variables)
+        assert done.returncode == 0, done
         text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stdout.decode()).replace("\r", "")
         lines = [line.rstrip() for line in text.splitlines()]
         assert max(map(cell_len, lines)) <= width
@@ -88,8 +67,8 @@ def on_terminal(folder):
         (140, ["score", "sound", "these seconds", "match these", "tags"], "The Band With the Long Name - A Very …"),
     ],
 )
-def test_hits(on_terminal, folder, width, heading, cut_name):
-    lines = on_terminal(width, "search", folder / "Music" / "a.flac", "--include-self")
+def test_hits(drawn, folder, width, heading, cut_name):
+    lines = drawn(width, "search", folder / "Music" / "a.flac", "--include-self")
     assert re.split(" {2,}", lines[0]) == heading
     assert len(lines) == 2 + len(NAMES), "each hit is one line"
     assert any(cut_name in line for line in lines)
@@ -100,8 +79,8 @@ def test_hits(on_terminal, folder, width, heading, cut_name):
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [40, 80, 140])
 @pytest.mark.parametrize("command", ["list", "history", "stats"])
-def test_lists(on_terminal, width, command):
-    lines = on_terminal(width, command)
+def test_lists(drawn, width, command):
+    lines = drawn(width, command)
     if command == "list":
         assert re.split(" {2,}", lines[0]) == ["sound", "duration"] and len(lines) == 2 + len(NAMES)
     if command == "history":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,24 +11,7 @@ import soundfile
 
 import sonovec
 from sonovec.cli.main import run
-
-#: Runs a command on a terminal of its own, types an answer, and prints what the terminal was sent.
-TERMINAL = """
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.executable, [sys.executable, "-m", "sonovec", *sys.argv[2:]])
-os.write(terminal, sys.argv[1].encode() + b"\\n")
-while True:
-    try:
-        said = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not said:
-        break
-    sys.stdout.buffer.write(said)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
+from tests.cli.terminal import on_terminal
 
 
 @pytest.fixture
@@ -167,9 +148,9 @@ def test_export_and_import(answer, lines, capsys, library, folder, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="a terminal of Unix")
 @pytest.mark.parametrize(("answered", "code", "left"), [("n", 2, 3), ("y", 0, 2)])
 def test_remove_asks_on_a_terminal(library, folder, answered, code, left):
-    command = [sys.executable, "-c", TERMINAL, answered, "remove", folder / "rain.wav", "-l", library]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code and "Remove 1 track? [y/N]: " in done.stdout
-    assert ("nothing was removed" in done.stdout) == (answered == "n")
+    done = on_terminal("remove", folder / "rain.wav", "-l", library, answer=answered)
+    told = done.stdout.decode()
+    assert done.returncode == code and "Remove 1 track? [y/N]: " in told
+    assert ("nothing was removed" in told) == (answered == "n")
     with sonovec.Library(library) as opened:
         assert len(opened) == left
