@@ -38,8 +38,8 @@ def short(value: object) -> str:
     return " ".join(_VALUES.repr(value).split())
 
 
-def shortened(text: str, most: int = LONGEST) -> str:
-    """A text with at most so many characters; what is cut out of its middle are three dots.
+def shortened(text: str, most: int = LONGEST, mark: str = "...") -> str:
+    """A text with at most so many characters, with a mark in place of what is cut out of its middle.
 
     Examples
     --------
@@ -48,8 +48,8 @@ def shortened(text: str, most: int = LONGEST) -> str:
     """
     if len(text) <= most:
         return text
-    kept = most - 3
-    return f"{text[: kept // 2]}...{text[len(text) - (kept - kept // 2) :]}"
+    kept = most - len(mark)
+    return f"{text[: kept // 2]}{mark}{text[len(text) - (kept - kept // 2) :]}"
 
 
 class Brief:

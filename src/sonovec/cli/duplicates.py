@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
-from sonovec.cli.output import print_json, print_table, seconds_text, warn
+from sonovec.cli.output import position_text, print_json, print_table, warn
 from sonovec.cli.tables import Column, Sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
@@ -83,6 +83,7 @@ def _rows(number: int, group: Sequence[Duplicate], short: Callable[[str], str]) 
     """Rows of one recording, by their paths: its titles are all the same."""
     for place, each in enumerate(group):
         bits = "" if each.bitrate is None else round(each.bitrate / 1000)
-        facts = seconds_text(0.0, each.duration).partition("-")[2], each.codec, bits
+        duration = "" if each.duration is None else position_text(each.duration)
+        facts = duration, each.codec, bits
         named = [("" if place else "keep", each.path), *(("copy", copy) for copy in each.copies)]
         yield from [(number, mark, Sound(path, short(path)), *facts) for mark, path in named]

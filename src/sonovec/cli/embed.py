@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli.log import watched
+from sonovec.cli.look_up import look_up
 from sonovec.cli.options import (
     add_options,
     encoder_options,
@@ -49,22 +50,17 @@ def embed(
     PATH is a file or a folder, or `-` for the paths on the standard input, one a line; folders are searched for audio. OUT is
     replaced when all is done; if nothing can be embedded, it is left as it was.
     """
-    from sonovec.audio.scan import Found, scan
     from sonovec.embedding import files
     from sonovec.embedding.embedding import Failure
     from sonovec.embedding.encoder import load
-    from sonovec.errors import UsageError
     from sonovec.models.defaults import DEFAULT
     from sonovec.paths import display, from_text, to_text
 
     paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
     files.check_target(output)
     encoder = load(model or DEFAULT, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
-    seen = list(scan(paths))
-    found = [item.path for item in seen if isinstance(item, Found)]
-    failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
-    if not found and not failures:
-        raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
+    seen = look_up(paths)
+    found, failures = seen.found, seen.failures
     notes: list[tuple[str, str]] = []
 
     def embeddings() -> Iterator[Embedding]:
@@ -90,7 +86,7 @@ def embed(
                 "rows": rows,
                 "dim": encoder.dim,
                 "found": len(found),
-                "skipped": len(seen) - len(found) - sum(getattr(item, "failed", False) for item in seen),
+                "skipped": len(seen.skipped),
                 "failures": [{"path": path, "reason": reason} for path, reason in failures],
                 "notes": [{"path": path, "note": note} for path, note in notes],
                 "passport": encoder.passport.to_json(),

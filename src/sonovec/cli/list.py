@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sonovec.cli.options import add_options, json_option, library_options
-from sonovec.cli.output import print_json, print_table, seconds_text
+from sonovec.cli.output import position_text, print_json, print_table
 from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
@@ -109,7 +109,7 @@ def _row(track: Track, names: Iterable[str]) -> Mapping[str, Any]:
 
 def _shown(name: str, value: Any) -> object:
     if name == "duration" and value is not None:
-        return seconds_text(0.0, value).partition("-")[2]
+        return position_text(value)
     return value if isinstance(value, str) or not isinstance(value, Sequence) else "; ".join(map(str, value))
 
 

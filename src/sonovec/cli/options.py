@@ -186,3 +186,13 @@ def _parse(option: str) -> tuple[str, object]:
         except (KeyError, ValueError):
             continue
     return name, text
+
+
+def part_options(what: str) -> Sequence[Callable[[Any], Any]]:
+    """``--start`` and ``--end``, whose help begins with what is done with the part."""
+    return (
+        click.option(
+            "--start", type=SECONDS, default=0.0, help=f"{what}, which begins at this time, such as 80 or 1:20."
+        ),
+        click.option("--end", type=SECONDS, help="The part ends at this time."),
+    )

@@ -52,7 +52,18 @@ def seconds_text(start: float | None, end: float | None) -> str:
     """
     if start is None or end is None:
         return ""
-    return "-".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in (start, end))
+    return f"{position_text(start)}-{position_text(end)}"
+
+
+def position_text(seconds: float) -> str:
+    """A place in a sound, or a length, as people write it.
+
+    Examples
+    --------
+    >>> position_text(72.5)
+    '1:12.5'
+    """
+    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
 
 
 def time_text(seconds: float | None) -> str:

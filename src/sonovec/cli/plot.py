@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sonovec.cli.options import SECONDS, add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option, part_options
 from sonovec.cli.output import print_json, warn_of
 
 
@@ -20,10 +20,7 @@ from sonovec.cli.output import print_json, warn_of
     metavar="NAME,NAME",
     help="Which of waveform, spectrogram, tags and similarity, from top to bottom. [default: all that the encoder has]",
 )
-@click.option(
-    "--start", type=SECONDS, default=0.0, help="Only a part of the sound: from this time, such as 80 or 1:20,"
-)
-@click.option("--end", type=SECONDS, help="to this one.")
+@add_options(part_options("Draw only a part of the sound"))
 @add_options(encoder_options)
 @json_option
 def plot(

@@ -36,7 +36,7 @@ def of_search(found: TextSearch) -> dict[str, Any]:
         "unknown": list(found.unknown),
         "unheard": list(found.unheard),
         "reason": found.reason,
-        "notes": list(getattr(found.hits, "notes", ())),
+        "notes": list(found.hits.notes),
         "hits": [hit.to_json() for hit in found.hits],
     }
 

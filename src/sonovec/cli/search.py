@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli import places as of_places
-from sonovec.cli.options import SECONDS, add_options, files_from_options, isolate_option, json_option, library_options
+from sonovec.cli.options import (
+    add_options,
+    files_from_options,
+    isolate_option,
+    json_option,
+    library_options,
+    part_options,
+)
 from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
 from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.queries import Answer, answered, asked, of_search
@@ -35,10 +42,7 @@ TAGS, FIRST = 3, 10
 @click.option("--all-versions", is_flag=True, help="A hit for each track, also of those that are one recording.")
 @add_options(of_places.places_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
-@click.option(
-    "--start", type=SECONDS, default=0.0, help="Search for a part of QUERY: from this time, such as 80 or 1:20,"
-)
-@click.option("--end", type=SECONDS, help="to this one.")
+@add_options(part_options("Search for a part of QUERY"))
 @click.option(
     "--level",
     type=click.Choice(["track", "segment"]),
@@ -95,6 +99,7 @@ def search(
     Of several QUERY each is answered; `-` stands for those on the standard input, one a line.
     """
     from sonovec.errors import UsageError
+    from sonovec.library.hits import Hits
     from sonovec.library.library import Library
     from sonovec.library.search import TextSearch
 
@@ -172,7 +177,7 @@ def search(
         if many:
             opened.tracks(where, limit=0)  # what is wrong for all of them is said once
             answers = answered(queries, ask)
-            found = TextSearch([hit for answer in answers if answer.found for hit in answer.found.hits], "sound")
+            found = TextSearch(Hits(hit for answer in answers if answer.found for hit in answer.found.hits), "sound")
         elif query is not None:
             found = ask(query)
         else:

@@ -14,14 +14,15 @@ import click
 from sonovec.cli import tag_files
 from sonovec.cli.index import left_out_lines
 from sonovec.cli.log import watched
+from sonovec.cli.look_up import look_up
 from sonovec.cli.options import (
-    SECONDS,
     add_options,
     encoder_options,
     encoder_settings,
     files_from_options,
     given_paths,
     json_option,
+    part_options,
 )
 from sonovec.cli.output import (
     fail_of,
@@ -62,10 +63,7 @@ COLUMNS = ("path", "start", "end", "tag", "score")
     help="Also write the tags over time of one sound as Audacity labels.",
 )
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
-@click.option(
-    "--start", type=SECONDS, default=0.0, help="Only a part of each sound: from this time, such as 80 or 1:20,"
-)
-@click.option("--end", type=SECONDS, help="to this one.")
+@add_options(part_options("Hear only a part of each sound"))
 @add_options(encoder_options)
 @json_option
 def tag(
@@ -99,7 +97,7 @@ def tag(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.models.defaults import ALIAS
-    from sonovec.paths import check_output, from_text
+    from sonovec.paths import check_output, from_text, to_text
 
     _check(top, threshold, min_duration, start, end)
     tag_files.check(targets, folder, format)
@@ -116,7 +114,8 @@ def tag(
         encoder = _overlapping(encoder)
     wanted = _Wanted(threshold, _classes_of(classes, encoder), min_duration)
     paths = [from_text(path) for path in given_paths(arguments, files_from, null)]
-    found, failures, left_out = _look_up(paths)
+    seen = look_up(paths)
+    found, failures = seen.found, seen.failures
     if labels and len(found) > 1:
         raise UsageError(f"--labels {labels}: {len(found)} sounds; give one, or --csv for many")
     heard: list[dict[str, Any]] = []
@@ -135,6 +134,7 @@ def tag(
         tag_files.write(heard, paths, targets, folder, format)
     finally:  # the work is not lost where a file cannot be written
         asked = {"threshold": threshold, "classes": sorted(wanted.classes), "min_duration": min_duration}
+        left_out = [(to_text(item.path), item.reason) for item in seen.skipped if item.by_custom]
         told = {"sounds": heard, "failures": failures, "left_out": left_out}
         _report({"model": encoder.card.name, **asked, **told}, as_json)
     return 1 if failures else 0
@@ -180,24 +180,6 @@ def _classes_of(asked: Sequence[str], encoder: Encoder) -> frozenset[str]:
                 f"--class {name!r}: none of the {len(known)} classes of {encoder.card.name!r}; {told}: {names}"
             )
     return frozenset(known[name.lower()] for name in asked)
-
-
-_Reasons = list[tuple[str, str]]
-
-
-def _look_up(paths: Sequence[Path]) -> tuple[list[Path], _Reasons, _Reasons]:
-    """Files that hold sound; those that cannot, with the reason; and those that were left out, as by ``sonovec index``."""
-    from sonovec.audio.scan import Found, scan
-    from sonovec.errors import UsageError
-    from sonovec.paths import display, to_text
-
-    seen = list(scan(paths))
-    found = [item.path for item in seen if isinstance(item, Found)]
-    failures = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed]
-    left_out = [(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.by_custom]
-    if not found and not failures:
-        raise UsageError(f"no audio files in {', '.join(map(display, paths))}; give files or folders that hold sound")
-    return found, failures, left_out
 
 
 def _listen(

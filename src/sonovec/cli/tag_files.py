@@ -8,23 +8,13 @@ from typing import Any
 
 import click
 
-from sonovec.cli import stretch_files
-from sonovec.cli.output import warn, warn_of_nothing_written
+from sonovec.cli import stretch_files, stretch_output
+from sonovec.cli.output import warn
 from sonovec.errors import UsageError
 from sonovec.paths import check_output, display, from_text
 
-ENDINGS = ", ".join(each.ending for each in stretch_files.FORMATS.values())
-
 files_options: Sequence[Callable[[Any], Any]] = (
-    click.option(
-        "-o",
-        "--out",
-        "targets",
-        multiple=True,
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help=f"Also write what is heard when to a file, by its ending: {ENDINGS}. Repeatable.",
-    ),
+    stretch_output.out_option("Also write what is heard when"),
     click.option(
         "--out-folder",
         "folder",
@@ -43,9 +33,7 @@ files_options: Sequence[Callable[[Any], Any]] = (
 
 def check(targets: Sequence[Path], folder: Path | None, format: str | None) -> None:
     """Refuse files that could not be written in the end."""
-    for target in targets:
-        stretch_files.format_of(target)
-        check_output(target)
+    stretch_output.check(targets)
     if folder is not None:
         check_output(folder / "a.csv")
     elif format is not None:
@@ -61,14 +49,7 @@ def write(
 ) -> None:
     """Write what was heard in sounds, of which those in folders lie below one of the `roots`."""
     stretches = [(sound["path"], [_stretch(sound["path"], event) for event in sound["events"]]) for sound in heard]
-    together = [stretch for _, some in stretches for stretch in some]
-    for target in targets:
-        if not together:
-            warn_of_nothing_written(target, "nothing was heard")
-            continue
-        written = stretch_files.write(target, together)
-        if written != [target]:
-            warn(f"{len(written)} files, one for each sound: {', '.join(map(display, written))}")
+    stretch_output.write(targets, [stretch for _, some in stretches for stretch in some], "nothing was heard")
     if folder is not None and stretches:
         places = [(_below(from_text(path), roots), some) for path, some in stretches]
         written = stretch_files.write_each(folder, format or "csv", places)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonovec.brief import shortened
 from sonovec.errors import UsageError
 from sonovec.evaluation.compare import Comparison
 from sonovec.evaluation.metrics import require
@@ -90,7 +91,7 @@ def make_figure(result: Comparison) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = [_short(row.model) for row in result.rows]
+    names = [shortened(row.model, NAME_LENGTH, "…") for row in result.rows]
     words = 0.55 + 0.075 * max(map(len, names))
     side = max(4.4, len(names) * 0.62)
     widths = (6.4, side + words)[: len(names)]
@@ -114,10 +115,6 @@ def _heading(result: Comparison) -> str:
     classes = f", {len(result.classes)} classes" if result.classes else ""
     # A dollar sign would begin a formula.
     return f"{Path(result.folder).name}: {result.sounds} sounds{classes}".replace("$", r"\$")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH // 2 - 1]}…{name[-NAME_LENGTH // 2 :]}"
 
 
 # -- left

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from sonovec.embedding.pooling import check_seconds
 from sonovec.errors import LibraryError, PassportError, UsageError
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 MOST_EFFORT = 100
 
 _LOG = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
 
 
 class Library(Opening):
@@ -581,7 +583,7 @@ class Library(Opening):
         """
         from sonovec.library.retag import Retagging
 
-        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        roots = files_of(paths)
         space, encoder = self._require_config().main, self.encoder
         if not encoder.classes:
             raise UsageError(f"{self.location}: its encoder {space.model!r} scores no classes; leave --retag out")
@@ -592,7 +594,7 @@ class Library(Opening):
             self._store.declare(_columns_of(None, encoder, ()))
             is_own = place.is_own(self.location)
             run = Retagging(self._store, self._local.ledger, encoder, space, is_own=is_own, job=job)
-            return run.run([expanded(path) for path in given])
+            return run.run(roots)
 
     def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
         """Have the columns that a run fills, and the spaces of analysers."""
@@ -641,9 +643,13 @@ class Library(Opening):
         LibraryError
             If there is no library here.
         """
+        return self._recorded(Ledger.jobs)
+
+    def _recorded(self, read: Callable[[Ledger], Iterable[Row]]) -> list[Row]:
+        """What this machine's ledger has; nothing where there is none."""
         self._require_config()
         with self._local.ledger_to_read() as ledger:
-            return [] if ledger is None else ledger.jobs()
+            return [] if ledger is None else list(read(ledger))
 
     def _users_columns(self) -> dict[str, Kind]:
         if self._store.config() is None:
@@ -742,9 +748,7 @@ class Library(Opening):
         LibraryError
             If there is no library here.
         """
-        self._require_config()
-        with self._local.ledger_to_read() as ledger:
-            return [] if ledger is None else ledger.runs()
+        return self._recorded(Ledger.runs)
 
     def outcomes(self, status: Status, run: int | None = None) -> list[Entry]:
         """The files of which the latest run that met them made this, each with its `path`, `reason` and `run`.
@@ -760,9 +764,7 @@ class Library(Opening):
         LibraryError
             If there is no library here.
         """
-        self._require_config()
-        with self._local.ledger_to_read() as ledger:
-            return [] if ledger is None else list(ledger.entries(status, met_by=run))
+        return self._recorded(lambda ledger: ledger.entries(status, met_by=run))
 
     def statistics(self) -> Statistics:
         """What the library holds, in numbers: see `Statistics`.

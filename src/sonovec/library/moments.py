@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sonovec.library import sound_tags
+from sonovec.library.hits import Hits
 from sonovec.library.records import Moment
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def in_time(store: Store, text: str, found: TextSearch) -> TextSearch:
     words = sound_tags.named(text, found.tags)
     moments = store.moments(hit.id for hit in found.hits)
     best = {id: loudest(those, words) for id, those in moments.items()} if words else {}
-    hits = [
+    hits = Hits(
         hit if (moment := best.get(hit.id)) is None else replace(hit, start=moment.start, end=moment.end)
         for hit in found.hits
-    ]
+    )
     return replace(found, hits=hits)

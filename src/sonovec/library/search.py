@@ -19,6 +19,7 @@ from sonovec.library import sound_tags, versions
 from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
+from sonovec.library.hits import Hits
 from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
 from sonovec.library.store import MOST_ROWS, Store, row_count
 from sonovec.library.versions import Version
@@ -172,7 +173,7 @@ class TextSearch:
 
     Attributes
     ----------
-    hits : list of Hit
+    hits : Hits
     by : {"words", "tags"}
         By the vector of the words, or by the tags that they name.
     tags : tuple of str
@@ -187,7 +188,7 @@ class TextSearch:
         What to run where some tracks have no tags in time, since an earlier version indexed them.
     """
 
-    hits: list[Hit]
+    hits: Hits
     by: str
     tags: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -225,7 +226,7 @@ def search_tags(
     tracks = store.get(best).items()
     ranked = sorted(((best[id], track) for id, track in tracks), key=lambda hit: (-hit[0], hit[1].path))[:limit]
     named = tuple(dict.fromkeys(name for names in words.values() for name in names))
-    hits = [_tag_hit(track, value) for value, track in ranked]
+    hits = Hits(_tag_hit(track, value) for value, track in ranked)
     unheard, unknown = _without_say(text, words, lambda: {*store.items(sound_tags.COLUMN), *classes()})
     return TextSearch(hits, "tags", named, unknown, unheard=unheard)
 
@@ -239,7 +240,7 @@ def folded_text(store: Store, limit: int, find: Callable[[int], TextSearch]) -> 
         tracks = store.get([hit.id for hit in found.hits], vectors=True)
         hits = _folded([hit for hit in found.hits if hit.id in tracks], tracks)
         if len(hits) > limit or len(found.hits) < asked:
-            return replace(found, hits=hits[:limit])
+            return replace(found, hits=Hits(hits[:limit]))
         asked = min(2 * asked, MOST_ROWS)
 
 

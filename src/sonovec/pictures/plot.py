@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sonovec.brief import shortened
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.source import Sound
 from sonovec.errors import MissingExtraError, UsageError
@@ -185,7 +186,7 @@ def draw(heard: Heard, model: str, panels: Sequence[str], title: str = "") -> Fi
     )
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(_plain(_short(title)), fontsize=11, color=INK, family=FONT)
+        figure.suptitle(_plain(shortened(title, LONGEST, "…")), fontsize=11, color=INK, family=FONT)
     stack = figure.subplots(len(panels), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for axes, name in zip(stack, panels, strict=True):
         axes.set_title(_TITLES[name](heard, model), fontsize=9, loc="left", color=INK)
@@ -305,10 +306,6 @@ def _write_times(axis: Axis, heard: Heard) -> None:
 
 def _title(sound: Sound) -> str:
     return display(Path(sound).name) if isinstance(sound, str | os.PathLike) else ""
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}…{name[-LONGEST // 2 :]}"
 
 
 def _plain(text: str) -> str:
