@@ -95,7 +95,24 @@ def new_location(request, folder: Path) -> str:
         return str(folder / "library")
     if request.param == "milvus-lite":
         return str(folder / "library.db")
-    return f"{request.getfixturevalue('milvus_server')}/t{uuid.uuid4().hex[:12]}"
+    return place_on_server(request, request.getfixturevalue("milvus_server"))
+
+
+def place_on_server(request, server: str) -> str:
+    """A name on the server, whose collections are dropped after the fixture: each that stays slows the server down."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    request.addfinalizer(lambda: drop_collections(server, name))
+    return f"{server}/{name}"
+
+
+def drop_collections(server: str, name: str) -> None:
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(uri=server)
+    for each in client.list_collections():
+        if each.startswith(name):
+            client.drop_collection(each)
+    client.close()
 
 
 @pytest.fixture(params=STORES)
@@ -110,6 +127,12 @@ def local_location(request, tmp_path):
     return new_location(request, tmp_path)
 
 
+@pytest.fixture(params=["milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)])
+def milvus_location(request, tmp_path):
+    """The same, for what Milvus alone does; the quick tests run in Milvus Lite."""
+    return new_location(request, tmp_path)
+
+
 @pytest.fixture(scope="module", params=STORES)
 def any_location(request, tmp_path_factory):
     """The same, for the tests of one file to share."""
@@ -117,6 +140,6 @@ def any_location(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def milvus_library(milvus_server):
+def milvus_library(request, milvus_server):
     """A place on the server for tests to share, since one takes seconds to make; they leave no rows behind."""
-    return f"{milvus_server}/shared{uuid.uuid4().hex[:12]}"
+    return place_on_server(request, milvus_server)

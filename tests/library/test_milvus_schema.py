@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import tarfile
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,24 +95,17 @@ def test_a_library_with_one_json_column_is_written_to(old, maker, tmp_path):  # 
         assert first.fields["stars"] == 5 and first.fields["mood"] is None
 
 
-@pytest.fixture(params=["milvus-lite", pytest.param("milvus", marks=pytest.mark.slow)])
-def place(request, tmp_path):
-    if request.param == "milvus-lite":
-        return str(tmp_path / "library.db")
-    return f"{request.getfixturevalue('milvus_server')}/l{tmp_path.name[-12:].replace('-', '_')}"
-
-
-def test_columns_have_fields_of_their_own_where_the_server_keeps_null(place):
+def test_columns_have_fields_of_their_own_where_the_server_keeps_null(milvus_location):
     own = [
         Column("mood", str, USER),
         Column("tags", list[str], USER, "labels"),
         Column("tags_scores", list[float], USER),
     ]
-    with open_store(place) as store:
+    with open_store(milvus_location) as store:
         store.create(CONFIG, own)
         store.add_columns({"later": int})
         typed = store._backend._connect().is_modern
-        assert typed or not place.endswith(".db")
+        assert typed or not milvus_location.endswith(".db")
         expected = TRACK_FIELDS.keys() | {column.name for column in own} if typed else set()
         assert set(layout(store).columns) == {"id", "vector"} | expected
         row = {
@@ -125,7 +117,7 @@ def test_columns_have_fields_of_their_own_where_the_server_keeps_null(place):
             "later": 7,
         }
         store.put_many([track(1, **row), track(2, path="/b"), track(3, path="/c", tags=[], tags_scores=[], later=8)])
-    with open_store(place) as store:
+    with open_store(milvus_location) as store:
         found = {int(each.id, 16): each.fields for each in store.tracks()}
         assert found[1].items() >= row.items() and found[3]["tags"] == [] and found[3]["tags_scores"] == []
         assert found[2] == dict.fromkeys(store.columns()) | {"path": "/b"}
@@ -152,8 +144,8 @@ def test_columns_have_fields_of_their_own_where_the_server_keeps_null(place):
 WORDS = ["like", "exists", "in_", "true_", "iso", "interval", "fields", "RowID", "Timestamp", "array_contains", "mood_"]
 
 
-def test_columns_may_have_names_that_fields_of_milvus_may_not(place):
-    with open_store(place) as store:
+def test_columns_may_have_names_that_fields_of_milvus_may_not(milvus_location):
+    with open_store(milvus_location) as store:
         store.create(CONFIG, [Column(name, int, USER) for name in WORDS])
         store.put_many([track(number, **{name: number}) for number, name in enumerate(WORDS)])
         for number, name in enumerate(WORDS):
@@ -161,9 +153,9 @@ def test_columns_may_have_names_that_fields_of_milvus_may_not(place):
             assert found.fields[name] == number and int(found.id, 16) == number
 
 
-def test_columns_beyond_the_most_fields_lie_in_the_json_column(place):
+def test_columns_beyond_the_most_fields_lie_in_the_json_column(milvus_location):
     many = [Column(f"c{number}", int, USER) for number in range(80)]
-    with open_store(place) as store:
+    with open_store(milvus_location) as store:
         store.create(CONFIG, many)
         if store._backend._connect().is_modern:
             assert len(layout(store).names) == MAX_FIELDS
@@ -193,9 +185,11 @@ TEXTS = [
 ]
 
 
-def test_words_are_found_by_the_server_where_it_can_and_ranked_as_if_all_rows_were_read(place, caplog, monkeypatch):
+def test_words_are_found_by_the_server_where_it_can_and_ranked_as_if_all_rows_were_read(
+    milvus_location, caplog, monkeypatch
+):
     """Also what was written a moment ago, which Milvus Lite keeps apart and weighs by itself."""
-    with open_store(place) as store, caplog.at_level(logging.INFO):
+    with open_store(milvus_location) as store, caplog.at_level(logging.INFO):
         store.create(CONFIG)
         table = store.table(PASSAGES)
         rows = [
@@ -225,11 +219,11 @@ def test_words_are_found_by_the_server_where_it_can_and_ranked_as_if_all_rows_we
 
 
 @pytest.mark.slow
-def test_rows_that_a_server_has_several_times_are_counted_and_mended(milvus_server, tmp_path, capsys):
+@pytest.mark.parametrize("location", ["milvus"], indirect=True)
+def test_rows_that_a_server_has_several_times_are_counted_and_mended(location, tmp_path, capsys):
     """Its answers show one of each; Milvus Lite keeps one of each."""
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).standard_normal(8000 * 25) / 8, 8000)
-    place = f"{milvus_server}/d{uuid.uuid4().hex[:12]}"
-    with sonovec.Library(place, model="logmel") as library:
+    with sonovec.Library(location, model="logmel") as library:
         library.add(tmp_path)
         before = [track.fields for track in library.tracks()]
         for spec, times in ((TRACKS, 2), (segments_of(library.config.main), 1)):
@@ -238,9 +232,9 @@ def test_rows_that_a_server_has_several_times_are_counted_and_mended(milvus_serv
             for _ in range(times):
                 table._call("insert", table._name, data=[table.layout.encode(row)])
         assert library._store.count() == (3, 4)
-    assert run(["doctor", "-l", place]) == 1
-    says = f"3 duplicates (tracks, main.segments); mend it with: sonovec doctor -l {place} --repair"
+    assert run(["doctor", "-l", location]) == 1
+    says = f"3 duplicates (tracks, main.segments); mend it with: sonovec doctor -l {location} --repair"
     assert says in capsys.readouterr().out
-    assert run(["doctor", "-l", place, "--repair"]) == 0, capsys.readouterr().out
-    with sonovec.Library(place) as library:
+    assert run(["doctor", "-l", location, "--repair"]) == 0, capsys.readouterr().out
+    with sonovec.Library(location) as library:
         assert library._store.count() == (1, 3) and [track.fields for track in library.tracks()] == before

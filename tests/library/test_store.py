@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import uuid
 from dataclasses import replace
 from datetime import timedelta
 
@@ -522,17 +521,9 @@ def filter_rows():
         yield row
 
 
-@pytest.fixture(
-    scope="module",
-    params=["lance", *(pytest.param(each, marks=pytest.mark.slow) for each in ("milvus-lite", "milvus"))],
-)
-def filtered(request, tmp_path_factory):
-    place = {
-        "lance": lambda: str(tmp_path_factory.mktemp("filters") / "library"),
-        "milvus-lite": lambda: str(tmp_path_factory.mktemp("filters") / "library.db"),
-        "milvus": lambda: f"{request.getfixturevalue('milvus_server')}/f{uuid.uuid4().hex[:12]}",
-    }[request.param]()
-    with open_store(place) as store:
+@pytest.fixture(scope="module")
+def filtered(any_location):
+    with open_store(any_location) as store:
         store.create(CONFIG, [Column("heard", list[str], USER, "labels"), Column("heard_scores", list[float], USER)])
         store.add_columns({**OWN, "later": list[str], "later_scores": list[float]})
         rows = list(filter_rows())
