@@ -1,0 +1,1 @@
+"""Learn from sounds of one's own: labels, detectors, active learning, fine-tuning."""

@@ -1,0 +1,232 @@
+"""A detector: a head on the vectors of one encoder, with its thresholds, its report and its examples; a folder on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sonovec.brief import Brief
+from sonovec.embedding.passport import Passport
+from sonovec.errors import PassportError, UsageError, WeightsError
+from sonovec.learn.head import Head
+from sonovec.models.weights import sha256_of
+from sonovec.paths import display
+
+CARD, ARRAYS = "detector.json", "arrays.npz"
+FORMAT = 1
+#: Digits of the hash that a version has.
+DIGITS = 8
+#: Entries of the card, and what each is.
+ENTRIES: Mapping[str, type] = {
+    "format": int, "name": str, "version": str, "classes": list, "passport": dict, "model": dict, "settings": dict,
+    "report": dict, "paths": list, "arrays": str,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Exemplars(Brief):
+    """What a detector was trained on, for `--explain`, and to go on from.
+
+    Attributes
+    ----------
+    vectors : array, shape (n, dim), float16
+        At length 1.
+    targets : array, shape (n, n_classes), int8
+        As of `sonovec.learn.examples.Examples`.
+    times : array, shape (n, 2), float64
+    paths : tuple of str, length n
+    """
+
+    vectors: NDArray[np.float16]
+    targets: NDArray[np.int8]
+    times: NDArray[np.float64]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Detector(Brief):
+    """Says which of its classes are heard in a window.
+
+    Attributes
+    ----------
+    name : str
+    classes : tuple of str
+    thresholds : array, shape (n_classes,), float32
+        The probability from which on a class counts as heard.
+    head : Head
+    passport : Passport
+        Of the encoder whose vectors it takes.
+    model : mapping
+        What `sonovec.load` takes to load that encoder: ``name`` and ``options``.
+    exemplars : Exemplars
+    settings : mapping
+        How it was trained.
+    report : mapping
+        How good it is, as `sonovec.learn.report` writes it.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    thresholds: NDArray[np.float32]
+    head: Head
+    passport: Passport
+    model: Mapping[str, Any]
+    exemplars: Exemplars
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Digits that are equal only where the answers are: of the head, the classes, the thresholds and the passport."""
+        digest = hashlib.blake2b(json.dumps([self.classes, self.passport.fingerprint]).encode())
+        for array in (*self.head.arrays().values(), self.thresholds):
+            digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        return digest.hexdigest()[:DIGITS]
+
+    @property
+    def source(self) -> str:
+        """What labels of this detector have as their source, such as ``"crows@1a2b3c4d"``."""
+        return f"{self.name}@{self.version}"
+
+    def probabilities(self, windows: ArrayLike) -> NDArray[np.float64]:
+        """How probable it is that each class is heard in each window: shape (n_windows, n_classes)."""
+        return self.head.probabilities(windows)
+
+    def check(self, passport: Passport) -> None:
+        """Refuse vectors of another encoder; their hop and their tails may be others.
+
+        Raises
+        ------
+        PassportError
+            With the first field that differs.
+        """
+        other = replace(passport, hop=self.passport.hop, tail=self.passport.tail)
+        if not self.passport.is_comparable(other):
+            name, mine, theirs = next(
+                each for each in self.passport.differences(other) if each[0] != "precision" or "int8" in each
+            )
+            raise PassportError(
+                f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; embed with "
+                f"{self.passport.model!r} as the detector was trained, or train it again on these"
+            )
+
+    def save(self, folder: Path | str) -> None:
+        """Write the detector to a folder, whole or not at all; another detector in its place is replaced.
+
+        Raises
+        ------
+        UsageError
+            If something else is there, or the system refused to write.
+        """
+        target = Path(folder)
+        if target.exists() and not (target / CARD).is_file() and not (target.is_dir() and not any(target.iterdir())):
+            raise UsageError(f"{display(target)}: is there, and is no detector; give another name")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
+                made, old = Path(scratch, "new"), Path(scratch, "old")
+                made.mkdir()
+                self._write(made)
+                if target.exists():
+                    target.replace(old)
+                made.replace(target)
+        except OSError as error:
+            raise UsageError(
+                f"{display(target)}: cannot be written ({error.strerror or error}); free some space, or give another place"
+            ) from error
+
+    def _write(self, folder: Path) -> None:
+        examples = {f"example_{name}": getattr(self.exemplars, name) for name in ("vectors", "targets", "times")}
+        arrays: dict[str, Any] = {"thresholds": self.thresholds, **self.head.arrays(), **examples}
+        np.savez(folder / ARRAYS, **arrays)
+        card = {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "classes": list(self.classes),
+            "passport": self.passport.to_json(),
+            "model": dict(self.model),
+            "settings": dict(self.settings),
+            "report": dict(self.report),
+            "paths": list(self.exemplars.paths),
+            "arrays": sha256_of(folder / ARRAYS),
+        }
+        (folder / CARD).write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Detector:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UsageError
+            If it is not the folder of a detector.
+        WeightsError
+            If a file is missing, truncated or not the one that was written.
+        """
+        place = Path(folder)
+        card = _read_card(place)
+        arrays = _read_arrays(place, card["arrays"])
+        try:
+            head = Head(**{each.name: arrays[each.name] for each in fields(Head)})
+            examples = Exemplars(
+                arrays["example_vectors"], arrays["example_targets"], arrays["example_times"], tuple(card["paths"])
+            )
+            thresholds = arrays["thresholds"]
+        except KeyError as error:
+            raise _damaged(place / ARRAYS, f"lacks {error}") from None
+        passport = Passport.from_json(card["passport"])
+        found = cls(
+            card["name"],
+            tuple(card["classes"]),
+            thresholds,
+            head,
+            passport,
+            card["model"],
+            examples,
+            card["settings"],
+            card["report"],
+        )
+        if found.version != card["version"]:
+            raise _damaged(place / CARD, f"says version {card['version']}, and its parts have {found.version}")
+        return found
+
+
+def _read_card(place: Path) -> dict[str, Any]:
+    file = place / CARD
+    if not file.is_file():
+        raise UsageError(f"{display(place)}: is not a detector; give a folder that sonovec train wrote")
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(file, str(error)) from error
+    odd = [name for name, kind in ENTRIES.items() if not isinstance(card, dict) or not isinstance(card.get(name), kind)]
+    if odd:
+        raise _damaged(file, f"lacks {odd[0]}")
+    if card["format"] != FORMAT:
+        raise WeightsError(
+            f"{display(file)}: has format {card['format']}, and this version reads {FORMAT}; update sonovec"
+        )
+    return dict(card)
+
+
+def _read_arrays(place: Path, digest: str) -> dict[str, NDArray[Any]]:
+    file = place / ARRAYS
+    if not file.is_file():
+        raise _damaged(file, "no such file")
+    if sha256_of(file) != digest:
+        raise _damaged(file, "is not the file that was saved")
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _damaged(file: Path, why: str) -> WeightsError:
+    return WeightsError(f"{display(file)}: {why}; copy the whole folder again, or train again")
