@@ -17,7 +17,7 @@ import pytest
 from sonovec.audio.pipe import Layout, open_pipe
 from sonovec.audio.resample import Resampler
 from sonovec.embedding.encoder import load
-from sonovec.learn.detect import Panel, detect, panels
+from sonovec.learn.detection import Panel, detect, panels
 from sonovec.learn.events import Detection, Rules
 from sonovec.learn.live import Live
 from tests.learn.detectors import BEEP, BUZZ, RATE, scene, tones

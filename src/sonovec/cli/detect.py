@@ -29,7 +29,7 @@ from sonovec.cli.options import (
 from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
 
 if TYPE_CHECKING:
-    from sonovec.learn.detect import Detected
+    from sonovec.learn.detection import Detected
     from sonovec.learn.detector import Detector
     from sonovec.learn.events import Rules
 
@@ -106,7 +106,7 @@ def detect(
     starts and ends are finer and it takes longer.
     """
     from sonovec.errors import UsageError
-    from sonovec.learn.detect import loaded, panels
+    from sonovec.learn.detection import loaded, panels
     from sonovec.learn.events import Rules
     from sonovec.library.sound_tags import chosen
 
@@ -156,7 +156,7 @@ def _of_files(
     as_json: bool,
 ) -> int:
     from sonovec.embedding.embedding import Failure
-    from sonovec.learn.detect import listened, panels
+    from sonovec.learn.detection import listened, panels
     from sonovec.paths import from_text, to_text
 
     roots = [from_text(path) for path in paths]

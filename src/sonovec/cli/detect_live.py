@@ -18,7 +18,7 @@ from sonovec.errors import UsageError
 
 if TYPE_CHECKING:
     from sonovec.audio.pipe import Layout
-    from sonovec.learn.detect import Panel
+    from sonovec.learn.detection import Panel
     from sonovec.learn.events import Detection
 
 #: What a stream is called where a file would have its path.

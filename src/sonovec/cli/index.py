@@ -155,7 +155,7 @@ def _detecting(folders: tuple[Path, ...]) -> list[type[Analyser]]:
     if not folders:
         return []
     from sonovec.learn.analyser import analyser
-    from sonovec.learn.detect import loaded
+    from sonovec.learn.detection import loaded
 
     return [analyser(detector) for detector in loaded(folders)]
 

@@ -19,7 +19,7 @@ from sonovec.audio.resample import Resampler
 from sonovec.audio.windows import Windows, frame
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
-from sonovec.learn.detect import Panel
+from sonovec.learn.detection import Panel
 from sonovec.learn.events import Detection
 
 

@@ -13,7 +13,7 @@ from sonovec.embedding.embedding import Failure
 from sonovec.embedding.encoder import load
 from sonovec.errors import PassportError, UsageError, WeightsError
 from sonovec.jobs import Job
-from sonovec.learn.detect import Detected, detect, encoder_of, loaded, panels
+from sonovec.learn.detection import Detected, detect, encoder_of, loaded, panels
 from sonovec.learn.detector import Detector
 from sonovec.learn.events import Rules
 from sonovec.vectors import unit
