@@ -125,7 +125,7 @@ def _calibration(axes: Axes, report: Report) -> None:
     axes.set_title("Is a probability one? (larger dots: more stretches)", fontsize=10)
     _percents(axes, "probability, %", "share in which it is heard, %")
     if report.calibration:
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="lower right")
 
 
 def _learning(axes: Axes, report: Report) -> None:

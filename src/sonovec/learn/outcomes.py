@@ -76,20 +76,22 @@ def by_stretch(
     groups: Sequence[str],
     paths: Sequence[str],
     times: NDArray[np.float64],
+    weights: NDArray[np.floating],
 ) -> Outcomes:
-    """Count windows by the stretch that they come from, whose probability is the mean of its windows.
+    """Count rows by the stretch that they come from, whose probability is the weighted mean of theirs.
 
-    So a long stretch weighs no more than a short one.
+    So a long stretch counts no more than a short one.
 
     Parameters
     ----------
     classes : sequence of str
     stretches : array, shape (n_rows,), int64
-        The stretch of each window.
+        The stretch of each row.
     targets, probabilities : array, shape (n_rows, n_classes)
-        Targets and groups are the same for all windows of a stretch.
+        Of a stretch, the first row has the targets; groups and paths are the same for all.
     groups, paths : sequence of str, length n_rows
     times : array, shape (n_rows, 2)
+    weights : array, shape (n_rows,)
 
     Returns
     -------
@@ -100,7 +102,8 @@ def by_stretch(
     --------
     >>> times = np.array([[0.0, 2.0], [1.0, 3.0], [0.0, 2.0]])
     >>> counted = by_stretch(
-    ...     ["dog"], np.array([4, 4, 7]), np.int8([[1], [1], [0]]), np.array([[0.9], [0.7], [0.2]]), "aab", "aab", times
+    ...     ["dog"], np.array([4, 4, 7]), np.int8([[1], [1], [0]]), np.array([[0.9], [0.5], [0.2]]), "aab", "aab",
+    ...     times, np.array([3, 1, 1]),
     ... )
     >>> counted.probabilities.tolist(), counted.times.tolist(), counted.groups
     ([[0.8], [0.2]], [[0.0, 3.0], [0.0, 2.0]], ('a', 'b'))
@@ -112,22 +115,23 @@ def by_stretch(
     return Outcomes(
         tuple(classes),
         targets[first],
-        mean_by(rows, probabilities),
+        mean_by(rows, probabilities, weights),
         tuple(groups[row] for row in first.tolist()),
         tuple(paths[row] for row in first.tolist()),
         np.stack([starts, ends], axis=1),
     )
 
 
-def mean_by(rows: NDArray[np.int64], values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean of the values of each stretch; `rows`, shape (n,), has the stretches as indices without gaps.
+def mean_by(
+    rows: NDArray[np.int64], values: NDArray[np.floating], weights: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Weighted mean of the values of each stretch; `rows`, shape (n,), has the stretches as indices without gaps.
 
     Examples
     --------
-    >>> mean_by(np.array([0, 0, 1]), np.array([[1.0], [3.0], [5.0]])).tolist()
-    [[2.0], [5.0]]
+    >>> mean_by(np.array([0, 0, 1]), np.array([[1.0], [3.0], [5.0]]), np.array([1, 3, 1])).tolist()
+    [[2.5], [5.0]]
     """
-    counts = np.bincount(rows)
-    sums = np.zeros((len(counts), values.shape[1]))
-    np.add.at(sums, rows, values)
-    return sums / counts[:, None]
+    sums = np.zeros((rows.max() + 1, values.shape[1]))
+    np.add.at(sums, rows, values * np.asarray(weights, np.float64)[:, None])
+    return np.asarray(sums / np.bincount(rows, weights)[:, None])
