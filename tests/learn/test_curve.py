@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from sonovec.embedding.passport import Passport
 from sonovec.learn.curve import _chosen, advice, learning_curve
-from sonovec.learn.outcomes import Outcomes, by_stretch
+from sonovec.learn.examples import Examples
+from sonovec.learn.outcomes import by_stretch
+
+PASSPORT = Passport("logmel", "1", {}, "", "mel", "soxr", "mean", 16000, 16000, 16000, "pad", "f32")
 
 
 def curve_of(noise: float, n: int = 120, dim: int = 40):
@@ -21,17 +25,16 @@ def curve_of(noise: float, n: int = 120, dim: int = 40):
         score = vectors[test] @ (means[1] - means[0])
         return np.stack([1 - np.tanh(score / 100), 1 + np.tanh(score / 100)], axis=1) / 2
 
-    def counted(probabilities: np.ndarray) -> Outcomes:
-        names = groups.tolist()
-        return by_stretch("ab", stretches, targets, probabilities, names, names, np.zeros((n, 2)), np.ones(n))
-
+    names = tuple(groups.tolist())
+    examples = Examples(
+        np.float32(vectors), targets, ("a", "b"), names, stretches, names, np.zeros((n, 2)), np.ones(n), PASSPORT
+    )
     full = np.empty((n, 2))
     for fold in range(5):
         full[folds == fold] = predict(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
     told: list[tuple[int, int]] = []
-    return learning_curve(
-        counted(full), folds, targets, groups, stretches, predict, counted, tell=lambda *each: told.append(each)
-    ), told
+    outcomes = by_stretch(examples, full)
+    return learning_curve(examples, outcomes, folds, predict, tell=lambda *each: told.append(each)), told
 
 
 def test_it_rises_where_more_examples_help_and_says_so() -> None:

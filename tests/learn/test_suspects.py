@@ -66,3 +66,9 @@ def test_planted_copies_are_found_across_groups_alone() -> None:
 def test_silent_vectors_are_not_alike() -> None:
     targets = np.array([[1], [0]])
     assert leaks(outcomes_of(targets, np.full((2, 1), 0.5), ["a", "b"]), np.zeros((2, 8))) == []
+
+
+def test_background_that_is_alike_is_no_leak_but_what_is_like_an_example_is() -> None:
+    vectors = np.eye(8)[[0, 1, 1, 0]]
+    found = leaks(outcomes_of(np.array([[1], [0], [0], [0]]), np.full((4, 1), 0.5), list("abcd")), vectors)
+    assert [each.paths for each in found] == [("000.wav", "003.wav")]

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.evaluation.metrics import Score
+from sonovec.learn.examples import Examples
 from sonovec.learn.measures import average_precisions, gain
-from sonovec.learn.outcomes import Outcomes
+from sonovec.learn.outcomes import Outcomes, by_stretch
 
 #: Shares of the groups that are trained on, beside all of them.
 FRACTIONS = (0.25, 0.5, 0.75)
+#: Groups that a training set must have.
+LEAST = 4
 #: A gain from twice the examples that is worth the work.
 WORTH = 0.01
 
@@ -52,13 +55,10 @@ class LearningCurve:
 
 
 def learning_curve(
+    examples: Examples,
     full: Outcomes,
     folds: Rows,
-    targets: NDArray[np.int8],
-    groups: NDArray[np.str_],
-    stretches: Rows,
     predict: Callable[[Rows, Rows], NDArray[np.float64]],
-    counted: Callable[[NDArray[np.float64]], Outcomes],
     seed: int = 0,
     tell: Callable[[int, int], object] = lambda done, total: None,
 ) -> LearningCurve | None:
@@ -66,15 +66,12 @@ def learning_curve(
 
     Parameters
     ----------
+    examples : Examples
     full : Outcomes
         With all groups.
-    folds, stretches : array, shape (n_rows,), int64
-    targets : array, shape (n_rows, n_classes), int8
-    groups : array, shape (n_rows,), str
+    folds : array, shape (n_rows,), int64
     predict : callable
         Gives, for the rows to train on and those to test, the probabilities of the latter.
-    counted : callable
-        Makes outcomes of the probabilities of all rows.
     seed : int
     tell : callable
         Called before each training with the number of those that are done and of all.
@@ -85,18 +82,20 @@ def learning_curve(
         None where a training set has too few groups to leave some out.
     """
     parts = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
-    if min(len(np.unique(groups[train])) for train, _ in parts) < 4:
+    groups, stretches = np.array(examples.groups, object).astype(str), examples.stretches
+    if len(parts) < 2 or min(len(np.unique(groups[train])) for train, _ in parts) < LEAST:
         return None
     points, half = [], full
     for number, fraction in enumerate(FRACTIONS):
-        held_out = np.full(targets.shape, np.nan)
+        held_out = np.full(examples.targets.shape, np.nan)
         sizes = []
         for place, (train, test) in enumerate(parts):
             tell(number * len(parts) + place, len(FRACTIONS) * len(parts))
-            some = train[np.isin(groups[train], _chosen(targets[train], groups[train], fraction, seed))]
+            chosen = _chosen(examples.targets[train], groups[train], fraction, seed)
+            some = train[np.isin(groups[train], chosen)]
             held_out[test] = predict(some, test)
             sizes.append(len(np.unique(stretches[some])))
-        outcomes = counted(held_out)
+        outcomes = by_stretch(examples, held_out)
         if fraction == 0.5:
             half = outcomes
         mean = average_precisions(outcomes, seed)[1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.brief import Brief
+from sonovec.learn.examples import Examples
 
 #: What the confusion and the messages call a stretch in which none of the classes is heard.
 NONE = "none of them"
@@ -68,70 +68,34 @@ class Outcomes(Brief):
         return " + ".join(names) or NONE
 
 
-def by_stretch(
-    classes: Sequence[str],
-    stretches: NDArray[np.int64],
-    targets: NDArray[np.int8],
-    probabilities: NDArray[np.float64],
-    groups: Sequence[str],
-    paths: Sequence[str],
-    times: NDArray[np.float64],
-    weights: NDArray[np.floating],
-) -> Outcomes:
-    """Count rows by the stretch that they come from, whose probability is the weighted mean of theirs.
+def by_stretch(examples: Examples, probabilities: NDArray[np.float64]) -> Outcomes:
+    """Count stretches and not rows, so that a long one counts no more than a short one.
 
-    So a long stretch counts no more than a short one.
+    The first row of a stretch is its clip vector (see `sonovec.learn.examples.embed`), and its probability the stretch's.
+    The mean of the windows' probabilities would be none: a bark in five seconds of silence is one sure window of three.
 
     Parameters
     ----------
-    classes : sequence of str
-    stretches : array, shape (n_rows,), int64
-        The stretch of each row.
-    targets, probabilities : array, shape (n_rows, n_classes)
-        Of a stretch, the first row has the targets; groups and paths are the same for all.
-    groups, paths : sequence of str, length n_rows
-    times : array, shape (n_rows, 2)
-    weights : array, shape (n_rows,)
+    examples : Examples
+    probabilities : array, shape (n_rows, n_classes)
+        Of each row.
 
     Returns
     -------
     Outcomes
         By the number of the stretch.
-
-    Examples
-    --------
-    >>> times = np.array([[0.0, 2.0], [1.0, 3.0], [0.0, 2.0]])
-    >>> counted = by_stretch(
-    ...     ["dog"], np.array([4, 4, 7]), np.int8([[1], [1], [0]]), np.array([[0.9], [0.5], [0.2]]), "aab", "aab",
-    ...     times, np.array([3, 1, 1]),
-    ... )
-    >>> counted.probabilities.tolist(), counted.times.tolist(), counted.groups
-    ([[0.8], [0.2]], [[0.0, 3.0], [0.0, 2.0]], ('a', 'b'))
     """
-    _, first, rows = np.unique(stretches, return_index=True, return_inverse=True)
-    starts, ends = np.full(len(first), np.inf), np.full(len(first), -np.inf)
-    np.minimum.at(starts, rows, times[:, 0])
-    np.maximum.at(ends, rows, times[:, 1])
+    first = first_rows(examples)
     return Outcomes(
-        tuple(classes),
-        targets[first],
-        mean_by(rows, probabilities, weights),
-        tuple(groups[row] for row in first.tolist()),
-        tuple(paths[row] for row in first.tolist()),
-        np.stack([starts, ends], axis=1),
+        examples.classes,
+        examples.targets[first],
+        probabilities[first],
+        tuple(examples.groups[row] for row in first.tolist()),
+        tuple(examples.paths[row] for row in first.tolist()),
+        examples.times[first],
     )
 
 
-def mean_by(
-    rows: NDArray[np.int64], values: NDArray[np.floating], weights: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Weighted mean of the values of each stretch; `rows`, shape (n,), has the stretches as indices without gaps.
-
-    Examples
-    --------
-    >>> mean_by(np.array([0, 0, 1]), np.array([[1.0], [3.0], [5.0]]), np.array([1, 3, 1])).tolist()
-    [[2.5], [5.0]]
-    """
-    sums = np.zeros((rows.max() + 1, values.shape[1]))
-    np.add.at(sums, rows, values * np.asarray(weights, np.float64)[:, None])
-    return np.asarray(sums / np.bincount(rows, weights)[:, None])
+def first_rows(examples: Examples) -> NDArray[np.int64]:
+    """The first row of each stretch, by the number of the stretch: shape (n_stretches,)."""
+    return np.asarray(np.unique(examples.stretches, return_index=True)[1], np.int64)
