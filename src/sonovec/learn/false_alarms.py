@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from sonovec.embedding.events import events
 from sonovec.errors import UsageError
 from sonovec.jobs import Watched, running
+from sonovec.learn.sources import library_at
+from sonovec.library.binding import passport_of
+from sonovec.library.records import MAIN
 from sonovec.paths import absolute, display, from_text, to_text
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder
     from sonovec.learn.detector import Detector
     from sonovec.learn.outcomes import Outcomes
+    from sonovec.library.library import Library
 
 #: The recall at which detectors are compared.
 RECALL = 0.9
@@ -300,28 +304,13 @@ def measure(
     """
     recalls = [threshold_of_recall(outcomes, column) for column in range(len(detector.classes))]
     with running(progress) as job:
-        stored = is_library(pool)
-        parts = (
-            _stored(detector, os.fspath(pool))
-            if stored
-            else _embedded(detector, encoder, Path(pool), job.part("counting false alarms"))
-        )
-        notes = [SEGMENTS] if stored else []
+        library = library_at(pool)
+        if library is None:
+            parts = _embedded(detector, encoder, Path(pool), job.part("counting false alarms"))
+        else:
+            parts = _stored(detector, library)
+        notes = [] if library is None else [SEGMENTS]
         return count(detector, _without(parts, set(outcomes.paths)), to_text(pool), recalls, notes)
-
-
-def is_library(place: str | os.PathLike[str]) -> bool:
-    """Whether a place is a library and not a folder of sounds.
-
-    Examples
-    --------
-    >>> is_library("http://localhost:19530/sounds"), is_library("recordings")
-    (True, False)
-    """
-    from sonovec.library.location import parse_location
-
-    text = os.fspath(place)
-    return parse_location(text).kind != "lance" or Path(text, "library.json").is_file()
 
 
 def _embedded(detector: Detector, encoder: Encoder, place: Path, progress: Watched) -> Iterator[Part | Unheard]:
@@ -340,26 +329,19 @@ def _embedded(detector: Detector, encoder: Encoder, place: Path, progress: Watch
             yield Part(to_text(file), result.times, detector.probabilities(result.windows))
 
 
-def _stored(detector: Detector, place: str) -> Iterator[Part]:
+def _stored(detector: Detector, library: Library) -> Iterator[Part | Unheard]:
     """The segments of a library's tracks."""
-    from sonovec.embedding.passport import Passport
-    from sonovec.library.library import Library
-
-    with Library(place) as library:
-        config = library.config
-        if config is None:
-            raise UsageError(f"{display(place)}: there is no library; index sounds into it, or give a folder of sounds")
-        detector.check(Passport.from_json(config.passport))
-        paths = {track.id: track.path for track in library}
-        tracks: list[str] = []
-        times: list[NDArray[np.float64]] = []
-        heard: list[NDArray[np.float32]] = []
-        stored = library.vectors(level="segment")
-        for batch in stored:
-            tracks += batch.column("track").to_pylist()
-            times.append(np.stack([batch.column(name).to_numpy() for name in ("start", "end")], axis=1))
-            vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), stored.dim)
-            heard.append(detector.probabilities(vectors).astype(np.float32))
+    detector.check(passport_of(library.spaces()[MAIN]))
+    paths = {track.id: track.path for track in library}
+    tracks: list[str] = []
+    times: list[NDArray[np.float64]] = []
+    heard: list[NDArray[np.float32]] = []
+    stored = library.vectors(level="segment")
+    for batch in stored:
+        tracks += batch.column("track").to_pylist()
+        times.append(np.stack([batch.column(name).to_numpy() for name in ("start", "end")], axis=1))
+        vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), stored.dim)
+        heard.append(detector.probabilities(vectors).astype(np.float32))
     yield from _by_track(paths, np.array(tracks, object), times, heard)
 
 

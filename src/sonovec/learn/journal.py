@@ -35,8 +35,8 @@ class Journal:
     >>> folder = Path(tempfile.mkdtemp(), "crows.part")
     >>> with journal(folder) as kept:
     ...     kept.put(key_of("a.wav"), {"vectors": np.ones((2, 3))})
-    ...     kept.get(key_of("a.wav"))["vectors"].shape, kept.get(key_of("b.wav"))
-    ((2, 3), None)
+    ...     kept.get(key_of("a.wav"))["vectors"].shape, key_of("b.wav") in kept
+    ((2, 3), False)
     >>> folder.exists()
     False
     """
@@ -49,10 +49,11 @@ class Journal:
     def __len__(self) -> int:
         return len(self._places)
 
-    def get(self, key: bytes) -> dict[str, NDArray[Any]] | None:
-        """The arrays of a key; None if it has none."""
-        if key not in self._places:
-            return None
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def get(self, key: bytes) -> dict[str, NDArray[Any]]:
+        """The arrays of a key that is there."""
         start, size = self._places[key]
         self._file.seek(start)
         with np.load(io.BytesIO(self._file.read(size)), allow_pickle=False) as arrays:
