@@ -156,7 +156,7 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which flatters the figures: "
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, and flatter the figures: "
             "remove one of each, or give them one group"
         )
         print_table(
