@@ -24,8 +24,9 @@ from sonovec.learn.journal import Journal, journal
 from sonovec.learn.labels import LabelSet, read
 from sonovec.learn.outcomes import Outcomes, by_stretch, first_rows
 from sonovec.learn.report import Report
+from sonovec.learn.sources import library_at
 from sonovec.learn.thresholds import Threshold, choose
-from sonovec.paths import name_of, to_text
+from sonovec.paths import display, name_of, to_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class Settings:
                 f"precision={self.precision!r} is not a share of detections that are right; give one between 0 and 1, such "
                 "as precision=0.95, or none for the best F1"
             )
+        pool = self.false_alarms
+        if pool is not None and library_at(pool) is None and not Path(pool).exists():
+            raise UsageError(f"false_alarms={display(pool)!r}: no such folder; give a folder of sounds, or a library")
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
@@ -181,7 +185,7 @@ def train_into(
         As `train`; or the folder is something else, or cannot be written.
     """
     Detector.check_place(folder)
-    name = name_of(folder).removesuffix(ENDING)
+    name = name_of(folder.name).removesuffix(ENDING)
     with running(progress) as job, journal(folder.with_name(folder.name + UNFINISHED)) as kept:
         found = _train(labels, encoder, settings, name, kept, job)
         found.detector.save(folder)
