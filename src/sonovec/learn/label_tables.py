@@ -55,7 +55,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     ),
     "label": (
         *(*dataset.COLUMNS["label"], "tag", "annotation", "species", "common name", "common_name", "scientific name"),
-        *("scientific_name", "species code", "event_label", "labels", "classes", "tags", "primary_label", "name"),
+        *("scientific_name", "species code", "event_label", "labels", "classes", "tags", "primary_label"),
     ),
     "score": ("score", "confidence", "probability"),
     "group": ("group", *dataset.COLUMNS["fold"]),
@@ -86,7 +86,12 @@ def is_table(text: str) -> bool:
     """Whether a text begins with the names of columns, one of them a label's."""
     head = text.lstrip().partition("\n")[0].rstrip("\r")
     names = next(csv.reader([head], delimiter=separator_of(head)), [])
-    return bool(_columns([name.strip() for name in names]).keys() & {"label"})
+    return names_a_class([name.strip() for name in names])
+
+
+def names_a_class(names: Sequence[str]) -> bool:
+    """Whether one of the names of columns is that of the class."""
+    return "label" in _columns(names)
 
 
 def rows_of(text: str) -> Listed:
