@@ -51,6 +51,13 @@ def test_raven_counts_from_the_beginning_of_each_sound(written) -> None:
     ]
 
 
+def test_raven_writes_a_selection_once_for_each_view(written) -> None:
+    head = RAVEN + "Avg Power Density (dB FS/Hz)\tAnnotation\n"
+    views = "".join(f"1\t{view} 1\t1\t6.7\t15.1\t1739.0\t3798.8\t-86.9\tbird\n" for view in ("Waveform", "Spectrogram"))
+    found = read_file(written(head + views + "2\tWaveform 1\t1\t6.7\t15.1\t1739.0\t3798.8\t-86.9\tbird\n"))
+    assert brief(found.rows) == [((), 6.7, 15.1, "bird")] * 2 and found.notes == ()
+
+
 def test_raven_without_offsets_is_for_one_sound(written) -> None:
     head = RAVEN + "Begin File\tAnnotation\n"
     one = "1\tSpectrogram 1\t1\t5\t6\t0\t9000\ta.wav\tcrow\n"
@@ -60,8 +67,8 @@ def test_raven_without_offsets_is_for_one_sound(written) -> None:
 
 
 def test_birdnet_as_csv_and_as_a_table(written) -> None:
-    text = "Start (s),End (s),Scientific name,Common name,Confidence,File\n"
-    text += "0.0,3.0,Corvus corax,Common Raven,0.8471,/r/a.wav\n"
+    text = "Start (s),End (s),Scientific name,Common name,Confidence,File,Latitude,Week\n"
+    text += "0.0,3.0,Corvus corax,Common Raven,0.8471,/r/a.wav,,-1\n"
     found = read_file(written(text, "a.BirdNET.results.csv"))
     assert found.rows[0].score == 0.8471 and brief(found.rows) == [(("/r/a.wav",), 0, 3, "Common Raven")]
     assert "classes are those of the column 'Common name', and not of 'Scientific name'" in found.notes[0]
@@ -90,7 +97,8 @@ def test_the_task_format_of_dcase(written) -> None:
 
 def label_studio(**data) -> dict:
     region = {"type": "labels", "value": {"start": 1.5, "end": 2.5, "channel": 0, "labels": ["crow", "wren"]}}
-    done = {"result": [region], "was_cancelled": False}
+    words = {"type": "textarea", "value": {"start": 1.5, "end": 2.5, "text": ["caw"]}}
+    done = {"result": [region, words], "was_cancelled": False}
     return {"id": 1, "data": data, "annotations": [done, {"result": [region], "was_cancelled": True}]}
 
 

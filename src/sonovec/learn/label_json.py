@@ -111,7 +111,8 @@ def _of_short_tasks(tasks: Objects) -> Listed:
 def _rows(task: int, paths: tuple[str, ...], values: Objects) -> Iterator[Row]:
     """The regions, each with its classes, and the choices for a whole recording."""
     for value in values:
-        given = value.get("labels") or value.get("choices") or ([""] if "start" in value else [])
+        bare = "start" in value and "text" not in value  # a region without a class, and no words for one that has some
+        given = value.get("labels") or value.get("choices") or ([""] if bare else [])
         start = _seconds(task, value.get("start", 0.0))
         end = _seconds(task, value["end"]) if "end" in value else None
         for name in given if isinstance(given, list) else [given]:
