@@ -90,23 +90,13 @@ def train(
     if (labels is None) == (library is None):
         raise UsageError("give LABELS, or a library with labels: sonovec train LABELS, or sonovec train -l LIBRARY")
     source = labels if library is None else library
+    chosen = training.Settings(group, audio, background, precision, seed, false_alarms)
     target = output or training.default_folder(source)  # type: ignore[arg-type]  # one of them is given
     if plot:
         check_target(plot)
     encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     with watched() as bar:
-        result = training.train_into(
-            target,
-            source,  # type: ignore[arg-type]
-            encoder,
-            group=group,
-            audio=audio,
-            background=background,
-            precision=precision,
-            seed=seed,
-            false_alarms=false_alarms,
-            progress=bar,
-        )
+        result = training.train_into(target, source, encoder, chosen, progress=bar)  # type: ignore[arg-type]
     try:
         if plot:
             chart.draw(result.report, f"{result.detector.name}: {display(str(source))}, {encoder.card.name}", plot)
@@ -166,8 +156,8 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes figures too "
-            "good; remove one of each, or give them one group:"
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which flatters the figures: "
+            "remove one of each, or give them one group"
         )
         print_table(
             ["path", "start", "end", "is nearly", "start", "end", "cosine"],
