@@ -15,7 +15,7 @@ from sonovec.cli.output import fail_of, position_text, print_json, print_table, 
 if TYPE_CHECKING:
     from sonovec.learn.false_alarms import FalseAlarms
     from sonovec.learn.report import Report
-    from sonovec.learn.train import Training
+    from sonovec.learn.training import Training
 
 #: Suspects, mistakes and alarms that are printed; JSON has more.
 SHOWN = 10
@@ -82,8 +82,7 @@ def train(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.evaluation.chart import check_target
-    from sonovec.learn import chart
-    from sonovec.learn import train as training
+    from sonovec.learn import chart, training
     from sonovec.models.defaults import ALIAS
     from sonovec.paths import display
 
@@ -156,8 +155,8 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which flatters the figures: "
-            "remove one of each, or give them one group"
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes the figures "
+            "too good; remove one of each, or give them one group:"
         )
         print_table(
             ["path", "start", "end", "is nearly", "start", "end", "cosine"],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sonovec.brief import Brief
 from sonovec.errors import PassportError, UsageError
@@ -17,11 +19,12 @@ from sonovec.learn import report as reports
 from sonovec.learn.curve import learning_curve
 from sonovec.learn.detector import Detector, Exemplars
 from sonovec.learn.examples import Examples, embed
-from sonovec.learn.fitting import Fitted, fit
+from sonovec.learn.fit import Fitted, fit, trained
 from sonovec.learn.journal import Journal, journal
 from sonovec.learn.labels import LabelSet, read
 from sonovec.learn.outcomes import Outcomes, by_stretch, first_rows
 from sonovec.learn.report import Report
+from sonovec.learn.thresholds import Threshold, choose
 from sonovec.paths import name_of, to_text
 from sonovec.vectors import unit32
 
@@ -144,9 +147,9 @@ def train(
     --------
     >>> import tempfile, sonovec, sonovec.demo
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = sonovec.demo.write(folder, per_kind=3)
+    >>> _ = sonovec.demo.write(folder, per_kind=2)
     >>> detector = train(folder, sonovec.load("logmel"))
-    >>> len(detector.classes), detector.report["accuracy"]["value"] > 0.9
+    >>> len(detector.classes), detector.report["mean_average_precision"]["value"] > 0.7
     (14, True)
     """
     settings = Settings(group, audio, background, precision, seed, false_alarms)
@@ -191,25 +194,32 @@ def _train(
     settings.check()
     heard_by = encoder or _encoder_of(labels)
     examples = _examples(labels, heard_by, settings, kept, job)
+    job.report(Progress("training"))
     fitted = fit(
-        examples,
-        settings.precision,
-        settings.seed,
-        lambda done, total: job.report(Progress("training", done, total, "folds")),
+        examples.vectors,
+        examples.targets,
+        examples.groups,
+        examples.weights,
+        classes=examples.classes,
+        seed=settings.seed,
     )
-    outcomes = by_stretch(examples, fitted.held_out)
-    report = _report(examples, fitted, outcomes, settings.seed, job)
+    outcomes = by_stretch(examples, fitted.probabilities)
+    thresholds = [
+        choose(said, heard, precision=settings.precision)
+        for said, heard in zip(outcomes.probabilities.T, outcomes.targets.T, strict=True)
+    ]
+    report = _report(examples, fitted, outcomes, thresholds, settings, job)
     detector = Detector(
         name=name or _name_of(labels),
         classes=examples.classes,
-        thresholds=np.asarray(fitted.thresholds, np.float32),
+        thresholds=np.array([each.value for each in thresholds], np.float32),
         head=fitted.head,
         passport=examples.passport,
         model={"name": heard_by.card.source, "options": dict(heard_by.options)},
         exemplars=Exemplars(
             unit32(examples.vectors).astype(np.float16), examples.targets, examples.times, examples.paths
         ),
-        settings={**settings.to_json(), **fitted.settings},
+        settings={**settings.to_json(), "kind": fitted.kind, "strength": fitted.strength},
     )
     if settings.false_alarms is not None:
         found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, progress=job.report)
@@ -241,20 +251,63 @@ def _examples(labels: Source, encoder: Encoder, settings: Settings, kept: Journa
     return embed(found, encoder, background=settings.background, kept=kept, progress=job.report)
 
 
-def _report(examples: Examples, fitted: Fitted, outcomes: Outcomes, seed: int, job: Job) -> Report:
+def _report(
+    examples: Examples,
+    fitted: Fitted,
+    outcomes: Outcomes,
+    thresholds: Sequence[Threshold],
+    settings: Settings,
+    job: Job,
+) -> Report:
+    def predict(train: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[np.float64]:
+        head = trained(
+            examples.vectors[train],
+            examples.targets[train],
+            examples.weights[train],
+            kind=fitted.kind,
+            strength=fitted.strength,
+        )
+        return head.probabilities(examples.vectors[test])
+
     def tell(done: int, total: int) -> None:
         job.report(Progress("measuring", done, total, "trainings"))
 
     return reports.make(
         outcomes,
-        fitted.thresholds.tolist(),
+        [each.value for each in thresholds],
         examples.vectors[first_rows(examples)],
         folds=len(np.unique(fitted.folds)),
-        learning_curve=learning_curve(examples, outcomes, fitted.folds, fitted.predict, seed, tell),
-        choices=fitted.choices,
+        learning_curve=learning_curve(examples, outcomes, fitted.folds, predict, settings.seed, tell),
+        choices=choices(examples, fitted, thresholds, settings),
+        calibrated=fitted.calibrated,
         notes=examples.notes,
-        seed=seed,
+        seed=settings.seed,
     )
+
+
+def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold], settings: Settings) -> list[str]:
+    """What was chosen for the user, and why."""
+    passport, count = examples.passport, len(np.unique(fitted.folds))
+    tried = ", ".join(f"{each.kind} {each.strength:g}: {each.log_loss:.4f}" for each in fitted.trials)
+    compared = len(fitted.trials) > 1
+    why = (
+        f"of {len(fitted.trials)} that were tried, the one of the lowest log loss on groups that it had not heard ({tried})"
+        if compared
+        else "there are too few groups to compare heads by, and it is the best with few"
+    )
+    dealt = "each group is one" if len(set(examples.groups)) == count else "no group is in two of them"
+    rule = (
+        "of the best F1"
+        if settings.precision is None
+        else f"of the highest recall with a precision of {100 * settings.precision:g} % or more"
+    )
+    return [
+        f"vectors: {passport.model}, windows of {passport.window / passport.rate:g} s",
+        f"head: {fitted.kind}, strength {fitted.strength:g}: {why}",
+        f"cross-validation: {count} folds, {dealt}" if count > 1 else "no cross-validation: there is one group",
+        f"thresholds: for each class that {rule}, on the probabilities of the cross-validation",
+        *(f"{name}: {each.note}" for name, each in zip(examples.classes, thresholds, strict=True) if each.note),
+    ]
 
 
 def _name_of(labels: Source) -> str:
