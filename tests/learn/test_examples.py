@@ -166,17 +166,6 @@ def test_one_class_needs_something_that_it_is_not(folder: Path, encoder) -> None
     assert set(found.targets.ravel().tolist()) == {HEARD, NOT_HEARD}
 
 
-def test_what_cannot_be_known_is_told(folder: Path, encoder) -> None:
-    a = folder / "a.wav"
-    found = made(
-        encoder, [Labelled(a, 0, 1, "crow", "here"), Labelled(a, 2, 3, "crow", "here"), Labelled(a, 5, 6, "owl")]
-    )
-    assert found.notes == (
-        "all 2 examples of 'crow' are of one group (here): how well it is found in other recordings cannot be known",
-        "'owl' has one example: how well it is found cannot be measured",
-    )
-
-
 def test_long_recordings_give_a_bounded_number_of_rows(
     encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
