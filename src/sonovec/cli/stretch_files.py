@@ -31,7 +31,7 @@ def _csv(stretches: Iterable[Stretch]) -> Iterator[str]:
         if writer is None:
             writer = csv.DictWriter(line, list(row), lineterminator="\n")
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerow({**row, "label": _line(row["label"])})
         yield line.taken()
 
 
@@ -46,16 +46,14 @@ def _audacity(stretches: Iterable[Stretch]) -> Iterator[str]:
 
 
 def _raven(stretches: Iterable[Stretch]) -> Iterator[str]:
-    line = _Row()
-    writer = csv.writer(line, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
-    writer.writerow(RAVEN)
+    """Cells between tabs, as they are: Raven knows neither quotes nor escapes."""
     for number, each in enumerate(stretches, start=1):
         times = f"{each['start']:.6f}", f"{each['end']:.6f}"
-        place = _line(display(from_text(each["path"]))), times[0]
-        writer.writerow(
-            [number, "Spectrogram 1", 1, *times, LOWEST, HIGHEST, *place, _line(each["label"]), f"{each['score']:.6f}"]
-        )
-        yield line.taken()
+        place = display(from_text(each["path"])), times[0]
+        scored = _line(each["label"]), f"{each['score']:.6f}"
+        cells = [number, "Spectrogram 1", 1, *times, LOWEST, HIGHEST, *place, *scored]
+        head = "\t".join(RAVEN) + "\n" if number == 1 else ""
+        yield head + "\t".join(map(str, cells)) + "\n"
 
 
 def _srt(stretches: Iterable[Stretch]) -> Iterator[str]:
