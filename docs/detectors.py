@@ -1,6 +1,6 @@
 """Makes the figures and the picture of docs/detectors.md again: ``python docs/detectors.py DATA WORK``.
 
-DATA is the folder of real audio (esc10, train, music). The detectors are written to WORK and are not shipped: ESC-10 is a test.
+DATA is the folder of real audio (esc10, train, music). The detectors go to WORK and are not shipped: ESC-10 is a test.
 """
 
 from __future__ import annotations
