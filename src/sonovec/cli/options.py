@@ -42,10 +42,18 @@ library_options: Sequence[Callable[[Any], Any]] = (
     token_option,
 )
 
+weights_option = click.option(
+    "--weights", type=click.Path(), help="The model's file, or the folder that holds its files."
+)
+
+hop_option = click.option("--hop", type=float, help="Seconds from one window to the next.")
+
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
+
 #: Which encoder, and how its sounds are cut.
 model_options: Sequence[Callable[[Any], Any]] = (
     click.option("-m", "--model", type=MODEL, help="Encoder; `sonovec models` lists them."),
-    click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files."),
+    weights_option,
     click.option(
         "--option",
         "options",
@@ -53,7 +61,7 @@ model_options: Sequence[Callable[[Any], Any]] = (
         metavar="NAME=VALUE",
         help="Set an option of the model; `sonovec models show NAME` lists them.",
     ),
-    click.option("--hop", type=float, help="Seconds from one window to the next."),
+    hop_option,
     click.option(
         "--tail",
         type=click.Choice(["pad", "drop"]),
@@ -63,7 +71,7 @@ model_options: Sequence[Callable[[Any], Any]] = (
 
 #: Where and how an encoder runs.
 running_options: Sequence[Callable[[Any], Any]] = (
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
+    device_option,
     isolate_option,
     jobs_option,
 )
