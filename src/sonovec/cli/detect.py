@@ -15,14 +15,12 @@ from sonovec.cli.log import watched
 from sonovec.cli.look_up import look_up
 from sonovec.cli.options import (
     add_options,
-    device_option,
     files_from_options,
     given_paths,
     hop_option,
-    isolate_option,
-    jobs_option,
     json_option,
     part_options,
+    running_options,
     token_option,
     weights_option,
 )
@@ -70,7 +68,7 @@ EXAMPLES = 3
 )
 @token_option
 @click.option("-m", "--model", type=click.Path(), help="Where the encoder of the detectors lies, if it was moved.")
-@add_options([weights_option, hop_option, device_option, isolate_option, jobs_option])
+@add_options([weights_option, hop_option, *running_options])
 @json_option
 def detect(
     arguments: tuple[str, ...],

@@ -27,8 +27,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index", "library"),
-    *("list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
+    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index"),
+    *("library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
 )
 
 EXIT_CODES = """\b

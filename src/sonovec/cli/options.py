@@ -48,8 +48,6 @@ weights_option = click.option(
 
 hop_option = click.option("--hop", type=float, help="Seconds from one window to the next.")
 
-device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
-
 #: Which encoder, and how its sounds are cut.
 model_options: Sequence[Callable[[Any], Any]] = (
     click.option("-m", "--model", type=MODEL, help="Encoder; `sonovec models` lists them."),
@@ -71,7 +69,7 @@ model_options: Sequence[Callable[[Any], Any]] = (
 
 #: Where and how an encoder runs.
 running_options: Sequence[Callable[[Any], Any]] = (
-    device_option,
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
     isolate_option,
     jobs_option,
 )

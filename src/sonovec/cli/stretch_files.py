@@ -47,22 +47,13 @@ def _audacity(stretches: Iterable[Stretch]) -> Iterator[str]:
 
 def _raven(stretches: Iterable[Stretch]) -> Iterator[str]:
     """Cells between tabs, as they are: Raven knows neither quotes nor escapes."""
-    yield "\t".join(RAVEN) + "\n"
     for number, each in enumerate(stretches, start=1):
         times = f"{each['start']:.6f}", f"{each['end']:.6f}"
-        place = _line(display(from_text(each["path"]))), times[0]
-        cells = [
-            number,
-            "Spectrogram 1",
-            1,
-            *times,
-            LOWEST,
-            HIGHEST,
-            *place,
-            _line(each["label"]),
-            f"{each['score']:.6f}",
-        ]
-        yield "\t".join(map(str, cells)) + "\n"
+        place = display(from_text(each["path"])), times[0]
+        scored = _line(each["label"]), f"{each['score']:.6f}"
+        cells = [number, "Spectrogram 1", 1, *times, LOWEST, HIGHEST, *place, *scored]
+        head = "\t".join(RAVEN) + "\n" if number == 1 else ""
+        yield head + "\t".join(map(str, cells)) + "\n"
 
 
 def _srt(stretches: Iterable[Stretch]) -> Iterator[str]:
