@@ -48,7 +48,7 @@ class AnalyserError(SonovecError):
 
 
 class TrainingError(SonovecError):
-    """Training cannot go on: its numbers are not finite any more, or its state cannot be written. What was reached is kept."""
+    """Training cannot go on: its numbers are not finite, or its state cannot be written. What it reached is kept."""
 
 
 class Cancelled(SonovecError):

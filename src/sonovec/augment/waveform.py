@@ -1,7 +1,7 @@
 """What is done to samples: noise, a telephone, mp3, another level, a room, an equaliser, a late start.
 
-`sonovec.evaluation.perturb` measures what some of it costs an encoder, fine-tuning lets encoders hear it, and so does the recipe
-of the built-in encoder, beside what it does to spectrograms (`sonovec.augment.spectrogram`).
+`sonovec.evaluation.perturb` measures what some of it costs an encoder, and encoders hear it in training: those that are
+fine-tuned, and the built-in one, beside what was done to its spectrograms (`sonovec.augment.spectrogram`).
 
 Each is a function of samples, their rate, a level and a random generator, and gives samples of the same rate. All but the
 late start keep the length and what lies where. The same seed gives the same samples.

@@ -27,7 +27,9 @@ def write(name: str, folder: Path, seed: int = 0) -> Path:
     family, card = registry.family_of(name)
     untrained = getattr(family, "untrained", None)
     if untrained is None:
-        others = ", ".join(each.name for each in registry.cards() if hasattr(registry.family_of(each.name)[0], "untrained"))
+        others = ", ".join(
+            each.name for each in registry.cards() if hasattr(registry.family_of(each.name)[0], "untrained")
+        )
         raise UsageError(f"model {name!r} cannot begin from random weights; these can: {others}")
     torch = need_torch(name)
     file = folder / card.weights[0].name

@@ -40,8 +40,8 @@ def write(file: Path, state: Mapping[str, Any], step: int) -> None:
         reason = getattr(error, "strerror", None) or _reason(error)
         before = f"; it goes on from the state before, {display(file)}" if file.exists() else ""
         raise TrainingError(
-            f"{display(file)}: step {step} cannot be written ({reason}; {_free(file)} are free there); free some space and run "
-            f"the same command again{before}"
+            f"{display(file)}: step {step} cannot be written ({reason}; {_free(file)} are free there); free some space "
+            f"and run the same command again{before}"
         ) from error
 
 

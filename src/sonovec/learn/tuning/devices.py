@@ -11,9 +11,9 @@ from sonovec.runtime.openvino_core import cpu_has_bf16
 def settled(device: str, precision: str) -> tuple[str, bool]:
     """The device that is meant, and whether products of matrices are computed in bf16 on it.
 
-    ``"auto"`` takes CUDA where it is, and bf16 where the processor multiplies it in hardware: the network of VGGish learns two
-    to three times as fast so, the built-in one 1.4 times. It asks for the hardware and measures nothing, so that each run on one
-    machine computes the same. Weights, their gradients and their changes are float32 in both.
+    ``"auto"`` takes CUDA where it is, and bf16 where the processor multiplies it in hardware: the network of VGGish learns
+    two to three times as fast so, the built-in one 1.4 times. It asks for the hardware and measures nothing, so that each run
+    on one machine computes the same. Weights, their gradients and their changes are float32 in both.
 
     Raises
     ------

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.embedding.encoder import Encoder, load
-from sonovec.errors import TrainingError, UsageError
+from sonovec.errors import PassportError, TrainingError, UsageError
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.learn.detector import Detector, Exemplars
 from sonovec.learn.examples import Examples
@@ -60,7 +60,7 @@ def finetune(
     whose sound is changed as `sonovec.augment` says. Whole groups are held out, and after each epoch they say how good it is:
     the best epoch is taken, and that may be the 0th, the encoder as it was.
 
-    A call that is ended, or killed, at any moment goes on when it is made again: from a checkpoint that lies in ``OUTPUT.partial``
+    A call that is ended, or killed, at any moment goes on when it is made again: ``OUTPUT.partial`` holds its last checkpoint
     until the run is complete. On a CPU the result is the same, to the bit, as that of a run in one piece on the same machine
     with as many threads.
 
@@ -90,9 +90,11 @@ def finetune(
 
     Raises
     ------
+    PassportError
+        If examples are of another encoder.
     UsageError
-        If the output is there; if the encoder cannot be trained so; if labels are too few; or if the output's checkpoint is of
-        another run. The message names what differs.
+        If the output is there; if the encoder cannot be trained so; if labels are too few; or if the output's checkpoint
+        is of another run. The message names what differs.
     TrainingError
         If numbers are not finite any more, or the disk is full. The message names what is kept.
     MissingExtraError
@@ -142,7 +144,7 @@ def _examples(labels: Any, encoder: Encoder, group: str | None, background: Any,
     if isinstance(labels, Examples):
         if labels.passport != encoder.passport:
             name, theirs, mine = labels.passport.differences(encoder.passport)[0]
-            raise UsageError(
+            raise PassportError(
                 f"these examples have vectors with {name}={theirs!r}, and the encoder gives {mine!r}; embed again"
             )
         return labels
@@ -157,11 +159,10 @@ def windows_of(examples: Examples, encoder: Encoder) -> Examples:
     """The rows of examples that are windows, and not means of several."""
     longest = (encoder.window.length + 1) / encoder.rate
     keep = np.flatnonzero(examples.times[:, 1] - examples.times[:, 0] <= longest)
-    return replace(
-        examples,
-        **{name: getattr(examples, name)[keep] for name in ("vectors", "targets", "stretches", "times", "weights")},
-        **{name: tuple(getattr(examples, name)[row] for row in keep) for name in ("groups", "paths")},
-    )
+    arrays = {name: getattr(examples, name)[keep] for name in ("vectors", "targets", "stretches", "times", "weights")}
+    texts = {name: tuple(getattr(examples, name)[row] for row in keep) for name in ("groups", "paths")}
+    kept: dict[str, Any] = {**arrays, **texts}
+    return replace(examples, **kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from sonovec.learn.head import Head
 from sonovec.models.model import Model, Rows
 from sonovec.vectors import cosines
 
-#: How what a network gives may become a vector, (rows, ...) to (rows, dim), given `dim`, the number of classes that are scored
-#: behind the vector, and the share of each row that is sound. A model's own way, `Model.finish`, is NumPy's, through which no
-#: gradient goes: the first of these that gives the same is taken.
+#: How what a network gives may become a vector, (rows, ...) to (rows, dim), given `dim`, the number of classes that are
+#: scored behind the vector, and the share of each row that is sound. A model's own way, `Model.finish`, is NumPy's, through
+#: which no gradient goes: the first of these that gives the same is taken.
 READINGS: Mapping[str, Callable[[Tensor, int, int, Tensor], Tensor]] = {
     "as it is": lambda out, dim, classes, coverage: out[:, :dim],
     "before the scores": lambda out, dim, classes, coverage: out[:, -(dim + classes) : out.shape[1] - classes],
@@ -103,7 +103,7 @@ class Tuned(nn.Module):
                 module.eval()
         return self
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def settle_reading(self, rows: Rows, coverage: NDArray[np.float32]) -> None:
         """Find how what the network gives becomes the vectors that the model gives for the same rows.
 
@@ -161,9 +161,9 @@ class Tuned(nn.Module):
 
     def as_head(self) -> Head:
         """The head as a detector has it, not calibrated yet."""
-        one = np.ones(len(self.head.bias), np.float32)
-        arrays = (self.center, self.scale, self.head.weight, self.head.bias)
-        return Head(*(each.detach().cpu().numpy().copy() for each in arrays), one, 0 * one)
+        seen = (self.center, self.scale, self.head.weight, self.head.bias)
+        center, scale, weights, bias = (each.detach().cpu().numpy().copy() for each in seen)
+        return Head(center, scale, weights, bias, np.ones_like(bias), np.zeros_like(bias))
 
 
 def class_weights(targets: NDArray[np.int8], kind: str) -> Tensor:

@@ -20,7 +20,7 @@ class Plan:
     Attributes
     ----------
     layers : str or int
-        ``"whole"``, ``"head"``, or the first layer that is trained: its name, or its number (negative ones count from the end).
+        ``"whole"``, ``"head"``, or the first layer that is trained: its name, or its number, from the end if it is negative.
     epochs : int
         Passes over the labelled stretches, of which each gives one window at random.
     batch : int

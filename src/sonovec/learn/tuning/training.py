@@ -64,7 +64,7 @@ class HeldOut:
         self._model, self._sounds, self._targets = model, sounds, stretches.targets[held_out]
         self._rows = [stretches.rows[number] for number in held_out]
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def measure(self, tuned: Tuned, weights: Tensor, job: Job) -> Figures:
         """Measure a network, each stretch by the mean of its windows as a clip's vector is."""
         tuned.eval()
@@ -277,7 +277,9 @@ def _optimiser(tuned: Tuned, trained: Sequence[Layer], plan: Plan) -> tuple[torc
         for layer, rate in zip(trained, rates(trained, plan.rate, plan.layer_decay), strict=True)
     ]
     for parameters, rate in [*parts, (list(tuned.head.parameters()), plan.head_rate)]:
-        fresh = [each.requires_grad_(True) for each in parameters if not each.requires_grad]  # some are used by two layers
+        fresh = [
+            each.requires_grad_(True) for each in parameters if not each.requires_grad
+        ]  # some are used by two layers
         for is_matrix in (True, False):
             alike = [each for each in fresh if (each.ndim > 1) == is_matrix]
             if alike:
