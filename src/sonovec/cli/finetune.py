@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -36,12 +37,18 @@ from sonovec.errors import UsageError
     metavar="NAME|N",
     help="Train this layer and those behind it; -1 is the last. A wrong name lists them.",
 )
-@click.option("--epochs", type=int, help="Most passes over the sounds. [default: 20]")
-@click.option("--patience", type=int, help="End after so many epochs without a better result. [default: 6]")
-@click.option("--batch", type=int, help="Windows of one step. [default: 16]")
-@click.option("--rate", type=float, help="Highest learning rate of the last layer. [default: 0.0002]")
+@click.option("--epochs", type=int, help="Most passes over the sounds. [default: 20; from scratch 60]")
 @click.option(
-    "--layer-decay", type=float, help="Share of its rate that the layer before each layer has. [default: 0.8]"
+    "--patience", type=int, help="End after so many epochs without a better result. [default: 6; from scratch 15]"
+)
+@click.option("--batch", type=int, help="Windows of one step. [default: 16; from scratch 32]")
+@click.option(
+    "--rate", type=float, help="Highest learning rate of the last layer. [default: 0.00005; from scratch 0.0003]"
+)
+@click.option(
+    "--layer-decay",
+    type=float,
+    help="Share of its rate that the layer before each layer has. [default: 0.8; from scratch 1]",
 )
 @click.option("--augment", type=float, help="How often a sound is changed in each way; 0 for never. [default: 0.3]")
 @click.option(
@@ -87,13 +94,14 @@ def finetune(
     from sonovec.embedding.encoder import load
     from sonovec.learn.tuning import curves
     from sonovec.learn.tuning.finetune import finetune as tune
-    from sonovec.learn.tuning.plan import HEAD, WHOLE, Plan
+    from sonovec.learn.tuning.plan import FROM_SCRATCH, HEAD, WHOLE, Plan
     from sonovec.models.defaults import ALIAS
 
     if whole + head_only + (from_layer is not None) > 1:
         raise UsageError("--whole, --head-only and --from-layer are three choices; give one")
     layers = HEAD if head_only else WHOLE if from_layer is None else _layer(from_layer)
-    plan = Plan(layers=layers, **{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+    given = {name: value for name, value in chosen.items() if value is not None}
+    plan = replace(FROM_SCRATCH if from_scratch else Plan(), layers=layers, **given)  # type: ignore[arg-type]
     if plot is not None:
         curves.check_target(plot)
     name = model or ALIAS

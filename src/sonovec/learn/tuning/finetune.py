@@ -20,7 +20,7 @@ from sonovec.learn.detector import Detector, Exemplars
 from sonovec.learn.examples import Examples
 from sonovec.learn.labels import LabelSet
 from sonovec.learn.tuning.calibration import calibrated, thresholds
-from sonovec.learn.tuning.plan import Plan
+from sonovec.learn.tuning.plan import FROM_SCRATCH, Plan
 from sonovec.learn.tuning.result import FineTuned, told
 from sonovec.learn.tuning.sounds import Sounds
 from sonovec.learn.tuning.split import Stretches, split, stretches_of
@@ -73,7 +73,7 @@ def finetune(
     encoder : str or Encoder
         A name, or an encoder; its network must be one that PyTorch can train.
     plan : Plan, optional
-        How it is trained.
+        How it is trained; without it `Plan`'s own values, or `FROM_SCRATCH`.
     group : str, optional
         See `sonovec.learn.labels.read`.
     background : path, optional
@@ -100,7 +100,7 @@ def finetune(
     MissingExtraError
         If PyTorch is not installed.
     """
-    plan = plan or Plan()
+    plan = plan or (FROM_SCRATCH if from_scratch else Plan())
     target = absolute(Path(output).expanduser())
     _check_output(target)
     need_torch("fine-tuning")
@@ -216,7 +216,7 @@ def _begun(
     identity = {
         "encoder": base.passport.fingerprint,
         "architecture": ", ".join(f"{name} {tuple(each.shape)}" for name, each in tuned.state_dict().items()),
-        "classes": list(examples.classes),
+        "classes": [str(name) for name in examples.classes],
         "data": _digest(examples, sounds),
         "device": device,
         "precision": "bf16" if low else "f32",

@@ -51,8 +51,8 @@ class Plan:
     layers: str | int = WHOLE
     epochs: int = 20
     batch: int = 16
-    rate: float = 2e-4
-    head_rate: float = 1e-3
+    rate: float = 5e-5
+    head_rate: float = 2e-4
     layer_decay: float = 0.8
     weight_decay: float = 0.01
     warmup: float = 0.1
@@ -94,3 +94,7 @@ def _is_whole(value: object) -> bool:
 def _refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
     if not holds:
         raise UsageError(f"{name}={value!r}; give {allowed}")
+
+
+#: What suits random weights: nothing is known yet that could be lost.
+FROM_SCRATCH = Plan(epochs=60, batch=32, rate=3e-4, head_rate=3e-4, layer_decay=1.0, patience=15)

@@ -65,7 +65,7 @@ class HeldOut:
         self._rows = [stretches.rows[number] for number in held_out]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def measure(self, tuned: Tuned, weights: Tensor, job: Job) -> Figures:
+    def measure(self, tuned: Tuned, weights: Tensor, low: bool, job: Job) -> Figures:
         """Measure a network, each stretch by the mean of its windows as a clip's vector is."""
         tuned.eval()
         rows = np.concatenate(self._rows)
@@ -75,7 +75,8 @@ class HeldOut:
             heard = [self._sounds.row(int(row)) for row in rows[first : first + MEASURED]]
             coverage = np.array([share for _, share in heard], np.float32)
             features = self._model.features(np.stack([samples for samples, _ in heard]), coverage)
-            vectors.append(tuned.vectors(features, coverage).float())
+            with autocast(tuned, low):
+                vectors.append(tuned.vectors(features, coverage).float())
             covered.append(coverage)
         shares = torch.from_numpy(np.concatenate(covered)).to(tuned.device)[:, None]
         sizes = [len(each) for each in self._rows]
@@ -194,8 +195,7 @@ class Training:
         self.tuned.train(self._trains_network)
         wanted = torch.from_numpy(batch.targets).to(self.tuned.device)
         self._optimiser.zero_grad()
-        low = torch.autocast(self.tuned.device.type, torch.bfloat16, enabled=self._low)
-        with low, torch.set_grad_enabled(self._trains_network):
+        with autocast(self.tuned, self._low), torch.set_grad_enabled(self._trains_network):
             vectors = self.tuned.vectors(batch.rows, batch.coverage)
         total = loss(self.tuned.scores(vectors), wanted, self._weights)
         total.backward()
@@ -222,7 +222,7 @@ class Training:
     # -- an epoch
 
     def _measure(self, mean: float | None) -> None:
-        figures = self._held_out.measure(self.tuned, self._weights, self.job)
+        figures = self._held_out.measure(self.tuned, self._weights, self._low, self.job)
         self.history.append(Epoch(len(self.history), mean, figures))
         self._sum = 0.0
         if self.best is self.history[-1]:
@@ -265,6 +265,11 @@ class Training:
         self.step, self._sum = state["step"], state["sum"]
         self.history = [Epoch(e["number"], e["loss"], Figures(**e["held_out"])) for e in state["history"]]
         self.resumed_at = self.step
+
+
+def autocast(tuned: Tuned, low: bool) -> torch.autocast:
+    """Computes products of matrices in bf16 within a block, if that is wanted."""
+    return torch.autocast(tuned.device.type, torch.bfloat16, enabled=low)
 
 
 def _optimiser(tuned: Tuned, trained: Sequence[Layer], plan: Plan) -> tuple[torch.optim.Optimizer, list[float]]:
