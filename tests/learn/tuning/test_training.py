@@ -100,7 +100,9 @@ def test_a_step_draws_the_same_from_every_generator():
 
 
 def test_it_learns(folder, tmp_path, stack):
-    run = small.training(stack, folder, tmp_path, replace(small.PLAN, epochs=12, augment=0.0))
+    run = small.training(
+        stack, folder, tmp_path, replace(small.PLAN, epochs=20, augment=0.0, rate=0.01, head_rate=0.01)
+    )
     run.run()
     assert run.best.held_out.average_precision == 1.0 and run.best.number > 0
     assert run.best.held_out.loss < 0.7 * run.history[0].held_out.loss
@@ -154,17 +156,17 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_state(folder, tm
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"encoder": "other"}, "another encoder \\(small there, other now\\)"),
-        ({"rate": 0.5}, "another rate \\(0.001 there, 0.5 now\\)"),
-        ({"architecture": "x"}, "another network"),
-        ({"data": "1"}, "another labelled sounds"),
+        ({"encoder": "other"}, "the encoder differs \\(small there, other now\\)"),
+        ({"rate": 0.5}, "rate differs \\(0.003 there, 0.5 now\\)"),
+        ({"architecture": "x"}, "the network differs"),
+        ({"data": "1"}, "what the labelled sounds hold differs"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(folder, tmp_path, stack, change, told):
     first = small.training(stack, folder, tmp_path, architecture="a", data="0")
     first._measure(None)
     other = small.training(stack, folder, tmp_path, **{"architecture": "a", "data": "0", **change})
-    with pytest.raises(UsageError, match=f"is of a run with {told}.*delete"):
+    with pytest.raises(UsageError, match=f"is of another run: {told}.*delete"):
         other.run()
 
 

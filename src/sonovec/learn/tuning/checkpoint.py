@@ -18,8 +18,8 @@ FORMAT = 1
 MEANINGS = {
     "encoder": "the encoder",
     "architecture": "the network",
-    "classes": "the classes",
-    "data": "the labelled sounds",
+    "classes": "the list of classes",
+    "data": "what the labelled sounds hold",
     "device": "the device",
     "precision": "the precision",
 }
@@ -82,9 +82,10 @@ def read(file: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
         raise UsageError(f"{display(file)}: has format {known}, and this version reads {FORMAT}; {remedy}")
     for name, mine in identity.items():
         if found.get(name) != mine:
-            what = MEANINGS.get(name, name)
-            values = f" ({_short(found.get(name))} there, {_short(mine)} now)"
-            raise UsageError(f"{display(file)}: is of a run with another {what.removeprefix('the ')}{values}; {remedy}")
+            values = f"{_short(found.get(name))} there, {_short(mine)} now"
+            raise UsageError(
+                f"{display(file)}: is of another run: {MEANINGS.get(name, name)} differs ({values}); {remedy}"
+            )
     return dict(state)
 
 
