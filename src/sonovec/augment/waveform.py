@@ -49,6 +49,8 @@ def noise(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
 def telephone(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
     """A telephone's band, 300 to 3,400 Hz at a rate of `level` Hz."""
     narrow = soxr.resample(samples, rate, level)
+    if not len(narrow):  # shorter than one sample at that rate
+        return np.zeros_like(samples)
     spectrum = np.fft.rfft(narrow)
     hertz = np.fft.rfftfreq(len(narrow), 1 / level)
     low, high = TELEPHONE_BAND
@@ -114,9 +116,47 @@ def _through_mp3(samples: Floats, rate: int, bits: int) -> Floats:
 
 def equaliser(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
     """Gains that wander from octave to octave, by a deviation of `level` decibels."""
+    spectrum = np.fft.rfft(samples)
+    return np.fft.irfft(spectrum * wandering_gains(rng, len(spectrum), rate, level), len(samples)).astype(np.float32)
+
+
+def wandering_gains(rng: Rng, bins: int, rate: int, deviation: float) -> Floats:
+    """Gains of the bins of a spectrum that wander from octave to octave, by a deviation in decibels."""
     hertz = np.geomspace(20, rate / 2, 9)
-    decibels = np.interp(np.fft.rfftfreq(len(samples), 1 / rate), hertz, rng.normal(0, level, len(hertz)))
-    return np.fft.irfft(np.fft.rfft(samples) * 10 ** (decibels / 20), len(samples)).astype(np.float32)
+    gains = 10 ** (rng.normal(0, deviation, 9) / 20)
+    return np.interp(np.linspace(0, rate / 2, bins), hertz, gains).astype(np.float32)
+
+
+def room(rng: Rng, rate: int) -> Floats:
+    """A room's response: a direct sound, some echoes, and a tail of noise that falls by 60 dB in 0.1 to 1.5 s."""
+    seconds = log_uniform(rng, 0.1, 1.5)
+    length = int(seconds * rate)
+    time = np.arange(length, dtype=np.float32) / rate
+    tail = rng.standard_normal(length, np.float32) * np.exp(time * np.float32(-6.9 / seconds))
+    # High frequencies die first.
+    tail = np.convolve(tail, np.exp(-np.arange(24) / rng.uniform(0.5, 6)), mode="same")
+    response = tail / np.sqrt(np.sum(tail**2)) * log_uniform(rng, 0.15, 1.5)
+    response[0] += 1
+    return response.astype(np.float32)
+
+
+def sped(samples: Floats, speed: float) -> Floats:
+    """Faster or slower, and so higher or lower: read between the samples, along straight lines."""
+    places = np.arange(0, len(samples) - 1, speed)
+    before = places.astype(np.int64)
+    share = (places - before).astype(np.float32)
+    return samples[before] * (1 - share) + samples[before + 1] * share if len(places) else samples
+
+
+def even(samples: Floats) -> Floats:
+    """The same sound at an RMS of -20 dBFS, or at a peak of 0.9 if that is reached first; silence stays silence."""
+    peak, level = float(np.abs(samples).max()), float(np.sqrt(np.mean(samples**2)))
+    return samples * np.float32(min(0.9 / peak, 0.1 / level)) if peak > 1e-5 else samples
+
+
+def log_uniform(rng: Rng, low: float, high: float, size: int | None = None) -> Any:
+    """Numbers whose logarithms are uniform."""
+    return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
 def mixed(samples: Floats, other: Floats, level: float) -> Floats:

@@ -27,7 +27,19 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import", "index", "library"),
+    *(
+        "demo",
+        "doctor",
+        "duplicates",
+        "embed",
+        "evaluate",
+        "export",
+        "finetune",
+        "history",
+        "import",
+        "index",
+        "library",
+    ),
     *("list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
 )
 

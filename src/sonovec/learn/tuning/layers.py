@@ -56,12 +56,17 @@ def layers_of(network: nn.Module, run: Callable[[], Tensor]) -> list[Layer]:
         for hook in hooks:
             hook.remove()
     modules = dict(network.named_modules())
-    shaping = [name for name in used if any(each.grad is not None for each in modules[name].parameters(recurse=False))]
+    shaping = [name for name in used if _is_moved(modules[name])]
     network.zero_grad()
     found: dict[str, list[str]] = {}
     for name in shaping:
         found.setdefault(_block(name), []).append(name)
     return [Layer(name, tuple(modules)) for name, modules in found.items()]
+
+
+def _is_moved(module: nn.Module) -> bool:
+    """Whether a gradient came to its own weights; to those of a part that is cut off come zeros."""
+    return any(each.grad is not None and bool(each.grad.any()) for each in module.parameters(recurse=False))
 
 
 def _block(name: str) -> str:
