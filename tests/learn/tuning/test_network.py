@@ -120,5 +120,5 @@ def test_the_head_as_a_detector_has_it_gives_the_same_scores():
 
 def test_normalisations_keep_what_they_learned():
     network = torch.nn.Sequential(torch.nn.Linear(192, 16), torch.nn.BatchNorm1d(16), torch.nn.Dropout(0.5))
-    found = tuned(lambda rows, coverage: np.stack(rows), network).train()
+    tuned(lambda rows, coverage: np.stack(rows), network).train()
     assert (network[1].training, network[2].training) == (False, True)

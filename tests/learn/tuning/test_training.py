@@ -59,7 +59,9 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("ends", [(0,), (1,), (3, 5), (4,), (7, 8, 9), (15,)])
+@pytest.mark.parametrize(
+    "ends", [(3, 5), *(pytest.param(ends, marks=pytest.mark.slow) for ends in [(0,), (1,), (4,), (7, 8, 9), (15,)])]
+)
 def test_a_run_that_is_cancelled_goes_on_to_the_same_bits(folder, tmp_path, stack, whole, ends):
     weights, history, steps = whole
     assert steps == 16
@@ -76,10 +78,12 @@ def test_a_run_that_is_cancelled_goes_on_to_the_same_bits(folder, tmp_path, stac
     assert same(end_of(again), weights) and again.step == steps
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(folder, tmp_path, stack, whole):
     assert not same(end_of(small.training(stack, folder, tmp_path, replace(small.PLAN, seed=1))), whole[0])
 
 
+@pytest.mark.slow
 def test_generators_of_the_caller_go_on_as_if_nothing_had_happened(folder, tmp_path):
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     expected = random.random(), np.random.random(), torch.rand(1)
@@ -99,6 +103,7 @@ def test_a_step_draws_the_same_from_every_generator():
         assert drawn[0] == drawn[1] and random.random() != drawn[0][0]
 
 
+@pytest.mark.slow
 def test_it_learns(folder, tmp_path, stack):
     run = small.training(
         stack, folder, tmp_path, replace(small.PLAN, epochs=20, augment=0.0, rate=0.01, head_rate=0.01)
@@ -118,6 +123,7 @@ def test_the_head_alone_leaves_the_network_as_it_is(folder, tmp_path, stack):
     assert not torch.equal(run.tuned.head.weight, head)
 
 
+@pytest.mark.slow
 def test_layers_before_the_chosen_one_stay(folder, tmp_path, stack):
     run = small.training(stack, folder, tmp_path, replace(small.PLAN, layers=-1))
     before = {name: each.clone() for name, each in run.tuned.network.state_dict().items()}

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,10 +109,8 @@ def finetune(
     from sonovec.learn.tuning import generators
     from sonovec.learn.tuning.training import Diverged
 
-    began = time.monotonic()
-    with running(progress) as job, generators.own():
-        partial = target.with_name(target.name + PARTIAL)
-        partial.mkdir(parents=True, exist_ok=True)
+    with running(progress) as job, generators.own(), _partial(target) as partial:
+        began = time.monotonic()
         base = _encoder(encoder, partial / START, from_scratch, plan.seed, job)
         examples = windows_of(_examples(labels, base, group, background, job), base)
         with Sounds(examples, base, partial, job) as sounds:
@@ -121,8 +121,27 @@ def finetune(
                 raise _kept(error, run, partial) from error
             result = _finished(run, examples, sounds, partial / target.name, target, time.monotonic() - began, job)
         (partial / target.name).replace(target)
-        shutil.rmtree(partial, ignore_errors=True)
-        return result
+    shutil.rmtree(partial, ignore_errors=True)
+    return result
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """The folder of what is not complete; it stays where there is something in it to go on from."""
+    from sonovec.learn.tuning.checkpoint import CHECKPOINT
+
+    folder = target.with_name(target.name + PARTIAL)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise TrainingError(
+            f"{display(error.filename or folder)}: cannot be written ({error.strerror or error}); free some space, or give another "
+            "-o, and run the same command again"
+        ) from error
+    finally:
+        if not (folder / CHECKPOINT).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_output(target: Path) -> None:
