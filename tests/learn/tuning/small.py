@@ -56,8 +56,6 @@ def training(
     tuned.settle_reading(rows, coverage)
     layers = chosen(layers_of(tuned.network, lambda: tuned.vectors(rows, coverage)), plan.layers, "small")
     weights = class_weights(examples.targets, plan.class_weights)
-    torch.nn.init.zeros_(tuned.head.weight)
-    torch.nn.init.zeros_(tuned.head.bias)
     lessons = Lessons(base.model, kept, examples, stretches, train, plan)
     held = HeldOut(base.model, kept, examples, stretches, held_out)
     identity = {"encoder": "small", **plan.to_json(), **odd}

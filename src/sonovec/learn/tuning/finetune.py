@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.errors import PassportError, TrainingError, UsageError
 from sonovec.jobs import Job, Progress, Watched, running
+from sonovec.learn import thresholds
+from sonovec.learn.calibration import platt
 from sonovec.learn.detector import Detector, Exemplars
 from sonovec.learn.examples import Examples
 from sonovec.learn.labels import LabelSet
-from sonovec.learn.tuning.calibration import calibrated, thresholds
 from sonovec.learn.tuning.plan import FROM_SCRATCH, Plan
 from sonovec.learn.tuning.result import FineTuned, told
 from sonovec.learn.tuning.sounds import Sounds
@@ -136,8 +137,8 @@ def _partial(target: Path) -> Iterator[Path]:
         yield folder
     except OSError as error:
         raise TrainingError(
-            f"{display(error.filename or folder)}: cannot be written ({error.strerror or error}); free some space, or give another "
-            "-o, and run the same command again"
+            f"{display(error.filename or folder)}: cannot be written ({error.strerror or error}); free some space, or give "
+            "another -o, and run the same command again"
         ) from error
     finally:
         if not (folder / CHECKPOINT).exists():
@@ -344,17 +345,25 @@ def _embedded(encoder: Encoder, sounds: Sounds, count: int, job: Job) -> NDArray
 def _detector(
     name: str, encoder: Encoder, run: _Run, examples: Examples, vectors: NDArray[np.float32], result: FineTuned
 ) -> Detector:
-    """The head as a detector, calibrated on what was held out: on the rest the encoder is surer than it should be."""
+    """The head as a detector, calibrated on what was held out: of the rest the encoder is surer than it should be."""
     held = run.rows(run.held_out)
-    head = calibrated(run.training.tuned.as_head(), vectors[held], examples.targets[held])
+    heard, known, weights = vectors[held], examples.targets[held], examples.weights[held]
+    head = run.training.tuned.as_head()
+    slope, offset = platt(head.scores(heard), known, weights)
+    head = replace(head, slope=slope.astype(np.float32), offset=offset.astype(np.float32))
+    said = head.probabilities(heard)
+    chosen = [thresholds.choose(said[:, row], known[:, row], weights=weights) for row in range(len(examples.classes))]
     return Detector(
         name=name,
         classes=examples.classes,
-        thresholds=thresholds(head.probabilities(vectors[held]), examples.targets[held]),
+        thresholds=np.array([each.value for each in chosen], np.float32),
         head=head,
         passport=encoder.passport,
         model={"name": name, "options": dict(encoder.options)},
         exemplars=Exemplars(unit(vectors).astype(np.float16), examples.targets, examples.times, examples.paths),
         settings={"finetune": run.training.plan.to_json()},
-        report={"finetune": {"epochs": list(result.epochs), "best": result.best, "held_out": result.held_out}},
+        report={
+            "finetune": {"epochs": list(result.epochs), "best": result.best, "held_out": result.held_out},
+            "thresholds": {name: each.to_json() for name, each in zip(examples.classes, chosen, strict=True)},
+        },
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sonovec.augment.waveform import mixed, varied
 from sonovec.brief import Brief
-from sonovec.learn.examples import HEARD, UNKNOWN, Examples
+from sonovec.learn.examples import Examples
+from sonovec.learn.targets import HEARD, UNKNOWN
 from sonovec.learn.tuning.plan import Plan
 from sonovec.learn.tuning.sounds import Sounds
 from sonovec.learn.tuning.split import Stretches

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.learn.examples import HEARD, NOT_HEARD
+from sonovec.learn.targets import HEARD, NOT_HEARD
 
 
 @dataclass(frozen=True)

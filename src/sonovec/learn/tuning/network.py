@@ -66,6 +66,8 @@ class Tuned(nn.Module):
         super().__init__()
         self.network = network
         self.head = nn.Linear(model.dim, n_classes)
+        nn.init.zeros_(self.head.weight)  # what PyTorch draws would be another in each process
+        nn.init.zeros_(self.head.bias)
         self.register_buffer("center", torch.zeros(model.dim))
         self.register_buffer("scale", torch.full((model.dim,), model.dim**-0.5))
         self._shape = model.dim, len(model.classes)

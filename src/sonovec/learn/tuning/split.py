@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from sonovec.brief import Brief
 from sonovec.errors import UsageError
-from sonovec.learn.examples import HEARD, Examples
+from sonovec.learn.examples import Examples
+from sonovec.learn.targets import HEARD
 
 
 @dataclass(frozen=True, eq=False, repr=False)
