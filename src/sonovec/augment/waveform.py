@@ -145,7 +145,9 @@ def sped(samples: Floats, speed: float) -> Floats:
     places = np.arange(0, len(samples) - 1, speed)
     before = places.astype(np.int64)
     share = (places - before).astype(np.float32)
-    return samples[before] * (1 - share) + samples[before + 1] * share if len(places) else samples
+    return np.asarray(
+        samples[before] * (1 - share) + samples[before + 1] * share if len(places) else samples, np.float32
+    )
 
 
 def even(samples: Floats) -> Floats:
