@@ -51,8 +51,8 @@ class Plan:
     layers: str | int = WHOLE
     epochs: int = 20
     batch: int = 16
-    rate: float = 5e-5
-    head_rate: float = 2e-4
+    rate: float = 2e-5
+    head_rate: float = 1e-4
     layer_decay: float = 0.8
     weight_decay: float = 0.01
     warmup: float = 0.1
