@@ -121,6 +121,14 @@ def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.9 <= covered / 200 <= 0.98
 
 
+def test_what_was_always_right_is_not_certain() -> None:
+    ones = np.ones((40, 1))
+    [right], [wrong] = (measures.ratios(each, ones, [str(row) for row in range(40)]) for each in (ones, 0 * ones))
+    assert right is not None and wrong is not None
+    assert (right.value, right.high, round(right.low, 3)) == (1, 1, 0.912), "Clopper and Pearson, 40 of 40"
+    assert (wrong.value, wrong.low, round(wrong.high, 3)) == (0, 0, 0.088)
+
+
 def test_calibrated_probabilities_have_no_error_and_sure_ones_have() -> None:
     rng = np.random.default_rng(0)
     probabilities = rng.random(20_000)

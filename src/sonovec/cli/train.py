@@ -15,7 +15,7 @@ from sonovec.cli.output import fail_of, position_text, print_json, print_table, 
 if TYPE_CHECKING:
     from sonovec.learn.false_alarms import FalseAlarms
     from sonovec.learn.report import Report
-    from sonovec.learn.train import Training
+    from sonovec.learn.training import Training
 
 #: Suspects, mistakes and alarms that are printed; JSON has more.
 SHOWN = 10
@@ -82,31 +82,20 @@ def train(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.evaluation.chart import check_target
-    from sonovec.learn import chart
-    from sonovec.learn import train as training
+    from sonovec.learn import chart, training
     from sonovec.models.defaults import ALIAS
     from sonovec.paths import display
 
     if (labels is None) == (library is None):
         raise UsageError("give LABELS, or a library with labels: sonovec train LABELS, or sonovec train -l LIBRARY")
     source = labels if library is None else library
+    chosen = training.Settings(group, audio, background, precision, seed, false_alarms)
     target = output or training.default_folder(source)  # type: ignore[arg-type]  # one of them is given
     if plot:
         check_target(plot)
     encoder = load(model or ALIAS, **encoder_settings(options, weights=weights, **settings))  # type: ignore[arg-type]
     with watched() as bar:
-        result = training.train_into(
-            target,
-            source,  # type: ignore[arg-type]
-            encoder,
-            group=group,
-            audio=audio,
-            background=background,
-            precision=precision,
-            seed=seed,
-            false_alarms=false_alarms,
-            progress=bar,
-        )
+        result = training.train_into(target, source, encoder, chosen, progress=bar)  # type: ignore[arg-type]
     try:
         if plot:
             chart.draw(result.report, f"{result.detector.name}: {display(str(source))}, {encoder.card.name}", plot)
@@ -166,8 +155,8 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes figures too "
-            "good; remove one of each, or give them one group:"
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes the figures "
+            "too good; remove one of each, or give them one group:"
         )
         print_table(
             ["path", "start", "end", "is nearly", "start", "end", "cosine"],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.embedding.events import events
-from sonovec.errors import UsageError
-from sonovec.jobs import Watched, running
+from sonovec.errors import AudioError, UsageError
+from sonovec.jobs import Job, Watched, running
 from sonovec.learn.sources import library_at
 from sonovec.library.binding import passport_of
+from sonovec.library.identity import content_hash
 from sonovec.library.records import MAIN
-from sonovec.paths import absolute, display, from_text, to_text
+from sonovec.paths import display, from_text, to_text
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 RECALL = 0.9
 #: False alarms that are named of each class.
 NAMED = 3
+#: What is said of sounds that examples come from.
+TRAINED = "the detector was trained on them"
 #: What is said where segments are heard.
 SEGMENTS = "heard by the library's stored segments, in which short sounds are weaker than in the windows of files"
 
@@ -303,17 +307,26 @@ def measure(
         If the library has vectors of another encoder.
     """
     recalls = [threshold_of_recall(outcomes, column) for column in range(len(detector.classes))]
+    library = library_at(pool)
     with running(progress) as job:
-        library = library_at(pool)
+        trained = set(_hashes({from_text(path) for path in outcomes.paths}, job))
         if library is None:
-            parts = _embedded(detector, encoder, Path(pool), job.part("counting false alarms"))
+            parts = _embedded(detector, encoder, Path(pool), trained, job)
         else:
-            parts = _stored(detector, library)
-        notes = [] if library is None else [SEGMENTS]
-        return count(detector, _without(parts, set(outcomes.paths)), to_text(pool), recalls, notes)
+            parts = _stored(detector, library, trained)
+        return count(detector, parts, to_text(pool), recalls, [] if library is None else [SEGMENTS])
 
 
-def _embedded(detector: Detector, encoder: Encoder, place: Path, progress: Watched) -> Iterator[Part | Unheard]:
+def _hashes(paths: Iterable[Path], job: Job) -> Iterator[str]:
+    """What the files hold; those that are gone are left out."""
+    for path in paths:
+        with suppress(AudioError):
+            yield content_hash(path, job.check)
+
+
+def _embedded(
+    detector: Detector, encoder: Encoder, place: Path, trained: Set[str], job: Job
+) -> Iterator[Part | Unheard]:
     from sonovec.audio.scan import Found, scan
     from sonovec.embedding.embedding import Failure
 
@@ -321,18 +334,23 @@ def _embedded(detector: Detector, encoder: Encoder, place: Path, progress: Watch
     yield from (
         Unheard(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed
     )
-    files = [item.path for item in seen if isinstance(item, Found)]
-    for file, result in zip(files, encoder.embed_many(files, progress=progress), strict=True):
+    found = [item.path for item in seen if isinstance(item, Found)]
+    known = {path for path in found if not trained.isdisjoint(_hashes([path], job))}
+    yield from (Unheard(to_text(path), TRAINED, failed=False) for path in found if path in known)
+    files = [path for path in found if path not in known]
+    heard = encoder.embed_many(files, progress=job.part("counting false alarms"))
+    for file, result in zip(files, heard, strict=True):
         if isinstance(result, Failure):
             yield Unheard(to_text(file), result.reason)
         else:
             yield Part(to_text(file), result.times, detector.probabilities(result.windows))
 
 
-def _stored(detector: Detector, library: Library) -> Iterator[Part | Unheard]:
+def _stored(detector: Detector, library: Library, trained: Set[str]) -> Iterator[Part | Unheard]:
     """The segments of a library's tracks."""
     detector.check(passport_of(library.spaces()[MAIN]))
     paths = {track.id: track.path for track in library}
+    yield from (Unheard(path, TRAINED, failed=False) for id, path in paths.items() if id in trained)
     tracks: list[str] = []
     times: list[NDArray[np.float64]] = []
     heard: list[NDArray[np.float32]] = []
@@ -342,29 +360,18 @@ def _stored(detector: Detector, library: Library) -> Iterator[Part | Unheard]:
         times.append(np.stack([batch.column(name).to_numpy() for name in ("start", "end")], axis=1))
         vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), stored.dim)
         heard.append(detector.probabilities(vectors).astype(np.float32))
-    yield from _by_track(paths, np.array(tracks, object), times, heard)
+    for id, part in _by_track(tracks, times, heard):
+        if id in paths and id not in trained:
+            yield replace(part, path=paths[id])
 
 
 def _by_track(
-    paths: Mapping[str, str],
-    tracks: NDArray[np.object_],
-    times: Sequence[NDArray[np.float64]],
-    heard: Sequence[NDArray[np.float32]],
-) -> Iterator[Part]:
-    if len(tracks) == 0:
+    tracks: Sequence[str], times: Sequence[NDArray[np.float64]], heard: Sequence[NDArray[np.float32]]
+) -> Iterator[tuple[str, Part]]:
+    if not tracks:
         return
     spans, probabilities = np.concatenate(times), np.concatenate(heard)
-    names, codes = np.unique(tracks.astype(str), return_inverse=True)
+    names, codes = np.unique(np.array(tracks), return_inverse=True)
     order = np.lexsort((spans[:, 0], codes))
     for name, rows in zip(names.tolist(), np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True):
-        yield Part(paths.get(name, name), spans[rows], probabilities[rows])
-
-
-def _without(parts: Parts, trained: set[str]) -> Iterator[Part | Unheard]:
-    """Leave out what was trained on."""
-    places = {absolute(from_text(path)) for path in trained}
-    for part in parts:
-        if absolute(from_text(part.path)) in places:
-            yield Unheard(part.path, "the detector was trained on them", failed=False)
-        else:
-            yield part
+        yield name, Part(name, spans[rows], probabilities[rows])

@@ -2,7 +2,8 @@
 
 Each figure has a 95 % interval by bootstrap (Efron and Tibshirani 1993, An Introduction to the Bootstrap): whole groups are
 drawn with replacement 1,000 times, since what belongs to one recording is right or wrong together (Field and Welsh 2007,
-Bootstrapping clustered data). Thresholds are those that were chosen.
+Bootstrapping clustered data). Where every draw gives 100 %, or 0 %, the interval is that of as many trials. Thresholds are
+those that were chosen.
 """
 
 from __future__ import annotations
@@ -231,10 +232,10 @@ def average_precisions(outcomes: Outcomes, seed: int = 0) -> tuple[list[Score | 
     class has no stretch that is heard and was held out.
     """
     values, drawn = _drawn_precisions(outcomes, seed)
-    counts = outcomes.known.sum(axis=0).tolist()
+    counts = zip(outcomes.known.sum(axis=0).tolist(), outcomes.positive.sum(axis=0).tolist(), strict=True)
     scores = [
-        None if np.isnan(value) else _score(value, column[np.isfinite(column)], n)
-        for value, column, n in zip(values, drawn.T, counts, strict=True)
+        None if np.isnan(value) else _score(value, column[np.isfinite(column)], n, heard)
+        for value, column, (n, heard) in zip(values, drawn.T, counts, strict=True)
     ]
     if np.isnan(values).all():
         return scores, None
@@ -252,7 +253,8 @@ def gain(fewer: Outcomes, more: Outcomes, seed: int = 0) -> Score | None:
         return None
     # The draws are the same, so that the difference is one of the same stretches.
     grown = drawn_after[:, both] - drawn_before[:, both]
-    return _score(float((after - before)[both].mean()), _means(grown), len(more))
+    low, high = np.quantile(_means(grown), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Score(float((after - before)[both].mean()), float(low), float(high), len(more))
 
 
 def _drawn_precisions(outcomes: Outcomes, seed: int) -> tuple[Floats, Floats]:
@@ -302,8 +304,16 @@ def _cumulated(ranked: Floats, heard: NDArray[np.int8], weights: Floats) -> tupl
     return found, np.cumsum(weights, axis=1)[:, last], found[:, -1]
 
 
-def _score(value: float, drawn: Floats, n: int) -> Score:
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+def _score(value: float, drawn: Floats, n: int, trials: int = 0) -> Score:
+    """A figure with its interval; `trials` are those that it is a share of, if they are not `n`."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    # Where all draws agree, that is no certainty: what so many trials tell (Clopper and Pearson 1934).
+    least = tail ** (1 / max(1, trials or n))
+    if drawn.min() == drawn.max() == value == 1:
+        low = least
+    if drawn.min() == drawn.max() == value == 0:
+        high = 1 - least
     return Score(float(value), float(low), float(high), n)
 
 

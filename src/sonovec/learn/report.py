@@ -138,6 +138,7 @@ def make(
     folds: int,
     learning_curve: LearningCurve | None = None,
     choices: Sequence[str] = (),
+    calibrated: bool = True,
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> Report:
@@ -153,6 +154,8 @@ def make(
         Of the cross-validation; 0 where there was none.
     learning_curve : LearningCurve, optional
     choices, notes : sequence of str
+    calibrated : bool
+        Whether there were enough groups to calibrate by.
     seed : int
         Of the intervals.
 
@@ -187,7 +190,7 @@ def make(
         suspects={"labels": len(suspects), "leaks": len(copies)},
         false_detections=tuple(_false_detections(outcomes, thresholds)),
         choices=tuple(choices),
-        unknown=tuple(unknown(outcomes)),
+        unknown=tuple(unknown(outcomes, calibrated)),
         notes=tuple(notes),
     )
 
@@ -215,7 +218,7 @@ def _false_detections(outcomes: Outcomes, thresholds: Sequence[float]) -> list[F
     return sorted(found, key=lambda each: (-each.probability, each.path, each.start))[:NAMED]
 
 
-def unknown(outcomes: Outcomes) -> list[str]:
+def unknown(outcomes: Outcomes, calibrated: bool = True) -> list[str]:
     """What cannot be known from these examples, and what would help.
 
     Examples
@@ -247,6 +250,8 @@ def unknown(outcomes: Outcomes) -> list[str]:
             "what the detector says of sounds that hold none of its classes: there is no background; add some "
             "(--background FOLDER), or count false alarms (--false-alarms FOLDER)"
         )
+    if not calibrated:
+        told.append("whether probabilities are right: too few groups to calibrate by; take them as a rough guide")
     if len(names) < FEW:
         told.append(f"how far the figures reach: {len(names)} groups are few, and the intervals are rough")
     return told

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sonovec.learn.outcomes import NONE, Outcomes
 from sonovec.vectors import unit32
 
-#: From this cosine on, two stretches of different groups are taken for one sound.
-COPIES = 0.999
+#: From this cosine on, two stretches of different groups are taken for one sound, if they are also so many times nearer than
+#: the nearest stretch of another group usually is: of some encoders all vectors are much alike.
+COPIES, NEARER = 0.999, 10
 #: From this one on there is no difference but rounding.
 IDENTICAL = 0.999999
 #: Suspects that are named; the others are counted.
@@ -121,16 +122,21 @@ def leaks(outcomes: Outcomes, vectors: NDArray[np.floating]) -> list[Leak]:
     codes = np.unique(np.array(outcomes.groups, object).astype(str), return_inverse=True)[1]
     heard = (outcomes.targets == 1).any(axis=1)
     examples = np.flatnonzero(heard)
-    found = []
+    pairs, nearest = [np.empty((0, 3))], [np.empty(0)]
     for first in range(0, len(examples), _BLOCK):
         some = examples[first : first + _BLOCK]
-        cosines = units[some] @ units.T
+        cosines = np.where(codes[some][:, None] == codes, -1, units[some] @ units.T)
+        nearest.append(cosines.max(axis=1))
         rows, columns = np.nonzero(cosines >= COPIES)
-        apart = ((some[rows] < columns) | ~heard[columns]) & (codes[some[rows]] != codes[columns])
-        found += [
-            _leak(outcomes, int(some[row]), int(column), min(1.0, float(cosines[row, column])))
-            for row, column in zip(rows[apart], columns[apart], strict=True)
-        ]
+        pairs.append(np.column_stack([some[rows], columns, cosines[rows, columns]]))
+    alike = np.concatenate(pairs)
+    usual = 1 - np.median(np.concatenate(nearest)) if len(examples) else 0
+    far = 1 - alike[:, 2] > max(usual / NEARER, 1 - IDENTICAL)
+    found = [
+        _leak(outcomes, int(a), int(b), min(1.0, cosine))
+        for a, b, cosine in alike[~far].tolist()
+        if a < b or not heard[int(b)]
+    ]
     return sorted(found, key=lambda each: (-each.cosine, each.paths))
 
 
