@@ -28,7 +28,7 @@ CUE_FRAMES = 75
 def _csv(file: TextIO, stretches: Sequence[Stretch]) -> None:
     writer = csv.DictWriter(file, list(stretches[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(stretches)
+    writer.writerows({**each, "label": _line(each["label"])} for each in stretches)
 
 
 def _json_lines(file: TextIO, stretches: Sequence[Stretch]) -> None:
@@ -41,14 +41,23 @@ def _audacity(file: TextIO, stretches: Sequence[Stretch]) -> None:
 
 
 def _raven(file: TextIO, stretches: Sequence[Stretch]) -> None:
-    writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
-    writer.writerow(RAVEN)
+    """Cells between tabs, as they are: Raven knows neither quotes nor escapes."""
+    file.write("\t".join(RAVEN) + "\n")
     for number, each in enumerate(stretches, start=1):
         times = f"{each['start']:.6f}", f"{each['end']:.6f}"
-        place = _line(display(from_text(each["path"]))), times[0]
-        writer.writerow(
-            [number, "Spectrogram 1", 1, *times, LOWEST, HIGHEST, *place, _line(each["label"]), f"{each['score']:.6f}"]
-        )
+        place = display(from_text(each["path"])), times[0]
+        cells = [
+            number,
+            "Spectrogram 1",
+            1,
+            *times,
+            LOWEST,
+            HIGHEST,
+            *place,
+            _line(each["label"]),
+            f"{each['score']:.6f}",
+        ]
+        file.write("\t".join(map(str, cells)) + "\n")
 
 
 def _cue(file: TextIO, stretches: Sequence[Stretch]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
@@ -55,7 +56,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     ),
     "label": (
         *(*dataset.COLUMNS["label"], "tag", "annotation", "species", "common name", "common_name", "scientific name"),
-        *("scientific_name", "species code", "event_label", "labels", "classes", "tags", "primary_label", "name"),
+        *("scientific_name", "species code", "event_label", "labels", "classes", "tags", "primary_label"),
     ),
     "score": ("score", "confidence", "probability"),
     "group": ("group", *dataset.COLUMNS["fold"]),
@@ -64,10 +65,15 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 #: Columns of the tools that say nothing of a label; others that are not used are told.
 USUAL = frozenset(
     (
-        *("selection", "view", "channel", "low freq (hz)", "high freq (hz)", "delta time (s)", "delta freq (hz)"),
-        *("begin date time", "end file", "end path", "id", "query_start", "query_end", "matches", "week", "lat", "lon"),
+        *("selection", "view", "channel", "begin date time", "end file", "end path", "occupancy", "rank", "id"),
+        *("query_start", "query_end", "week", "lat", "lon", "latitude", "longitude", "overlap", "sensitivity"),
+        *("min_conf", "species_list", "model"),
     )
 )
+#: What Raven measures has a unit; seconds may be those of a label that is called otherwise.
+_MEASURED = re.compile(r".* \((?!s\))[^)]+\)|delta time \(s\)")
+#: The numbers of lines, and their cells by the names of the columns.
+Lines = Sequence[tuple[int, Mapping[str, str]]]
 SEPARATORS = "\t;,"
 
 
@@ -86,7 +92,12 @@ def is_table(text: str) -> bool:
     """Whether a text begins with the names of columns, one of them a label's."""
     head = text.lstrip().partition("\n")[0].rstrip("\r")
     names = next(csv.reader([head], delimiter=separator_of(head)), [])
-    return bool(_columns([name.strip() for name in names]).keys() & {"label"})
+    return names_a_class([name.strip() for name in names])
+
+
+def names_a_class(names: Sequence[str]) -> bool:
+    """Whether one of the names of columns is that of the class."""
+    return "label" in _columns(names)
 
 
 def rows_of(text: str) -> Listed:
@@ -102,7 +113,7 @@ def rows_of(text: str) -> Listed:
     return of_cells(names, [(line, _cells(line, names, cells)) for line, cells in lines])
 
 
-def of_cells(names: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]]) -> Listed:
+def of_cells(names: Sequence[str], lines: Lines) -> Listed:
     """The same, of cells by the names of their columns, with the numbers of their lines."""
     columns = _columns(names)
     if len(columns.keys() & {"start", "end"}) == 1:
@@ -110,13 +121,24 @@ def of_cells(names: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]
         raise UsageError(
             f"has a column {columns[there]!r} and none for the {missing} of a stretch; it has: {', '.join(names)}"
         )
-    rows = [row for line, cells in lines for row in _rows(line, cells, columns)]
+    rows = [row for line, cells in _of_one_view(lines) for row in _rows(line, cells, columns)]
     _check_offsets(rows, columns)
     return Listed(tuple(rows), "start" in columns, tuple(_notes(names, columns)), tuple(names))
 
 
+def _of_one_view(lines: Lines) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The lines of a table, of Raven's one for each selection: it writes one for each view of the sound."""
+    seen: set[object] = set()
+    for line, cells in lines:
+        key = tuple(cell for name, cell in cells.items() if name.lower() != "view")
+        if "View" not in cells or key not in seen:
+            yield line, cells
+        seen.add(key)
+
+
 def _notes(names: Sequence[str], columns: Mapping[str, str]) -> Iterator[str]:
-    unused = [name for name in names if name and name.lower() not in _KNOWN]
+    lowered = {name: name.lower() for name in names if name}
+    unused = [name for name, low in lowered.items() if low not in _KNOWN and not _MEASURED.fullmatch(low)]
     if unused:
         yield f"columns that are not used: {', '.join(unused)}"
     others = [name for name in names if name.lower() in COLUMNS["label"] and name != columns["label"]]
