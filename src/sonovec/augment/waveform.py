@@ -137,7 +137,7 @@ def room(rng: Rng, rate: int) -> Floats:
     tail = np.convolve(tail, np.exp(-np.arange(24) / rng.uniform(0.5, 6)), mode="same")
     response = tail / np.sqrt(np.sum(tail**2)) * log_uniform(rng, 0.15, 1.5)
     response[0] += 1
-    return response.astype(np.float32)
+    return np.asarray(response, np.float32)
 
 
 def sped(samples: Floats, speed: float) -> Floats:
@@ -153,7 +153,7 @@ def sped(samples: Floats, speed: float) -> Floats:
 def even(samples: Floats) -> Floats:
     """The same sound at an RMS of -20 dBFS, or at a peak of 0.9 if that is reached first; silence stays silence."""
     peak, level = float(np.abs(samples).max()), float(np.sqrt(np.mean(samples**2)))
-    return samples * np.float32(min(0.9 / peak, 0.1 / level)) if peak > 1e-5 else samples
+    return np.asarray(samples * np.float32(min(0.9 / peak, 0.1 / level)), np.float32) if peak > 1e-5 else samples
 
 
 def log_uniform(rng: Rng, low: float, high: float, size: int | None = None) -> Any:
