@@ -234,13 +234,13 @@ def _begun(
         rows = np.concatenate([stretches.rows[number] for number in train])
         tuned.fit_head(examples.vectors[rows], examples.targets[rows], weights.to(device))
     identity = {
+        **plan.to_json(),
         "encoder": base.passport.fingerprint,
         "architecture": ", ".join(f"{name} {tuple(each.shape)}" for name, each in tuned.state_dict().items()),
         "classes": [str(name) for name in examples.classes],
         "data": _digest(examples, sounds),
         "device": device,
         "precision": "bf16" if low else "f32",
-        **plan.to_json(),
     }
     training = Training(
         tuned,
