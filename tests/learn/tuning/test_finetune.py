@@ -16,9 +16,9 @@ import pytest
 
 import sonovec
 from sonovec.cli.main import run
-from sonovec.errors import PassportError, UsageError
+from sonovec.errors import PassportError, TrainingError, UsageError
 from sonovec.learn.detector import Detector
-from sonovec.learn.tuning.finetune import DETECTOR, PARTIAL, finetune
+from sonovec.learn.tuning.finetune import DETECTOR, LAST_GOOD, PARTIAL, finetune
 from sonovec.learn.tuning.plan import Plan
 from sonovec.models import scratch
 from tests.learn.tuning import sounds
@@ -139,6 +139,29 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits(folder, tmp
         )
         assert json.loads(done.stdout)["resumed_at"] > 0
     assert same(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.slow
+def test_a_network_with_random_weights_is_trained_and_saved(folder, tmp_path):
+    plan = Plan(epochs=2, batch=6, rate=1e-3, layer_decay=1.0, precision="f32")
+    result = finetune(folder, tmp_path / "mine", "panns-mobilenetv1", plan=plan, from_scratch=True)
+    assert result.base == "panns-mobilenetv1" and len(result.layers) == 16
+    encoder = sonovec.load(tmp_path / "mine", precision="f32")
+    assert encoder.card.name == "mine" and np.isfinite(encoder.embed(folder / "low" / "0.wav").vector).all()
+    if result.best:  # its normalisations have learned what goes through them
+        assert state(tmp_path / "mine")["bn0.running_mean"].any()
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_leaves_its_last_good_state_as_an_encoder(folder, tmp_path):
+    plan = Plan(epochs=2, batch=3, rate=1e18, head_rate=1e18, layer_decay=1.0)
+    with pytest.raises(
+        TrainingError, match=r"step \d+ of \d+: .*of epoch 0, is kept as the encoder .*last-good; give a lower rate"
+    ):
+        finetune(folder, tmp_path / "mine", plan=plan)
+    assert not (tmp_path / "mine").exists()
+    good = sonovec.load(tmp_path / ("mine" + PARTIAL) / LAST_GOOD)
+    assert np.isfinite(good.embed(folder / "low" / "0.wav").vector).all()
 
 
 def test_random_weights_are_the_same_for_a_seed_and_keep_the_power_of_what_goes_through(tmp_path):

@@ -122,3 +122,5 @@ def test_normalisations_keep_what_they_learned():
     network = torch.nn.Sequential(torch.nn.Linear(192, 16), torch.nn.BatchNorm1d(16), torch.nn.Dropout(0.5))
     tuned(lambda rows, coverage: np.stack(rows), network).train()
     assert (network[1].training, network[2].training) == (False, True)
+    Tuned(small.encoder().model, network, n_classes=2, from_scratch=True).train()
+    assert network[1].training

@@ -222,7 +222,7 @@ def _begun(
     stretches = stretches_of(examples)
     train, held_out = split(stretches, plan.held_out, plan.seed)
     device, low = devices.settled(device, plan.precision)
-    tuned = Tuned(base.model, base.module(), len(examples.classes)).to(device)
+    tuned = Tuned(base.model, base.module(), len(examples.classes), from_scratch).to(device)
     probe = [sounds.row(row) for row in range(min(4, len(examples.paths)))]
     coverage = np.array([share for _, share in probe], np.float32)
     features = base.model.features(np.stack([samples for samples, _ in probe]), coverage)

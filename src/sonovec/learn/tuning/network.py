@@ -60,10 +60,13 @@ class Tuned(nn.Module):
     network : torch.nn.Module
         That of the model.
     n_classes : int
+    from_scratch : bool
+        Whether its weights are random: then its normalisations learn means and deviations too.
     """
 
-    def __init__(self, model: Model, network: nn.Module, n_classes: int) -> None:
+    def __init__(self, model: Model, network: nn.Module, n_classes: int, from_scratch: bool = False) -> None:
         super().__init__()
+        self.from_scratch = from_scratch
         self.network = network
         self.head = nn.Linear(model.dim, n_classes)
         nn.init.zeros_(self.head.weight)  # what PyTorch draws would be another in each process
@@ -101,7 +104,7 @@ class Tuned(nn.Module):
         """Train, or not; means and deviations that normalisations have learned stay, for a few sounds would spoil them."""
         super().train(mode)
         for module in self.network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not self.from_scratch:
                 module.eval()
         return self
 

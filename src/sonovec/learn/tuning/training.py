@@ -131,7 +131,6 @@ class Training:
         self._lessons, self._held_out, self._weights, self._low = lessons, held_out, weights.to(tuned.device), low
         self._total = plan.epochs * lessons.per_epoch
         self._optimiser, self._peaks = _optimiser(tuned, trained, plan)
-        self._names = [name for name, each in tuned.named_parameters() if each.requires_grad]
         self._trains_network = bool(trained)
         self.step, self._sum = 0, 0.0
         self.history: list[Epoch] = []
@@ -235,9 +234,10 @@ class Training:
     # -- on disk
 
     def _state(self) -> dict[str, Tensor]:
-        """What changes in a run: weights that are trained, and how the head sees vectors."""
+        """What changes in a run: weights that are trained, what normalisations learn, and how the head sees vectors."""
         state = self.tuned.state_dict()
-        return {name: state[name] for name in (*self._names, "center", "scale")}
+        frozen = {name for name, each in self.tuned.named_parameters() if not each.requires_grad}
+        return {name: each for name, each in state.items() if name not in frozen}
 
     def _put(self, state: Mapping[str, Tensor]) -> None:
         self.tuned.load_state_dict(state, strict=False)
