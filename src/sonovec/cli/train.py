@@ -38,6 +38,17 @@ SHOWN = 10
 )
 @click.option("--audio", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the recordings of a list lie.")
 @click.option(
+    "--min-score",
+    type=float,
+    metavar="SCORE",
+    help="Leave out labels of detectors that score less; of a library, train on those that score as much.",
+)
+@click.option(
+    "--rest/--no-rest",
+    default=None,
+    help="Whether what no label covers is background (default: where stretches were marked, and not whole sounds).",
+)
+@click.option(
     "--background", metavar="FOLDER|LIBRARY", help="Sounds in which none of the classes is heard, to train against."
 )
 @click.option(
@@ -62,6 +73,8 @@ def train(
     output: Path | None,
     group: str | None,
     audio: Path | None,
+    min_score: float | None,
+    rest: bool | None,
     background: str | None,
     precision: float | None,
     seed: int,
@@ -89,7 +102,7 @@ def train(
     if (labels is None) == (library is None):
         raise UsageError("give LABELS, or a library with labels: sonovec train LABELS, or sonovec train -l LIBRARY")
     source = labels if library is None else library
-    chosen = training.Settings(group, audio, background, precision, seed, false_alarms)
+    chosen = training.Settings(group, audio, min_score, rest, background, precision, seed, false_alarms)
     target = output or training.default_folder(source)  # type: ignore[arg-type]  # one of them is given
     if plot:
         check_target(plot)
@@ -155,7 +168,7 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes the figures "
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes figures "
             "too good; remove one of each, or give them one group:"
         )
         print_table(

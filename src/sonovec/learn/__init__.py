@@ -13,7 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sonovec.learn.detection import Detected, detect
     from sonovec.learn.detector import Detector
+    from sonovec.learn.events import Detection
     from sonovec.learn.examples import Examples
     from sonovec.learn.labels import LabelSet
     from sonovec.learn.labels import read as read_labels
@@ -22,16 +24,31 @@ if TYPE_CHECKING:
     from sonovec.learn.tuning.plan import Plan
     from sonovec.learn.tuning.result import FineTuned
 
-__all__ = ["Detector", "Examples", "FineTuned", "LabelSet", "Plan", "finetune", "read_labels", "train"]
+__all__ = [
+    "Detected",
+    "Detection",
+    "Detector",
+    "Examples",
+    "FineTuned",
+    "LabelSet",
+    "Plan",
+    "detect",
+    "finetune",
+    "read_labels",
+    "train",
+]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
 _HOMES = {
+    "Detected": ("detection", "Detected"),
+    "Detection": ("events", "Detection"),
     "Detector": ("detector", "Detector"),
     "Examples": ("examples", "Examples"),
     "FineTuned": ("tuning.result", "FineTuned"),
     "LabelSet": ("labels", "LabelSet"),
     "Plan": ("tuning.plan", "Plan"),
+    "detect": ("detection", "detect"),
     "finetune": ("tuning.finetune", "finetune"),
     "read_labels": ("labels", "read"),
     "train": ("training", "train"),

@@ -64,6 +64,8 @@ class Settings:
 
     group: str | None = None
     audio: str | os.PathLike[str] | None = None
+    min_score: float | None = None
+    rest: bool | None = None
     background: str | os.PathLike[str] | None = None
     precision: float | None = None
     seed: int = 0
@@ -85,6 +87,8 @@ class Settings:
         places = {name: getattr(self, name) for name in ("audio", "background", "false_alarms")}
         return {
             "group": self.group,
+            "min_score": self.min_score,
+            "rest": self.rest,
             "precision": self.precision,
             "seed": self.seed,
             **{name: None if place is None else to_text(place) for name, place in places.items()},
@@ -98,6 +102,8 @@ def train(
     name: str | None = None,
     group: str | None = None,
     audio: str | os.PathLike[str] | None = None,
+    min_score: float | None = None,
+    rest: bool | None = None,
     background: str | os.PathLike[str] | None = None,
     precision: float | None = None,
     seed: int = 0,
@@ -122,6 +128,8 @@ def train(
         recording, without it.
     audio : path, optional
         Where the recordings of a list lie.
+    min_score, rest
+        Of labels, as `sonovec.learn.labels.read` takes them.
     background : path, optional
         A folder of sounds, or a library, in which none of the classes is heard.
     precision : float, optional
@@ -156,7 +164,7 @@ def train(
     >>> len(detector.classes), detector.report["mean_average_precision"]["value"] > 0.7
     (14, True)
     """
-    settings = Settings(group, audio, background, precision, seed, false_alarms)
+    settings = Settings(group, audio, min_score, rest, background, precision, seed, false_alarms)
     with running(progress) as job:
         return _train(labels, encoder, settings, name, None, job).detector
 
@@ -251,7 +259,11 @@ def _examples(labels: Source, encoder: Encoder, settings: Settings, kept: Journa
                 "that made them, or none"
             )
         return labels
-    found = labels if isinstance(labels, LabelSet) else read(labels, group=settings.group, audio=settings.audio)
+    if isinstance(labels, LabelSet):
+        found = labels
+    else:
+        chosen = {"min_score": settings.min_score, "rest": settings.rest}
+        found = read(labels, group=settings.group, audio=settings.audio, **chosen)  # type: ignore[arg-type]
     return embed(found, encoder, background=settings.background, kept=kept, progress=job.report)
 
 
