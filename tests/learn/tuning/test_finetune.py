@@ -71,6 +71,8 @@ def test_the_result_is_an_encoder_like_any_other(folder, tmp_path, monkeypatch, 
     assert run(["index", "sounds", "-l", "library", "-m", "mine", "--quiet"]) == 0
     assert run(["search", "sounds/low/0.wav", "-l", "library", "--quiet"]) == 0
     assert run(["models", "check", "mine", "--quick"]) == 0, capsys.readouterr()
+    assert run(["detect", "sounds/low/0.wav", "-d", f"mine/{DETECTOR}", "--quiet"]) == 0
+    assert "low" in capsys.readouterr().out
     # It can be trained on, and is not written over.
     assert run(["finetune", "sounds", "-o", "mine"]) == 2
     assert "is there and not empty; give a new folder" in capsys.readouterr().err

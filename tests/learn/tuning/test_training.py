@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -188,9 +186,9 @@ def test_a_damaged_checkpoint_is_told(folder, tmp_path, stack, damage):
         small.training(stack, folder, tmp_path).run()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_full_disk_is_told_and_the_run_goes_on_afterwards(folder, tmp_path, stack, whole):
     """A limit on the size of files stands for it: the system refuses to write on, as a full disk does."""
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
     run = small.training(stack, folder, tmp_path)
     measure, limits = run._measure, resource.getrlimit(resource.RLIMIT_FSIZE)
 
