@@ -17,7 +17,7 @@ __all__ = ["check_target", "draw"]
 
 
 def draw(result: FineTuned, target: Path) -> None:
-    """Draw a run to PNG, SVG or PDF.
+    """Draw a run to a PNG file.
 
     Raises
     ------
@@ -41,6 +41,7 @@ def draw(result: FineTuned, target: Path) -> None:
         if None not in values:
             _line(right, numbers, values, name.replace("_", " "), colour)
     right.set_ylabel("held out")
+    right.set_ylim(min(0.5, right.dataLim.ymin), 1.02)  # so that one sound more or less is no cliff
     for axes in (left, right):
         axes.axvline(result.best, color=PALE, linewidth=1, linestyle=":")
         axes.set_xlabel("epoch (0: the head alone)")
@@ -48,7 +49,7 @@ def draw(result: FineTuned, target: Path) -> None:
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(f"{result.encoder.name}, from {result.base}: epoch {result.best} was taken", fontsize=11)
     with output(target) as (temporary,):
-        figure.savefig(temporary, dpi=150, format=target.suffix[1:].lower())
+        figure.savefig(temporary, dpi=150, format="png")
 
 
 def _line(axes: Axes, numbers: list[int], values: list[float], name: str, colour: str) -> None:
