@@ -16,7 +16,7 @@ class Network(torch.nn.Module):
         self.last = torch.nn.Linear(4, 2)
         self.unused = torch.nn.Linear(4, 4)
         self.blocks = torch.nn.ModuleList(
-            torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 4)) for _ in range(2)
+            torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 4)) for _ in range(2)
         )
         self.scores = torch.nn.Linear(2, 3)
 

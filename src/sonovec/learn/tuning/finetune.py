@@ -227,7 +227,7 @@ def _begun(
     coverage = np.array([share for _, share in probe], np.float32)
     features = base.model.features(np.stack([samples for samples, _ in probe]), coverage)
     tuned.settle_reading(features, coverage)
-    layers = layers_of(tuned.network, lambda: tuned.vectors(features[:1], coverage[:1]))
+    layers = layers_of(tuned.network, lambda: tuned.vectors(features, coverage))
     trained = chosen(layers, plan.layers, base.card.name)
     weights = class_weights(examples.targets[np.concatenate([stretches.rows[n] for n in train])], plan.class_weights)
     if not from_scratch:

@@ -40,8 +40,8 @@ def layers_of(network: nn.Module, run: Callable[[], Tensor]) -> list[Layer]:
     Examples
     --------
     >>> import torch
-    >>> network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
-    >>> [layer.name for layer in layers_of(network, lambda: network(torch.zeros(1, 2)))]
+    >>> network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    >>> [layer.name for layer in layers_of(network, lambda: network(torch.ones(1, 2)))]
     ['0', '2']
     """
     used: dict[str, None] = {}
