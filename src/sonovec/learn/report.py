@@ -238,13 +238,10 @@ def unknown(outcomes: Outcomes, calibrated: bool = True) -> list[str]:
     for column, name in enumerate(outcomes.classes):
         heard = outcomes.targets[:, column] == 1
         if not outcomes.positive[:, column].any():
-            many = f"{heard.sum()} examples" if heard.sum() > 1 else "its one example"
-            told.append(
-                f"how good {name!r} is detected: {many} {'are' if heard.sum() > 1 else 'is'} from one group, "
-                f"{groups[heard][0]!r}; add examples from another recording"
-                if heard.any()
-                else f"how good {name!r} is detected: it has no example"
-            )
+            own = sorted(set(groups[heard].tolist()))
+            of = f"its examples are all from one group, {own[0]!r}" if len(own) == 1 else "its groups are all in one fold"
+            count = "one example" if heard.sum() == 1 else f"{heard.sum()} examples"
+            told.append(f"how well {name!r} is detected ({count}): {of}; add examples from other recordings")
     if not (outcomes.targets == 0).all(axis=1).any():
         told.append(
             "what the detector says of sounds that hold none of its classes: there is no background; add some "
