@@ -196,9 +196,8 @@ def make(
 
 
 def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Points of a curve where the recall grows, at most so many, the ends among them."""
-    grows = np.flatnonzero(np.diff(recall, prepend=0) > 0)
-    kept = grows[np.unique(np.linspace(0, len(grows) - 1, POINTS).round().astype(int))]
+    """Points of a curve, at most so many, the ends among them."""
+    kept = np.unique(np.linspace(0, len(recall) - 1, POINTS).round().astype(int))
     return [(round(float(recall[place]), 4), round(float(precision[place]), 4)) for place in kept]
 
 
