@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sonovec.errors import UsageError
 from sonovec.learn import label_json, label_tables
-from sonovec.learn.label_rows import Listed, Row, lines_of, number_of
+from sonovec.learn.label_rows import Listed, Row, head_of, lines_of, number_of
 from sonovec.learn.label_text import text_of
 from sonovec.learn.words import counted
 from sonovec.paths import display, printable
@@ -75,7 +75,7 @@ def format_of(text: str) -> Format | None:
 def _no_format(text: str) -> str:
     if text.lstrip().startswith('FILE "'):
         return "a cue sheet has no ends of stretches; write CSV, Audacity labels or a Raven table"
-    head = text.lstrip().partition("\n")[0].strip()[:200]
+    head = head_of(text).strip()[:200]
     known = ", ".join(each.name for each in FORMATS)
     wanted = " or ".join(label_tables.COLUMNS["label"][:6])
     return (
@@ -88,7 +88,7 @@ def _no_format(text: str) -> str:
 
 
 def _is_audacity(text: str) -> bool:
-    cells = text.lstrip("\r\n").partition("\n")[0].split("\t")
+    cells = head_of(text).split("\t")
     return not text.strip() or (len(cells) >= 2 and all(number_of(cell) is not None for cell in cells[:2]))
 
 
@@ -130,12 +130,17 @@ def _is_srt(text: str) -> bool:
 
 
 def _of_srt(text: str) -> Listed:
+    """Blocks of a number, the times, and lines of words; an empty line ends each."""
     rows: list[Row] = []
+    within = False
     for line, content in enumerate(lines_of(text), start=1):
         if match := _ARROW.match(content):
             rows.append(Row(line, number_of(match[1]) or 0.0, number_of(match[2])))
-        elif rows and content.strip() and not rows[-1].name:
-            rows[-1] = replace(rows[-1], name=" ".join(content.split()))
+            within = True
+        elif within and content.strip():
+            rows[-1] = replace(rows[-1], name=" ".join([*rows[-1].name.split(), *content.split()]))
+        else:
+            within = False
     return _without_scores(rows)
 
 

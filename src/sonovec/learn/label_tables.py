@@ -9,7 +9,7 @@ from io import StringIO
 
 from sonovec.errors import UsageError
 from sonovec.evaluation import dataset
-from sonovec.learn.label_rows import Listed, Row, lines_of, names_in, number_of
+from sonovec.learn.label_rows import Listed, Row, head_of, lines_of, names_in, number_of
 
 #: Columns, under any of these names in small letters; of several that are there, the first counts.
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -85,14 +85,20 @@ def separator_of(line: str) -> str:
     >>> separator_of("path;start;end"), separator_of("path")
     (';', '\\t')
     """
-    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([line], delimiter=separator), [])))
+    return max(SEPARATORS, key=lambda separator: len(_split(line, separator)))
+
+
+def _split(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # longer than any cell may be
+        return []
 
 
 def is_table(text: str) -> bool:
     """Whether a text begins with the names of columns, one of them a label's."""
-    head = text.lstrip().partition("\n")[0].rstrip("\r")
-    names = next(csv.reader([head], delimiter=separator_of(head)), [])
-    return names_a_class([name.strip() for name in names])
+    head = head_of(text)
+    return names_a_class([name.strip() for name in _split(head, separator_of(head))])
 
 
 def names_a_class(names: Sequence[str]) -> bool:
@@ -160,7 +166,7 @@ def _columns(names: Sequence[str]) -> dict[str, str]:
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that is not empty, with its number; Raven does not quote."""
-    separator = separator_of(next((line for line in lines_of(text) if line.strip()), ""))
+    separator = separator_of(head_of(text))
     if separator == "\t":
         split = ((number, line.split("\t")) for number, line in enumerate(lines_of(text), start=1))
         yield from (
