@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,12 +18,14 @@ from sonovec.embedding.passport import Passport
 from sonovec.errors import PassportError, UsageError, WeightsError
 from sonovec.learn.head import Head
 from sonovec.models.weights import sha256_of
-from sonovec.paths import display
+from sonovec.paths import atomic, display, why_not_writable
 
 CARD, ARRAYS = "detector.json", "arrays.npz"
 FORMAT = 1
 #: Digits of the hash that a version has.
 DIGITS = 8
+#: Arrays of a head that have numbers for each place of a vector; the others have one for each class.
+PER_DIM = frozenset({"center", "scale", "weights"})
 #: Entries of the card, and what each is.
 ENTRIES: Mapping[str, type] = {
     "format": int, "name": str, "version": str, "classes": list, "passport": dict, "model": dict, "settings": dict,
@@ -100,6 +102,10 @@ class Detector(Brief):
         """How probable it is that each class is heard in each window: shape (n_windows, n_classes)."""
         return self.head.probabilities(windows)
 
+    def takes(self, passport: Passport) -> bool:
+        """Whether vectors of a passport are those that the detector was trained on; their hop and tails may be others."""
+        return self.passport.is_comparable(self._aligned(passport))
+
     def check(self, passport: Passport) -> None:
         """Refuse vectors of another encoder; their hop and their tails may be others.
 
@@ -108,15 +114,16 @@ class Detector(Brief):
         PassportError
             With the first field that differs.
         """
-        other = replace(passport, hop=self.passport.hop, tail=self.passport.tail)
-        if not self.passport.is_comparable(other):
-            name, mine, theirs = next(
-                each for each in self.passport.differences(other) if each[0] != "precision" or "int8" in each
-            )
+        if not self.takes(passport):
+            differences = self.passport.differences(self._aligned(passport))
+            name, mine, theirs = next(each for each in differences if each[0] != "precision" or len(differences) == 1)
             raise PassportError(
                 f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; embed with "
                 f"{self.passport.model!r} as the detector was trained, or train it again on these"
             )
+
+    def _aligned(self, passport: Passport) -> Passport:
+        return replace(passport, hop=self.passport.hop, tail=self.passport.tail)
 
     def save(self, folder: Path | str) -> None:
         """Write the detector to a folder, whole or not at all; another detector in its place is replaced.
@@ -127,26 +134,42 @@ class Detector(Brief):
             If something else is there, or the system refused to write.
         """
         target = Path(folder)
-        if target.exists() and not (target / CARD).is_file() and not (target.is_dir() and not any(target.iterdir())):
-            raise UsageError(f"{display(target)}: is there, and is no detector; give another name")
+        self.check_place(target)
+        scratch = target.absolute().with_name(f".{target.name}.saving")  # by one name: what a killed run left goes now
+        made, old = scratch / "new", scratch / "old"
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
-                made, old = Path(scratch, "new"), Path(scratch, "old")
-                made.mkdir()
-                self._write(made)
-                if target.exists():
-                    target.replace(old)
-                made.replace(target)
+            shutil.rmtree(scratch, ignore_errors=True)
+            made.mkdir(parents=True)
+            self._write(made)
+            if target.exists():
+                target.replace(old)
+            made.replace(target)
         except OSError as error:
             raise UsageError(
                 f"{display(target)}: cannot be written ({error.strerror or error}); free some space, or give another place"
             ) from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    @staticmethod
+    def check_place(folder: Path) -> None:
+        """Refuse a folder to which a detector could not be written, before the work that makes one.
+
+        Raises
+        ------
+        UsageError
+            If something else is there, or this user may not write there.
+        """
+        if folder.exists() and not (folder / CARD).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise UsageError(f"{display(folder)}: is there, and is no detector; give another name")
+        if reason := why_not_writable(folder.absolute().parent):
+            raise UsageError(f"{display(folder)}: cannot be written ({reason}); give another place")
 
     def _write(self, folder: Path) -> None:
         examples = {f"example_{name}": getattr(self.exemplars, name) for name in ("vectors", "targets", "times")}
         arrays: dict[str, Any] = {"thresholds": self.thresholds, **self.head.arrays(), **examples}
-        np.savez(folder / ARRAYS, **arrays)
+        with atomic(folder / ARRAYS) as temporary, temporary.open("wb") as file:  # a power cut leaves it whole, too
+            np.savez(file, **arrays)
         card = {
             "format": FORMAT,
             "name": self.name,
@@ -159,7 +182,31 @@ class Detector(Brief):
             "paths": list(self.exemplars.paths),
             "arrays": sha256_of(folder / ARRAYS),
         }
-        (folder / CARD).write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
+        with atomic(folder / CARD) as temporary:
+            temporary.write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
+
+    def _fault(self) -> str | None:
+        """Why its parts cannot belong together; None where they do."""
+        classes, dim, examples = len(self.classes), len(self.head.center), self.exemplars
+        count = len(examples.paths)
+        shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+            **{name: (array, (dim,) if name in PER_DIM else (classes,)) for name, array in self.head.arrays().items()},
+            "weights": (self.head.weights, (classes, dim)),
+            "thresholds": (self.thresholds, (classes,)),
+            "example_vectors": (examples.vectors, (count, dim)),
+            "example_targets": (examples.targets, (count, classes)),
+            "example_times": (examples.times, (count, 2)),
+        }
+        for name, (array, shape) in shapes.items():
+            if array.shape != shape or array.dtype.kind not in "fi":
+                return f"{name} is {array.dtype} {array.shape}, and should have the shape {shape}"
+            if not np.isfinite(array).all():
+                return f"{name} holds values that are no numbers"
+        if not classes or len(set(self.classes)) < classes or not all(isinstance(each, str) for each in self.classes):
+            return f"its classes are {self.classes}"
+        if not (self.head.scale > 0).all():
+            return "scale holds values that are not above 0"
+        return None
 
     @classmethod
     def load(cls, folder: Path | str) -> Detector:
@@ -183,7 +230,10 @@ class Detector(Brief):
             thresholds = arrays["thresholds"]
         except KeyError as error:
             raise _damaged(place / ARRAYS, f"lacks {error}") from None
-        passport = Passport.from_json(card["passport"])
+        try:
+            passport = Passport.from_json(card["passport"])
+        except PassportError as error:
+            raise _damaged(place / CARD, str(error).removesuffix("; index again")) from error
         found = cls(
             card["name"],
             tuple(card["classes"]),
@@ -195,6 +245,8 @@ class Detector(Brief):
             card["settings"],
             card["report"],
         )
+        if wrong := found._fault():
+            raise _damaged(place / ARRAYS, wrong)
         if found.version != card["version"]:
             raise _damaged(place / CARD, f"says version {card['version']}, and its parts have {found.version}")
         return found
