@@ -8,15 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: The terminal is so many characters wide.
-COLUMNS = 96
+#: The terminal is so many characters wide and high; a dumb one is 80 wide where only one of the two is given.
+COLUMNS, LINES = 96, 40
 #: What the folder that a tutorial runs in is called in what it prints.
 HOME = "/home/ada/data"
 
 
 def sh(command: str, expect: int = 0) -> None:
     """Run a command as on a terminal, and print it with what it prints; fail if it ends with another exit code."""
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "NO_COLOR": "1", "TERM": "dumb"}
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": str(LINES), "NO_COLOR": "1", "TERM": "dumb"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     reader, writer = pty.openpty()
     errors = Path.cwd() / ".errors"

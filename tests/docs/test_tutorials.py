@@ -46,8 +46,10 @@ def alike(a: str | None, b: str | None) -> bool:
 def test_a_tutorial_prints_what_its_page_says(name, tmp_path):
     made = make.run(name, tmp_path).read_text("utf-8")
     kept = (FOLDER / f"{name}.md").read_text("utf-8")
-    differing = [pair for pair in zip_longest(words(made), words(kept)) if not alike(*pair)]
-    assert differing[:10] == [], f"run: python docs/tutorials/make.py {name}"
+    lines = zip_longest(made.split("\n"), kept.split("\n"), fillvalue="")
+    differing = [pair for pair in lines if not all(alike(*two) for two in zip_longest(*map(words, pair)))]
+    told = "\n".join(f"- {page}\n+ {run}" for run, page in differing[:10])
+    assert not differing, f"run: python docs/tutorials/make.py {name}\n{told}"
     pictures = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert pictures == set(re.findall(r"\(pictures/(\S+?)\)", kept))
     assert pictures == {path.name for path in (FOLDER / "pictures").glob(f"{name}-*")}
