@@ -25,6 +25,7 @@ from training.corpus import Clip, Corpus, group, held_out
 from training.export import export
 from training.lessons import LENGTH, _between
 from training.loss import relations
+from training.mixes import shard_file, start_workers, wait
 from training.mixing import LENGTH as SAMPLES
 from training.mixing import Mixer, even
 from training.muon import Muon, orthogonal
@@ -243,6 +244,13 @@ def test_the_exported_network_is_the_trained_one(tmp_path: Path) -> None:
     run = core().compile_model(str(tmp_path / "encoder.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     np.testing.assert_allclose(run(sound.numpy())[0], wanted, atol=2e-3)
     assert (tmp_path / "encoder.onnx").stat().st_size <= 8_000_000
+
+
+def test_mixes_that_nobody_makes_are_not_waited_for(tmp_path: Path) -> None:
+    makers = start_workers(tmp_path, tmp_path, seed=0, shards=1, workers=1)  # there are no recordings
+    with pytest.raises(RuntimeError, match="the processes that make mixes have ended"):
+        wait(shard_file(tmp_path, 0, 0))
+    assert makers[0].exitcode == 1
 
 
 @pytest.mark.slow
