@@ -16,10 +16,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sonovec.augment.spectrogram import Augment
 from sonovec.models.builtin import FRAMES, FRONT_END
 from sonovec.models.networks.sonovec_1 import STEPS, Encoder, Windows, mean_of_steps, weights_of_steps
 from sonovec.runtime.openvino_core import core
-from training.augment import Augment
 from training.config import Config
 from training.corpus import Clip, Corpus, group, held_out
 from training.export import export
@@ -105,7 +105,7 @@ def test_changes_are_bounded_and_leave_what_they_are_given() -> None:
     torch.manual_seed(0)
     given_ = spectrograms(32)
     before = given_.clone()
-    changed = Augment(torch.device("cpu"))(given_)
+    changed = Augment(FRONT_END, torch.device("cpu"))(given_)
     torch.testing.assert_close(given_, before, rtol=0, atol=0)
     assert changed.shape == given_.shape
     assert torch.isfinite(changed).all()
@@ -115,7 +115,7 @@ def test_changes_are_bounded_and_leave_what_they_are_given() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_changes_may_befall_none_of_a_few(n: int) -> None:
-    change = Augment(torch.device("cpu"))
+    change = Augment(FRONT_END, torch.device("cpu"))
     for seed in range(20):
         torch.manual_seed(seed)
         assert torch.isfinite(change(spectrograms(n))).all()
@@ -125,7 +125,7 @@ def test_a_room_sounds_on_but_not_before() -> None:
     torch.manual_seed(0)
     power = torch.zeros(8, FRAMES, FRONT_END.n_mels)
     power[:, 50] = 1e4
-    heard = Augment(torch.device("cpu"))._in_room(power)
+    heard = Augment(FRONT_END, torch.device("cpu"))._in_room(power)
     assert heard[:, :50].max() < 1e-6
     torch.testing.assert_close(heard[:, 50], power[:, 50])
     tail = heard[:, 51:, 0]
@@ -136,7 +136,7 @@ def test_a_room_sounds_on_but_not_before() -> None:
 def test_a_coder_leaves_the_loudest_as_it_is() -> None:
     torch.manual_seed(0)
     power = torch.rand(8, FRAMES, FRONT_END.n_mels) ** 8
-    coded = Augment(torch.device("cpu"))._coded(power)
+    coded = Augment(FRONT_END, torch.device("cpu"))._coded(power)
     torch.testing.assert_close(coded.amax(2), power.amax(2))
     assert ((coded == power) | (coded == 0)).all()
     assert 0.05 < (coded == 0).float().mean() < 0.95
