@@ -103,7 +103,7 @@ def main(data: Path, work: Path) -> None:
     result = train_into(work / "esc10.detector", data / "esc10", encoder, settings)
     chart.draw(result.report, f"esc10: ESC-10, {encoder.card.name}", PICTURE)
     with Image.open(PICTURE) as image:  # a page of the site should be small
-        image.convert("RGB").quantize(96).save(PICTURE, optimize=True)
+        image.convert("RGB").quantize(256).save(PICTURE, optimize=True)
     told("ESC-10", result)
     assert result.report.false_alarms is not None
     print(f"{result.report.false_alarms.hours:.2f} hours of speech and music")

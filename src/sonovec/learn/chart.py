@@ -118,10 +118,9 @@ def _calibration(axes: Axes, report: Report) -> None:
             continue
         places = [100 * each.probability for each in curve.bins]
         shares = [100 * each.share for each in curve.bins]
-        axes.plot(places, shares, color=colour, linewidth=1.2, label=f"{name}: error {curve.error:.3f}")
-        axes.scatter(
-            places, shares, s=[12 + 8 * np.log10(each.count) ** 2 for each in curve.bins], color=colour, zorder=3
-        )
+        sizes = [min(160.0, 6 * each.count**0.5) for each in curve.bins]
+        axes.plot(places, shares, color=colour, linewidth=0.8, alpha=0.4)  # a bin of one stretch says little
+        axes.scatter(places, shares, s=sizes, color=colour, zorder=3, label=f"{name}: error {curve.error:.3f}")
     axes.set_title("Is a probability one? (larger dots: more stretches)", fontsize=10)
     _percents(axes, "probability, %", "share in which it is heard, %")
     if report.calibration:

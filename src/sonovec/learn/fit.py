@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 AUTO = "auto"
 #: Kinds are compared where the classes have this many groups at the median; with fewer, the first kind is taken.
-ENOUGH_TO_CHOOSE = 8
+ENOUGH_TO_CHOOSE = 5
 #: Groups in which a class is heard, over all classes, from which on calibration can be trusted.
 ENOUGH_TO_CALIBRATE = 20
 

@@ -82,8 +82,8 @@ def both(rows: Rows, strength: float) -> tuple[Floats, Floats]:
 
 #: Kinds by name, and the strengths that are tried.
 KINDS: Mapping[str, Callable[[Rows, float], tuple[Floats, Floats]]] = {"both": both, "logistic": logistic}
-#: The first is taken where a kind is given, or where there is too little to choose by.
-STRENGTHS: Mapping[str, tuple[float, ...]] = {"both": (1000.0, 100.0), "logistic": (1000.0, 100.0, 10.0)}
+#: The first is taken where a kind is given, or where there is too little to choose by: it trusts few examples least.
+STRENGTHS: Mapping[str, tuple[float, ...]] = {"both": (100.0, 1000.0), "logistic": (100.0, 1000.0)}
 #: Slope and offset that calibrate the scores of a kind, where nothing else is known: measured on tasks of ten classes.
 USUAL: Mapping[str, tuple[float, float]] = {"both": (0.2, -1.4), "logistic": (0.3, -0.7)}
 

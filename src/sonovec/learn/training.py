@@ -312,7 +312,8 @@ def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold],
     tried = ", ".join(f"{each.kind} {each.strength:g}: {each.log_loss:.4f}" for each in fitted.trials)
     compared = len(fitted.trials) > 1
     why = (
-        f"of {len(fitted.trials)} that were tried, the one of the lowest log loss on groups that it had not heard ({tried})"
+        f"of {len(fitted.trials)} that were tried on groups that they had not heard, by log loss ({tried}); another than the "
+        "first is taken if it is better by more than a standard error"
         if compared
         else "there are too few groups to compare heads by, and it is best with few examples"
     )
