@@ -63,8 +63,18 @@ def shard_file(work: Path, seed: int, number: int) -> Path:
 
 
 def wait(file: Path) -> Lessons:
-    """Read a shard as soon as it is there."""
+    """Read a shard as soon as it is there.
+
+    Raises
+    ------
+    RuntimeError
+        If it is not there, and no process is left that could make it.
+    """
     while not file.exists():
+        if not multiprocessing.active_children() and not file.exists():
+            raise RuntimeError(
+                f"{file} is missing, and the processes that make mixes have ended; their errors are above"
+            )
         time.sleep(0.5)
     return Lessons.read(file)
 

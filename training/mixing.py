@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from sonovec.augment.waveform import even, room, sped, wandering_gains
 from training.corpus import RATE, Clip, Corpus
-from training.synthesis import room, synthesise
+from training.synthesis import synthesise
 
 #: Samples of a mix: three windows of 2 s, and room to move them by up to 0.4 s.
 LENGTH = int(6.4 * RATE)
 #: How often so many sounds are mixed, beginning with one.
 SOUNDS = (0.5, 0.33, 0.17)
 SYNTHETIC, FILTERED, IN_ROOM, SPED = 0.15, 0.3, 0.25, 0.4
+#: Decibels by which gains of an equaliser deviate.
+EQUALISER_DEVIATION = 6.0
 #: Sets of which there is much of one kind are drawn less often than their length would have it.
 LESS = {"kathleen": 0.35, "picovoice_intent": 0.5, "picovoice_keywords": 0.5, "precise": 0.5, "philharmonia": 0.7}
 
@@ -53,7 +56,7 @@ class Mixer:
         start = int(rng.integers(0, max(1, clip.length - needed + 1)))
         sound = self._corpus.read(clip, start, needed)
         if speed != 1:
-            sound = _sped(sound, speed)
+            sound = sped(sound, speed)
         return _placed(rng, sound[:LENGTH])
 
 
@@ -65,20 +68,6 @@ def shares(clips: Sequence[Clip]) -> NDArray[np.float64]:
         total = sum(min(120.0, clip.seconds) for clip in clips if clip.set == name)
         weights[sets == name] *= np.sqrt(total) * LESS.get(str(name), 1.0) / weights[sets == name].sum()
     return weights / weights.sum()
-
-
-def even(sound: Floats) -> Floats:
-    """The same sound at an RMS of -20 dBFS, or at a peak of 0.9 if that is reached first; silence stays silence."""
-    peak, level = float(np.abs(sound).max()), float(np.sqrt(np.mean(sound**2)))
-    return sound * np.float32(min(0.9 / peak, 0.1 / level)) if peak > 1e-5 else sound
-
-
-def _sped(sound: Floats, speed: float) -> Floats:
-    """Read between the samples, along straight lines."""
-    places = np.arange(0, len(sound) - 1, speed)
-    before = places.astype(np.int64)
-    share = (places - before).astype(np.float32)
-    return sound[before] * (1 - share) + sound[before + 1] * share if len(places) else sound
 
 
 def _placed(rng: Rng, sound: Floats) -> Floats:
@@ -100,14 +89,9 @@ def _placed(rng: Rng, sound: Floats) -> Floats:
 def _filtered(rng: Rng, sound: Floats) -> Floats:
     """Through a random equaliser, a room, or both, by one product of spectra."""
     size = fft.next_fast_len(LENGTH + int(1.5 * RATE), real=True)
-    response = fft.rfft(room(rng), size) if rng.random() < IN_ROOM / (FILTERED + IN_ROOM) else np.ones(1, np.complex64)
+    response = (
+        fft.rfft(room(rng, RATE), size) if rng.random() < IN_ROOM / (FILTERED + IN_ROOM) else np.ones(1, np.complex64)
+    )
     if rng.random() < 0.7:
-        response = response * _equaliser(rng, size)
+        response = response * wandering_gains(rng, size // 2 + 1, RATE, EQUALISER_DEVIATION)
     return fft.irfft(fft.rfft(sound, size) * response, size)[:LENGTH]
-
-
-def _equaliser(rng: Rng, size: int) -> Floats:
-    """Gains of the bins of an FFT that wander by some decibels from octave to octave."""
-    hertz = np.geomspace(20, RATE / 2, 9)
-    gains = 10 ** (rng.normal(0, 6, 9) / 20)
-    return np.interp(np.linspace(0, RATE / 2, size // 2 + 1), hertz, gains).astype(np.float32)

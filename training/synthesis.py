@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from sonovec.augment.waveform import log_uniform
 from training.corpus import RATE
 
 Floats = NDArray[np.float32]
@@ -24,7 +25,7 @@ def coloured_noise(rng: Rng, length: int) -> Floats:
     length, wanted = fft.next_fast_len(length, real=True), length
     spectrum = fft.rfft(rng.standard_normal(length, np.float32))
     hertz = fft.rfftfreq(length, 1 / RATE).astype(np.float32) + 1
-    low, high = np.sort(_log_uniform(rng, 40, 15000, 2))
+    low, high = np.sort(log_uniform(rng, 40, 15000, 2))
     shape = hertz ** rng.uniform(-1.2, 0.3) / np.sqrt(1 + (low / hertz) ** 4) / np.sqrt(1 + (hertz / (1.3 * high)) ** 4)
     return fft.irfft(spectrum * shape.astype(np.float32), length)[:wanted]
 
@@ -32,7 +33,7 @@ def coloured_noise(rng: Rng, length: int) -> Floats:
 def harmonic_tone(rng: Rng, length: int) -> Floats:
     """Harmonics of a pitch that wanders, glides or trembles."""
     time = np.arange(length, dtype=np.float32) / RATE
-    pitch = _log_uniform(rng, 40, 2500) * np.exp2(_wander(rng, length) * np.float32(rng.uniform(0, 1.5)))
+    pitch = log_uniform(rng, 40, 2500) * np.exp2(_wander(rng, length) * np.float32(rng.uniform(0, 1.5)))
     pitch = pitch * (1 + np.float32(rng.uniform(0, 0.08)) * np.sin(np.float32(2 * np.pi * rng.uniform(2, 12)) * time))
     turns = np.cumsum(pitch, dtype=np.float64) / RATE
     phase = (2 * np.pi * (turns % 1)).astype(np.float32)
@@ -46,7 +47,7 @@ def harmonic_tone(rng: Rng, length: int) -> Floats:
 def clicks(rng: Rng, length: int) -> Floats:
     """Short resonances, regular as a clock or at random as a crackle."""
     sound = np.zeros(length, np.float32)
-    per_second = _log_uniform(rng, 0.7, 120)
+    per_second = log_uniform(rng, 0.7, 120)
     count = max(1, int(per_second * length / RATE))
     if rng.random() < 0.5:
         places = (np.arange(count) / per_second * RATE + rng.integers(0, RATE // 4)).astype(int)
@@ -55,42 +56,29 @@ def clicks(rng: Rng, length: int) -> Floats:
     grains = [_resonance(rng) for _ in range(4)]
     for place in places[places < length]:
         grain = grains[rng.integers(4)][: length - place]
-        sound[place : place + len(grain)] += grain * np.float32(_log_uniform(rng, 0.1, 1))
+        sound[place : place + len(grain)] += grain * np.float32(log_uniform(rng, 0.1, 1))
     return sound
 
 
 def pulses(rng: Rng, length: int) -> Floats:
     """Noise and tone that are switched on and off or throb, as of engines, blades and alarms."""
     time = np.arange(length, dtype=np.float32) / RATE
-    rate = _log_uniform(rng, 1, 60) * 2 ** (_wander(rng, length) * rng.uniform(0, 0.5))
+    rate = log_uniform(rng, 1, 60) * 2 ** (_wander(rng, length) * rng.uniform(0, 0.5))
     throb = 0.5 + 0.5 * np.sin((2 * np.pi * (np.cumsum(rate, dtype=np.float64) / RATE % 1)).astype(np.float32))
     body = coloured_noise(rng, length)
     body = body / max(1e-6, float(np.abs(body).max()))
-    tone = np.sin(np.float32(2 * np.pi * _log_uniform(rng, 60, 4000)) * time)
+    tone = np.sin(np.float32(2 * np.pi * log_uniform(rng, 60, 4000)) * time)
     share = rng.random()
-    return (throb ** np.float32(_log_uniform(rng, 0.5, 12)) * (share * body + (1 - share) * tone)).astype(np.float32)
+    return (throb ** np.float32(log_uniform(rng, 0.5, 12)) * (share * body + (1 - share) * tone)).astype(np.float32)
 
 
 KINDS = (coloured_noise, harmonic_tone, clicks, pulses)
 
 
-def room(rng: Rng) -> Floats:
-    """A room's response: a direct sound, some echoes, and a tail of noise that falls by 60 dB in 0.1 to 1.5 s."""
-    seconds = _log_uniform(rng, 0.1, 1.5)
-    length = int(seconds * RATE)
-    time = np.arange(length, dtype=np.float32) / RATE
-    tail = rng.standard_normal(length, np.float32) * np.exp(time * np.float32(-6.9 / seconds))
-    # High frequencies die first.
-    tail = np.convolve(tail, np.exp(-np.arange(24) / rng.uniform(0.5, 6)), mode="same")
-    response = tail / np.sqrt(np.sum(tail**2)) * _log_uniform(rng, 0.15, 1.5)
-    response[0] += 1
-    return response.astype(np.float32)
-
-
 def _resonance(rng: Rng) -> Floats:
     time = np.arange(int(0.08 * RATE)) / RATE
-    decay = np.exp(-time * _log_uniform(rng, 60, 1500))
-    tone = np.sin(2 * np.pi * _log_uniform(rng, 150, 9000) * time)
+    decay = np.exp(-time * log_uniform(rng, 60, 1500))
+    tone = np.sin(2 * np.pi * log_uniform(rng, 150, 9000) * time)
     return (decay * (tone + rng.uniform(0, 1) * rng.standard_normal(len(time)))).astype(np.float32)
 
 
@@ -102,8 +90,8 @@ def _envelope(rng: Rng, length: int) -> Floats:
         depth = rng.uniform(0.2, 3)
         return np.exp(depth * _wander(rng, length)).astype(np.float32)
     time = np.arange(length, dtype=np.float32) / RATE  # strokes that die away
-    period = _log_uniform(rng, 0.2, 4)
-    return np.exp(-(time % np.float32(period)) * np.float32(_log_uniform(rng, 1, 25)))
+    period = log_uniform(rng, 0.2, 4)
+    return np.exp(-(time % np.float32(period)) * np.float32(log_uniform(rng, 1, 25)))
 
 
 def _wander(rng: Rng, length: int) -> Floats:
@@ -111,7 +99,3 @@ def _wander(rng: Rng, length: int) -> Floats:
     points = rng.standard_normal(int(rng.integers(3, 14)))
     coarse = np.interp(np.linspace(0, len(points) - 1, length // 32 + 1), np.arange(len(points)), points)
     return np.repeat(coarse.astype(np.float32), 32)[:length]
-
-
-def _log_uniform(rng: Rng, low: float, high: float, size: int | None = None) -> NDArray[np.float64]:
-    return np.exp(rng.uniform(np.log(low), np.log(high), size))

@@ -43,7 +43,7 @@ class Teachers:
 
     def __init__(self, data: Path, length: int) -> None:
         self._mn04 = _mn04_steps(data / MN04, length)
-        self._yamnet = sonovec.load("yamnet", weights=data / YAMNET, hop=YAMNET_HOP, tail="drop")
+        self._yamnet = sonovec.load("yamnet", weights=data / YAMNET)
 
     def teach(self, mixes: NDArray[np.float32]) -> Lesson:
         """Both teachers' answers; `mixes` at 32 kHz, shape (n, length)."""
@@ -55,7 +55,7 @@ class Teachers:
         spec, network = self._yamnet.window, self._yamnet.network
         assert network is not None
         sound = soxr.resample(mix, RATE, self._yamnet.rate)
-        starts = range(0, len(sound) - spec.length + 1, spec.hop)
+        starts = range(0, len(sound) - spec.length + 1, round(YAMNET_HOP * self._yamnet.rate))
         rows = network.run([sound[start : start + spec.length] for start in starts])
         return np.mean(np.asarray(rows)[:, : self._yamnet.dim], axis=0)
 

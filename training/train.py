@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sonovec.augment.spectrogram import Augment
+from sonovec.models.builtin import FRONT_END
 from sonovec.models.networks.sonovec_1 import Encoder, mean_of_steps
-from training.augment import Augment
 from training.check import HeldOut
 from training.config import Config
 from training.corpus import open_corpus
@@ -45,7 +46,7 @@ class Training:
         self.muon = Muon(convolutions, config.rate)
         self.adam = torch.optim.AdamW(self._groups(), config.linear_rate, weight_decay=config.decay)
         self.held_out = HeldOut(held_out(data, work, corpus, config.held_out), corpus, device)
-        self.augment = Augment(device, config.gaps)
+        self.augment = Augment(FRONT_END, device, config.gaps)
         self.step, self.seconds = 0, 0.0
         self._resume()
 

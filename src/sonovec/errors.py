@@ -47,5 +47,9 @@ class AnalyserError(SonovecError):
     """An analyser gave what does not fit its fields, or took too long: its columns stay empty."""
 
 
+class TrainingError(SonovecError):
+    """Training cannot go on: its numbers are not finite, or its state cannot be written. What it reached is kept."""
+
+
 class Cancelled(SonovecError):
     """A job was cancelled: the call ended early, and what was complete by then stays."""

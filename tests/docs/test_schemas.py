@@ -60,6 +60,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "embed": [("embed broken -o vectors.npz", 1)],
     "plot": [("plot sounds/bells/bells-01.flac -o picture.png", 0)],
     "doctor": [("doctor", 0), ("doctor -l library", 0)],
+    "finetune": [("finetune sounds -o tuned --epochs 1 --head-only --batch 4 --held-out 0.4", 0)],
     "evaluate": [("evaluate sounds -m logmel --robustness gain", 0)],
     "models-list": [("models", 0), ("models list", 0)],
     "models-show": [("models show default", 0), ("models show yamnet", 0), ("models show byola-512", 0)],
@@ -86,7 +87,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
     ],
 }
-SLOW = {"plot", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
+SLOW = {"plot", "finetune", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
 
 
 @pytest.fixture(scope="module")

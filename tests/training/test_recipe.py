@@ -16,15 +16,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sonovec.augment.spectrogram import Augment
 from sonovec.models.builtin import FRAMES, FRONT_END
 from sonovec.models.networks.sonovec_1 import STEPS, Encoder, Windows, mean_of_steps, weights_of_steps
 from sonovec.runtime.openvino_core import core
-from training.augment import Augment
 from training.config import Config
 from training.corpus import Clip, Corpus, group, held_out
 from training.export import export
 from training.lessons import LENGTH, _between
 from training.loss import relations
+from training.mixes import shard_file, start_workers, wait
 from training.mixing import LENGTH as SAMPLES
 from training.mixing import Mixer, even
 from training.muon import Muon, orthogonal
@@ -104,7 +105,7 @@ def test_changes_are_bounded_and_leave_what_they_are_given() -> None:
     torch.manual_seed(0)
     given_ = spectrograms(32)
     before = given_.clone()
-    changed = Augment(torch.device("cpu"))(given_)
+    changed = Augment(FRONT_END, torch.device("cpu"))(given_)
     torch.testing.assert_close(given_, before, rtol=0, atol=0)
     assert changed.shape == given_.shape
     assert torch.isfinite(changed).all()
@@ -114,7 +115,7 @@ def test_changes_are_bounded_and_leave_what_they_are_given() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_changes_may_befall_none_of_a_few(n: int) -> None:
-    change = Augment(torch.device("cpu"))
+    change = Augment(FRONT_END, torch.device("cpu"))
     for seed in range(20):
         torch.manual_seed(seed)
         assert torch.isfinite(change(spectrograms(n))).all()
@@ -124,7 +125,7 @@ def test_a_room_sounds_on_but_not_before() -> None:
     torch.manual_seed(0)
     power = torch.zeros(8, FRAMES, FRONT_END.n_mels)
     power[:, 50] = 1e4
-    heard = Augment(torch.device("cpu"))._in_room(power)
+    heard = Augment(FRONT_END, torch.device("cpu"))._in_room(power)
     assert heard[:, :50].max() < 1e-6
     torch.testing.assert_close(heard[:, 50], power[:, 50])
     tail = heard[:, 51:, 0]
@@ -135,7 +136,7 @@ def test_a_room_sounds_on_but_not_before() -> None:
 def test_a_coder_leaves_the_loudest_as_it_is() -> None:
     torch.manual_seed(0)
     power = torch.rand(8, FRAMES, FRONT_END.n_mels) ** 8
-    coded = Augment(torch.device("cpu"))._coded(power)
+    coded = Augment(FRONT_END, torch.device("cpu"))._coded(power)
     torch.testing.assert_close(coded.amax(2), power.amax(2))
     assert ((coded == power) | (coded == 0)).all()
     assert 0.05 < (coded == 0).float().mean() < 0.95
@@ -243,6 +244,13 @@ def test_the_exported_network_is_the_trained_one(tmp_path: Path) -> None:
     run = core().compile_model(str(tmp_path / "encoder.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     np.testing.assert_allclose(run(sound.numpy())[0], wanted, atol=2e-3)
     assert (tmp_path / "encoder.onnx").stat().st_size <= 8_000_000
+
+
+def test_mixes_that_nobody_makes_are_not_waited_for(tmp_path: Path) -> None:
+    makers = start_workers(tmp_path, tmp_path, seed=0, shards=1, workers=1)  # there are no recordings
+    with pytest.raises(RuntimeError, match="the processes that make mixes have ended"):
+        wait(shard_file(tmp_path, 0, 0))
+    assert makers[0].exitcode == 1
 
 
 @pytest.mark.slow

@@ -27,8 +27,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index"),
-    *("library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
+    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
+    *("index", "library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
 )
 
 EXIT_CODES = """\b
@@ -94,6 +94,7 @@ INTERRUPTED = {
     "embed": "the output file is left as it was",
     "evaluate": "files that were not finished are left as they were",
     "export": "no folder was made",
+    "finetune": f"the last checkpoint is kept; {_GOES_ON}",
     "import": f"what was read is kept; {_GOES_ON}",
     "index": f"what was indexed is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",

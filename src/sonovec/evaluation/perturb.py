@@ -1,26 +1,10 @@
-"""What recordings suffer: noise, a telephone, mp3, another level, a room, a late start.
-
-Each is a function of samples, their rate, a level and a random generator, and gives samples of the same rate. All but the
-late start keep the length and what lies where. The same seed gives the same samples.
-"""
+"""What recordings suffer: noise, a telephone, mp3, another level, a room, a late start; and the levels that are measured."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import soxr
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
-Rng = np.random.Generator
-
-TELEPHONE_BAND = 300.0, 3400.0
-#: Rates that an mp3 can have at 32 kbit/s; other sounds are resampled to the last of them and back.
-MP3_RATES = (16000, 22050, 24000, 32000, 48000, 44100)
+from sonovec.augment.waveform import Change, gain, late_start, mp3, noise, reverberation, telephone
 
 
 @dataclass(frozen=True)
@@ -40,69 +24,7 @@ class Perturbation:
     unit: str
     levels: tuple[float, ...]
     meaning: str
-    apply: Callable[[Floats, int, float, Rng], Floats]
-
-
-def noise(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
-    """White noise, `level` decibels below the whole sound's power; silence stays silent.
-
-    Examples
-    --------
-    >>> tone = np.sin(np.arange(16000, dtype=np.float32) / 5)
-    >>> noisy = noise(tone, 16000, 10.0, np.random.default_rng(0))
-    >>> round(float(10 * np.log10(np.mean(tone**2) / np.mean((noisy - tone) ** 2))), 2)
-    10.0
-    """
-    added = rng.standard_normal(len(samples), np.float32)
-    power, added_power = (
-        float(np.mean(np.square(samples, dtype=np.float64))),
-        float(np.mean(np.square(added, dtype=np.float64))),
-    )
-    noisy: Floats = samples + added * np.float32(np.sqrt(power / max(added_power, 1e-12) * 10 ** (-level / 10)))
-    return noisy
-
-
-def telephone(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
-    """A telephone's band, 300 to 3,400 Hz at a rate of `level` Hz."""
-    narrow = soxr.resample(samples, rate, level)
-    spectrum = np.fft.rfft(narrow)
-    hertz = np.fft.rfftfreq(len(narrow), 1 / level)
-    low, high = TELEPHONE_BAND
-    # Slopes of a fourth-order filter, as telephones have, and no brick walls that ring.
-    spectrum *= 1 / np.sqrt((1 + (low / np.maximum(hertz, 1e-3)) ** 8) * (1 + (hertz / high) ** 16))
-    wide: Floats = soxr.resample(np.fft.irfft(spectrum, len(narrow)).astype(np.float32), level, rate)
-    return fitted(wide, len(samples))
-
-
-def mp3(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
-    """To mp3 at `level` kbit/s and back, with the encoder's delay taken off."""
-    own_rate = rate if rate in MP3_RATES else MP3_RATES[-1]
-    given = samples if own_rate == rate else soxr.resample(samples, rate, own_rate)
-    heard = _through_mp3(np.clip(given, -1, 1), own_rate, round(level * 1000))
-    return fitted(heard if own_rate == rate else soxr.resample(heard, own_rate, rate), len(samples))
-
-
-def gain(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
-    """`level` decibels louder, and cut off at full scale as a file would be."""
-    louder: Floats = np.clip(samples * np.float32(10 ** (level / 20)), -1, 1)
-    return louder
-
-
-def reverberation(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
-    """A room whose sound falls by 60 dB in `level` seconds: noise that dies away, as loud as the direct sound; level kept."""
-    time = np.arange(max(1, int(level * rate))) / rate
-    tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / level)
-    response = tail / np.sqrt(np.sum(tail**2))
-    response[0] += 1
-    size = len(samples) + len(response)
-    wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)[: len(samples)]
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
-    return np.asarray(wet * np.sqrt(power / max(float(np.mean(wet**2)), 1e-20)), np.float32)
-
-
-def late_start(samples: Floats, rate: int, level: float, rng: Rng) -> Floats:
-    """Without its first `level` seconds; of a sound shorter than twice that, without its first half."""
-    return samples[min(round(level * rate), len(samples) // 2) :]
+    apply: Change
 
 
 PERTURBATIONS = {
@@ -116,26 +38,3 @@ PERTURBATIONS = {
         Perturbation("start", "s late", (0.1, 0.25, 0.5, 1.0), "the start is cut off", late_start),
     )
 }
-
-
-def fitted(samples: Floats, length: int) -> Floats:
-    """Cut off, or continued by zeros, to a length."""
-    return np.pad(samples[:length], (0, max(0, length - len(samples))))
-
-
-def _through_mp3(samples: Floats, rate: int, bits: int) -> Floats:
-    import av
-    import soundfile
-
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp3") as container:
-        stream: Any = container.add_stream("libmp3lame", rate=rate, layout="mono")
-        stream.bit_rate = bits
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
-        frame.sample_rate = rate
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
-    file.seek(0)
-    # libsndfile reads the header that says how much of the beginning is the encoder's own.
-    decoded: Floats = soundfile.read(file, dtype="float32")[0]
-    return decoded

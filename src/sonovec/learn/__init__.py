@@ -20,8 +20,23 @@ if TYPE_CHECKING:
     from sonovec.learn.labels import LabelSet
     from sonovec.learn.labels import read as read_labels
     from sonovec.learn.training import train
+    from sonovec.learn.tuning.finetune import finetune
+    from sonovec.learn.tuning.plan import Plan
+    from sonovec.learn.tuning.result import FineTuned
 
-__all__ = ["Detected", "Detection", "Detector", "Examples", "LabelSet", "detect", "read_labels", "train"]
+__all__ = [
+    "Detected",
+    "Detection",
+    "Detector",
+    "Examples",
+    "FineTuned",
+    "LabelSet",
+    "Plan",
+    "detect",
+    "finetune",
+    "read_labels",
+    "train",
+]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
@@ -30,8 +45,11 @@ _HOMES = {
     "Detection": ("events", "Detection"),
     "Detector": ("detector", "Detector"),
     "Examples": ("examples", "Examples"),
+    "FineTuned": ("tuning.result", "FineTuned"),
     "LabelSet": ("labels", "LabelSet"),
+    "Plan": ("tuning.plan", "Plan"),
     "detect": ("detection", "detect"),
+    "finetune": ("tuning.finetune", "finetune"),
     "read_labels": ("labels", "read"),
     "train": ("training", "train"),
 }

@@ -153,6 +153,11 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     )
 
 
+def untrained(card: ModelCard) -> nn.Module:
+    """The network as PyTorch makes it, to begin from random weights; see `sonovec.models.scratch`."""
+    return KINDS[card.name].network()
+
+
 def _spectrograms(kind: Kind, samples: NDArray[np.float32], coverage: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Each window's spectrogram (frames, bands), as long as its sound."""
     return [kind.front_end(row[None])[0] for row in cut(samples, coverage, kind.shortest)]

@@ -72,7 +72,7 @@ def card(name: str, weights: Path | None = None) -> ModelCard:
     Traceback (most recent call last):
     sonovec.errors.UsageError: model 'vgish' is unknown; did you mean 'vggish'? There are: ...
     """
-    return _find(name, weights)[1]
+    return family_of(name, weights)[1]
 
 
 def is_listed(name: str) -> bool:
@@ -118,7 +118,7 @@ def build(name: str, options: Mapping[str, object], weights: Path | None = None)
 
 
 def _build(name: str, options: Mapping[str, object], weights: Path | None) -> Model:
-    family, found = _find(name, weights)
+    family, found = family_of(name, weights)
     if weights is not None and resolve(name) in _known().models and not found.weights:
         raise UsageError(f"weights={str(weights)!r}: model {name!r} has no weights; leave weights out")
     settled = _settle(found, options)
@@ -126,7 +126,7 @@ def _build(name: str, options: Mapping[str, object], weights: Path | None) -> Mo
 
     def check() -> None:
         """The files are read when the model is built, for their hash, and again when its graph is converted or run."""
-        again = _find(name, weights)[1]
+        again = family_of(name, weights)[1]
         if again != found or family.build(again, settled, weights).weights_hash != model.weights_hash:
             raise WeightsError(
                 f"model {name!r}: its files changed while it was loaded; load it again when nothing writes to them"
@@ -137,7 +137,8 @@ def _build(name: str, options: Mapping[str, object], weights: Path | None) -> Mo
     return replace(model, graph=graph, text=text)
 
 
-def _find(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:
+def family_of(name: str, weights: Path | None = None) -> tuple[Family, ModelCard]:
+    """The family of a model, and its card; errors are those of `card`."""
     name, known = resolve(name), _known()
     if name in known.models:
         return known.models[name]

@@ -116,6 +116,11 @@ def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) 
     )
 
 
+def untrained(card: ModelCard) -> nn.Module:
+    """The network as PyTorch makes it, to begin from random weights; see `sonovec.models.scratch`."""
+    return _network()
+
+
 def _find(file: WeightFile, googles: str, weights: Path | None) -> Path:
     """The published file, or Google's where the user's folder has that alone."""
     if weights is not None and not (weights / file.name).is_file() and (weights / googles).is_file():

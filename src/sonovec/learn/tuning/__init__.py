@@ -1,0 +1,1 @@
+"""Fine-tuning: an encoder's own weights, trained on with labelled sounds."""
