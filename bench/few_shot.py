@@ -7,8 +7,8 @@ are dealt by group. What is printed is the share of its clips that are named rig
 standard error over draws. The last row of a set is of all clips of the other folds. It has the calibration error of the head:
 over all answers, and of the class named.
 
-ESC-10 is for testing only: no setting was chosen by it. The other sets are those that settings were chosen by, but for
-donateacry, which was only looked at.
+ESC-10 is for testing only; docs/few-shot.md says what its figures had to do with the choice of the head. philharmonia and
+keywords are sets that settings were chosen by, and donateacry was only looked at.
 """
 
 from __future__ import annotations
