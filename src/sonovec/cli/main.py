@@ -27,7 +27,20 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index", "library", "list"),
+    *(
+        "demo",
+        "doctor",
+        "duplicates",
+        "embed",
+        "evaluate",
+        "export",
+        "history",
+        "import",
+        "index",
+        "label",
+        "library",
+        "list",
+    ),
     *("models", "plot", "remove", "search", "show", "stats", "tag"),
 )
 
@@ -95,6 +108,7 @@ INTERRUPTED = {
     "export": "no folder was made",
     "import": f"what was read is kept; {_GOES_ON}",
     "index": f"what was indexed is kept; {_GOES_ON}",
+    "label": f"every answer is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",

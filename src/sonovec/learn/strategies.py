@@ -1,0 +1,89 @@
+"""Which segments to ask about next, given what a head thinks of each: strategies of active learning.
+
+All of them rank by what is known, without chance, so that the same answers always lead to the same next question:
+
+- ``likely``: the most probable; finds the sounds of a rare class, and shows at once what is wrongly taken for it.
+- ``uncertain``: where the head is least sure (Lewis and Gale 1994).
+- ``diverse``: the least like anything that was answered (the farthest-first traversal of Gonzalez 1985).
+- ``random``: an order that is drawn once: what the others are measured against.
+- ``mix``: these by turns; see `TURNS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.brief import Brief
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class View(Brief):
+    """What strategies rank by, of n segments.
+
+    Attributes
+    ----------
+    logits : array, shape (n, n_classes)
+        How sure the head is of each class: 0 is a probability of one half.
+    closeness : array, shape (n,)
+        Cosine similarity to the nearest segment that was answered, or to the middle of all where none was.
+    wanted : int
+        The class that has the fewest examples.
+    seed : int
+        Of the random order.
+    """
+
+    logits: Floats
+    closeness: Floats
+    wanted: int
+    seed: int = 0
+
+
+def likely(view: View) -> Floats:
+    """The most probable of the class that has the fewest examples."""
+    return view.logits[:, view.wanted]
+
+
+def uncertain(view: View) -> Floats:
+    """The least sure of any class."""
+    return np.asarray(-np.abs(view.logits).min(axis=1))
+
+
+def diverse(view: View) -> Floats:
+    """The least like what was answered."""
+    return -view.closeness
+
+
+def at_random(view: View) -> Floats:
+    """An order that is drawn once."""
+    return np.random.default_rng(view.seed).random(len(view.logits))
+
+
+RANKINGS: Mapping[str, Callable[[View], Floats]] = {
+    "likely": likely,
+    "uncertain": uncertain,
+    "diverse": diverse,
+    "random": at_random,
+}
+#: What a strategy ranks by, question by question, over and over.
+TURNS: Mapping[str, tuple[str, ...]] = {
+    "mix": ("likely", "uncertain", "diverse"),
+    **{name: (name,) for name in RANKINGS},
+}
+
+
+def turn(strategy: str, answered: int) -> str:
+    """By what to rank for the next question, where so many were answered.
+
+    Examples
+    --------
+    >>> turn("likely", 7), turn("mix", 0)
+    ('likely', 'likely')
+    """
+    turns = TURNS[strategy]
+    return turns[answered % len(turns)]
