@@ -65,7 +65,7 @@ class Face(Protocol):
         """Say that a text is no answer; what it raises ends the dialogue."""
 
 
-def run(session: Session, face: Face, player: Player | None = None) -> list[Answered]:
+def run(session: Session, face: Face, short: Callable[[str], str], player: Player | None = None) -> list[Answered]:
     """Ask the questions of a session until there are no more answers, or nothing is left to ask.
 
     Returns
@@ -95,7 +95,7 @@ def run(session: Session, face: Face, player: Player | None = None) -> list[Answ
         if answer is None:
             return answers
         word, heard = answer
-        answers = _do(session, face, answers, proposals[0], word, heard)
+        answers = _do(session, face, short, answers, proposals[0], word, heard)
     warn(NOTHING_LEFT)
     return answers
 
@@ -122,7 +122,13 @@ def _answer(
 
 
 def _do(
-    session: Session, face: Face, answers: list[Answered], proposal: Proposal, word: str, heard: tuple[str, ...]
+    session: Session,
+    face: Face,
+    short: Callable[[str], str],
+    answers: list[Answered],
+    proposal: Proposal,
+    word: str,
+    heard: tuple[str, ...],
 ) -> list[Answered]:
     """Store an answer, and give all that there are now."""
     if word == UNDO:
@@ -130,7 +136,7 @@ def _do(
         if gone is None:
             face.tell(f"nothing to take back: {session.who} has given no answer")
             return answers
-        face.tell(f"taken back: {shown_path(gone.path)} {seconds_text(gone.start, gone.end)}")
+        face.tell(f"taken back: {shown_path(short(gone.path))} {seconds_text(gone.start, gone.end)}")
         place = gone.track, gone.start, gone.end
         return [each for each in answers if (each.proposal.track, each.proposal.start, each.proposal.end) != place]
     if word == SKIP:
@@ -138,7 +144,7 @@ def _do(
         face.tell("stored: skipped")
         return [*answers, Answered(proposal, None)]
     session.answer(proposal, heard)
-    face.tell(f"stored: {heard_text(heard)}")
+    face.tell(f"stored: {heard_text(heard, session.classes)}")
     return [*answers, Answered(proposal, heard)]
 
 
@@ -184,8 +190,8 @@ def explained(classes: Sequence[str]) -> str:
     if len(classes) == 1:
         what = [f"y  {classes[0]} is heard", f"n  {classes[0]} is not heard"]
     else:
-        what = [f"{number}  {name} is heard; several: 1 2" for number, name in enumerate(classes, start=1)]
-        what.append("n  none of them is heard")
+        what = [f"{number}  {name} is heard" for number, name in enumerate(classes, start=1)]
+        what += ["1 2  both are heard", "n  none of them is heard"]
     return "\n  ".join(
         map(
             printable,
@@ -194,9 +200,15 @@ def explained(classes: Sequence[str]) -> str:
     )
 
 
-def heard_text(heard: Sequence[str]) -> str:
-    """What is heard, in words."""
-    return printable(", ".join(heard)) or "none"
+def heard_text(heard: Sequence[str], classes: Sequence[str]) -> str:
+    """What is heard of some classes, in words.
+
+    Examples
+    --------
+    >>> heard_text(["crow"], ["crow", "dog"]), heard_text([], ["crow"]), heard_text([], ["crow", "dog"])
+    ('crow', 'no crow', 'none of them')
+    """
+    return printable(", ".join(heard) or (f"no {classes[0]}" if len(classes) == 1 else "none of them"))
 
 
 # -- on a terminal
@@ -222,7 +234,12 @@ class Terminal:
         self._place(number, proposal, "; ".join([*likely, proposal.why]), len(number))
         if proposal.nearest is not None:
             near = proposal.nearest
-            self._place(f"{'':{len(number)}}like ", near, f"{heard_text(near.heard)} ({near.cosine:.2f})", len(number))
+            self._place(
+                f"{'':{len(number)}}like ",
+                near,
+                f"{heard_text(near.heard, self._session.classes)} ({near.cosine:.2f})",
+                len(number),
+            )
 
     def read(self) -> str | None:
         """Ask, and wait for a line."""

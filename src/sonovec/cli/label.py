@@ -111,7 +111,7 @@ def label(
         face: Face = Lines(session, as_json)
         if sys.stdin.isatty():
             face = Terminal(session, opened.short_paths(), as_json)
-        answers = run(session, face, player)
+        answers = run(session, face, opened.short_paths(), player)
         for target in targets:
             session.detector(target.name.removesuffix(".detector")).save(target)
         if as_json:

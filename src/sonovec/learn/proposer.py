@@ -117,15 +117,16 @@ class Proposer:
         free = self._directed & ~standing.asked
         if not free.any():
             return []
-        view = View(self.logits(standing), self._close(standing.asked), self._wanted(standing), self._seed)
-        # Before a class has an example there is nothing to rank by but how different segments are.
-        strategy = self._strategy if self.head(standing) or self._strategy == "random" else "diverse"
+        counts = self._counts(standing)
+        learnt, fewest = np.flatnonzero(counts), int(counts.argmin())
+        wanted = int(np.flatnonzero(learnt == fewest)[0]) if fewest in learnt else None
+        view = View(self.logits(standing)[:, learnt], self._close(standing.asked), wanted, self._seed)
         answered = int(standing.asked.sum())
         ranked = {}
         chosen: list[Choice] = []
         put_off: list[Choice] = []
         while len(chosen) < n and free.any():
-            why = turn(strategy, answered + len(chosen) + len(put_off))
+            why = turn(self._strategy, answered + len(chosen) + len(put_off), view)
             if why not in ranked or why == "diverse":
                 ranked[why] = RANKINGS[why](view)
             row = int(np.where(free, ranked[why], -np.inf).argmax())
@@ -135,12 +136,14 @@ class Proposer:
             view.closeness[:] = np.maximum(view.closeness, self._pool.vectors @ self._pool.vectors[row])
         return [*chosen, *put_off][:n]
 
-    def _wanted(self, standing: Standing) -> int:
-        """The class with the fewest examples; of several the first."""
-        counts = (standing.verdicts == HEARD).sum(axis=0)
-        for each in self._examples:
-            counts[each.column] += 1
-        return int(counts.argmin())
+    def learnt(self, standing: Standing) -> NDArray[np.bool_]:
+        """The classes that have an example, and so a probability: (n_classes,)."""
+        return self._counts(standing) > 0
+
+    def _counts(self, standing: Standing) -> NDArray[np.int64]:
+        """How many examples each class has."""
+        given = [each.column for each in self._examples]
+        return np.asarray((standing.verdicts == HEARD).sum(axis=0)) + np.bincount(given, minlength=self._n_classes)
 
     def _close(self, asked: NDArray[np.bool_]) -> NDArray[np.float32]:
         """A copy of the cosine of each segment with the nearest that was answered; computed for new answers alone."""

@@ -57,7 +57,7 @@ class Proposal(Brief):
     start, end : float
         Seconds of the track.
     probabilities : dict of str to float
-        Of each class; empty before any class has an example.
+        Of each class that has an example.
     why : str
         By what it was chosen: ``likely``, ``uncertain``, ``diverse`` or ``random``.
     nearest : Neighbour or None
@@ -197,7 +197,7 @@ class Session:
         """
         self._standing = self._read()
         choices = self._proposer.choose(self._standing, n)
-        learnt = self.head is not None
+        learnt = self._proposer.learnt(self._standing)
         logits = self._proposer.logits(self._standing)[[choice.row for choice in choices]].astype(np.float64)
         likely = (0.5 * (1 + np.tanh(logits / 2))).tolist()
         return [
@@ -205,7 +205,7 @@ class Session:
                 self.pool.track(choice.row),
                 self.pool.path(choice.row),
                 *self.pool.span(choice.row),
-                dict(zip(self.classes, each, strict=True)) if learnt else {},
+                {name: p for name, p, known in zip(self.classes, each, learnt, strict=True) if known},
                 choice.why,
                 self._nearest(choice.row),
             )

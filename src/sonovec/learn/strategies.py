@@ -28,24 +28,25 @@ class View(Brief):
 
     Attributes
     ----------
-    logits : array, shape (n, n_classes)
-        How sure the head is of each class: 0 is a probability of one half.
+    logits : array, shape (n, k)
+        How sure the head is of each class that has an example: 0 is a probability of one half.
     closeness : array, shape (n,)
         Cosine similarity to the nearest segment that was answered, or to the middle of all where none was.
-    wanted : int
-        The class that has the fewest examples.
+    wanted : int or None
+        The column of the class that has the fewest examples; None where that has none.
     seed : int
         Of the random order.
     """
 
     logits: Floats
     closeness: Floats
-    wanted: int
+    wanted: int | None
     seed: int = 0
 
 
 def likely(view: View) -> Floats:
     """The most probable of the class that has the fewest examples."""
+    assert view.wanted is not None
     return view.logits[:, view.wanted]
 
 
@@ -77,13 +78,16 @@ TURNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def turn(strategy: str, answered: int) -> str:
-    """By what to rank for the next question, where so many were answered.
+def turn(strategy: str, answered: int, view: View) -> str:
+    """By what to rank for the next question, where so many were answered; without examples, by what differs alone.
 
     Examples
     --------
-    >>> turn("likely", 7), turn("mix", 0)
-    ('likely', 'likely')
+    >>> view = View(np.zeros((1, 1)), np.zeros(1), wanted=0)
+    >>> turn("likely", 7, view), turn("mix", 0, view), turn("mix", 0, View(np.zeros((1, 1)), np.zeros(1), None))
+    ('likely', 'likely', 'diverse')
     """
     turns = TURNS[strategy]
-    return turns[answered % len(turns)]
+    wanted = turns[answered % len(turns)]
+    lacks_example = {"likely": view.wanted is None, "uncertain": not view.logits.size}
+    return "diverse" if lacks_example.get(wanted) else wanted
