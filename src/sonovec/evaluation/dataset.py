@@ -91,7 +91,7 @@ def read(source: str | os.PathLike[str], folds: str | None = None) -> Dataset:
     (28, 14)
     """
     path = Path(source)
-    found = _listed(path) if path.suffix.lower() == ".csv" else _foldered(path)
+    found = _listed(path) if path.suffix.lower() == ".csv" else of_folder(path)
     if folds is not None:
         given = tuple(fold(folds, each) for each in found.paths)
         found = Dataset(found.source, found.paths, found.labels, given, found.unreadable)
@@ -99,8 +99,8 @@ def read(source: str | os.PathLike[str], folds: str | None = None) -> Dataset:
     return found
 
 
-def fold(pattern: str, path: Path) -> str:
-    """What a regular expression finds in a file's name: in its group, if it has one.
+def fold(pattern: str, path: Path, option: str = "folds") -> str:
+    """What a regular expression finds in a file's name: in its group, if it has one; `option` is what errors call it.
 
     Examples
     --------
@@ -111,16 +111,17 @@ def fold(pattern: str, path: Path) -> str:
         match = re.search(pattern, path.name)
     except re.error as error:
         raise UsageError(
-            f"folds={pattern!r} is not a regular expression ({error}); give one such as '^(.+)_'"
+            f"{option}={pattern!r} is not a regular expression ({error}); give one such as '^(.+)_'"
         ) from None
     if match is None:
         raise UsageError(
-            f"folds={pattern!r} finds nothing in {display(path.name)!r}; give one that fits every file name"
+            f"{option}={pattern!r} finds nothing in {display(path.name)!r}; give one that fits every file name"
         )
     return match.group(1 if match.re.groups else 0) or ""
 
 
-def _foldered(root: Path) -> Dataset:
+def of_folder(root: Path) -> Dataset:
+    """The sounds of a folder whose sub-folders are the classes; how many there are of each is not looked at."""
     if not root.is_dir():
         raise UsageError(
             f"{display(root)} is neither a folder nor a CSV file; give a folder whose sub-folders hold the sounds of one "

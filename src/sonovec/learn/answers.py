@@ -7,7 +7,7 @@ not, 0.5 the person could not tell. So a label of a person is never taken for a 
 from __future__ import annotations
 
 from sonovec.errors import UsageError
-from sonovec.learn.examples import HEARD, NOT_HEARD, UNKNOWN
+from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.library.records import Label
 from sonovec.paths import printable
 
