@@ -15,13 +15,14 @@ import click
 from sonovec.cli import stretch_output
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.dialogue import NOTHING_LEFT, Answered, Face, Lines, Terminal, run
-from sonovec.cli.options import json_option, seconds_of, token_option
+from sonovec.cli.options import json_option, token_option
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
 from sonovec.cli.tables import SOUND, Column, Sound
+from sonovec.clock import seconds_of
 from sonovec.paths import check_output, display, from_text, to_text
 
 if TYPE_CHECKING:
-    from sonovec.learn.labels import Labelled
+    from sonovec.learn.labelled import Labelled
     from sonovec.learn.session import Proposal, Session
     from sonovec.learn.standing import Contradiction
 
@@ -141,7 +142,7 @@ def _notes(session: Session, began_with_example: bool) -> list[str]:
 def _example(text: str, classes: Sequence[str]) -> Labelled:
     """An example as it is given: ``FILE``, ``FILE:START-END``, ``CLASS=FILE:START-END``."""
     from sonovec.errors import UsageError
-    from sonovec.learn.labels import Labelled
+    from sonovec.learn.labelled import Labelled
 
     name, equals, rest = text.partition("=")
     if equals and name in classes:

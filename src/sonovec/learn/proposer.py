@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
-from sonovec.learn.examples import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.learn.head import Head
 from sonovec.learn.pool import Pool
 from sonovec.learn.quick import fit
 from sonovec.learn.standing import Standing
 from sonovec.learn.strategies import RANKINGS, TURNS, View, turn
+from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.vectors import unit32
 
 #: Segments that stand for all others while few are answered: taken as if none of the classes were heard in them, and all of

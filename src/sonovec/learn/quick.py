@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.learn.examples import HEARD, NOT_HEARD
 from sonovec.learn.head import Head
+from sonovec.learn.targets import HEARD, NOT_HEARD
 
 #: Inverse strength of the L2 penalty, where the numbers of vectors have mean 0 and deviation 1 over all of them.
 C = 0.3

@@ -17,10 +17,10 @@ from sonovec.errors import UsageError
 from sonovec.evaluation.metrics import require
 from sonovec.learn import pool as pools
 from sonovec.learn.answers import PERSON, SCORES, source_of
-from sonovec.learn.examples import HEARD, NOT_HEARD, UNKNOWN
-from sonovec.learn.labels import Labelled
+from sonovec.learn.labelled import Labelled
 from sonovec.learn.proposer import Example, Proposer
 from sonovec.learn.standing import Contradiction, Standing, standing_of
+from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.library.library import Library
 from sonovec.library.records import MAIN, Label
 from sonovec.paths import from_text

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from sonovec.brief import Brief
 from sonovec.learn.answers import verdict_of, who_gave
-from sonovec.learn.examples import HEARD, UNKNOWN
 from sonovec.learn.pool import Pool
+from sonovec.learn.targets import HEARD, UNKNOWN
 from sonovec.library.records import Label
 from sonovec.paths import display, from_text
 
