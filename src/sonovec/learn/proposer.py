@@ -22,8 +22,9 @@ from sonovec.vectors import unit32
 BACKGROUND, BACKGROUND_WEIGHT = 200, 2.0
 #: Of several proposals at once, one that is more like another than this cosine waits.
 COPY = 0.98
-#: Segments that are compared at once with what was answered.
-BLOCK = 8192
+#: Segments, and answered segments, that are compared at once: always so many, so that a cosine has the same bits in a session
+#: that goes on as in one that begins.
+BLOCK, AT_ONCE = 8192, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +154,13 @@ class Proposer:
         if not self._seen or not self._seen.keys() <= set(rows):
             self._seen, self._closeness = {}, np.full(len(self._pool), -1, np.float32)
         new = [row for row in rows if row not in self._seen]
-        for first in range(0, len(self._pool), BLOCK):
-            part = self._pool.vectors[first : first + BLOCK] @ self._pool.vectors[new].T
-            block = self._closeness[first : first + BLOCK]
-            np.maximum(block, part.max(axis=1, initial=-1), out=block)
+        for some in range(0, len(new), AT_ONCE):
+            others = np.zeros((AT_ONCE, self._pool.vectors.shape[1]), np.float32)
+            others[: len(new[some : some + AT_ONCE])] = self._pool.vectors[new[some : some + AT_ONCE]]
+            for first in range(0, len(self._pool), BLOCK):
+                part = self._pool.vectors[first : first + BLOCK] @ others.T
+                block = self._closeness[first : first + BLOCK]
+                np.maximum(block, part[:, : len(new) - some].max(axis=1), out=block)
         self._seen.update(dict.fromkeys(new))
         return self._closeness.copy()
 

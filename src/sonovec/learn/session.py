@@ -240,11 +240,8 @@ class Session:
         if not own:
             return None
         last = max(own, key=lambda label: (label.time, label.track, label.start))
-        gone = [label for label in own if (label.time, label.track, label.start) == (last.time, last.track, last.start)]
-        for label in gone:
-            self.library.labels.delete(
-                label.track, source=label.source, name=label.name, start=label.start, end=label.end
-            )
+        # One call, so that all of it is gone or none: what was stored together has one time.
+        self.library.labels.delete(last.track, source=last.source, start=last.start, end=last.end, time=last.time)
         self._standing = self._read()
         path = self.library.paths_of([last.track])[last.track]
         return Proposal(last.track, path, last.start, last.end, {}, "undone", None)
