@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from sonovec.cli import label_studio
 from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, output
 
@@ -80,6 +81,7 @@ FORMATS: Mapping[str, Format] = {
     "jsonl": Format(_json_lines, ".jsonl"),
     "raven": Format(_raven, ".selections.txt"),
     "audacity": Format(_audacity, ".txt", alone=True),
+    "labelstudio": Format(lambda file, some: file.writelines(label_studio.texts(some)), ".tasks.json"),
     "cue": Format(_cue, ".cue", alone=True),
 }
 

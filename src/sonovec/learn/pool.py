@@ -34,7 +34,7 @@ class Pool(Brief):
     times : array, shape (n, 2), float64
         Seconds of the track.
     vectors : array, shape (n, dim), float32
-        At length 1; zeros where there is no direction, as of silence with some encoders.
+        At length 1; zeros where a vector has no direction.
     """
 
     tracks: tuple[str, ...]
@@ -73,7 +73,7 @@ class Pool(Brief):
 
 
 def read(library: Library, space: str) -> Pool:
-    """Read all segments of a space, block by block.
+    """Read all segments of a space but those of silent tracks, block by block.
 
     Raises
     ------
@@ -90,16 +90,17 @@ def read(library: Library, space: str) -> Pool:
             columns.append(np.stack([batch.column(name).to_numpy() for name in ("index", "start", "end")], axis=1))
             blocks.append(unit32(batch.column("vector").flatten().to_numpy().reshape(-1, stored.dim)))
     if not blocks:
-        raise UsageError(
-            f"{library.location}: holds no sounds to label; first: sonovec index FOLDER -l {library.location}"
-        )
+        raise _empty(library)
     tracks, codes = _coded(names)
     index, start, end = np.concatenate(columns).T
     order = np.lexsort([index, codes])
-    # A track that is just being indexed or removed may have segments alone; they are left out.
-    paths = library.paths_of(tracks)
+    # A track that is just being indexed or removed may have segments alone; nobody is asked about those, nor about silence.
+    silent = {track.id for track in library.tracks("silent = true")}
+    paths = library.paths_of(track for track in tracks if track not in silent)
     gone = np.array([track not in paths for track in tracks])
     order = order[~gone[codes[order]]]
+    if not len(order):
+        raise _empty(library)
     kept = [place for place, track in enumerate(tracks) if track in paths]
     renumbered = np.cumsum(~gone, dtype=np.int32) - 1
     return Pool(
@@ -135,3 +136,9 @@ def _placed(blocks: list[NDArray[np.float32]], order: NDArray[np.intp]) -> NDArr
         placed[there[there >= 0]] = block[there >= 0]
         first += len(block)
     return placed
+
+
+def _empty(library: Library) -> UsageError:
+    return UsageError(
+        f"{library.location}: holds no sounds to label, silence left out; first: sonovec index FOLDER -l {library.location}"
+    )

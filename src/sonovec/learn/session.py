@@ -29,6 +29,8 @@ from sonovec.vectors import unit32
 if TYPE_CHECKING:
     from sonovec.learn.head import Head
 
+#: How the notes of a query begin from which nothing can be learnt.
+SILENT = "the query is silent", "the query is nearly silent"
 #: Seconds that an answer is later than the one before, at least, so that the last one is known by its time.
 TICK = 1e-3
 
@@ -283,7 +285,8 @@ class Session:
             )
         query = self.library.query_of(each.path, each.start, each.end, space=self._space)
         vectors = unit32(query.parts)
-        if not (directed := vectors.any(axis=1)).any():
+        directed = vectors.any(axis=1)
+        if not directed.any() or any(note.startswith(SILENT) for note in query.notes):
             raise UsageError(f"example {each.path}: is silent, and cannot be learnt from; give another")
         return Example(self.classes.index(name), vectors[directed])
 
