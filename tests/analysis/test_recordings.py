@@ -59,6 +59,19 @@ def test_of_many_copies_of_one_recording_none_is_lost():
     assert groups(codes) == expected(owners)
 
 
+def test_each_round_is_told_and_may_be_the_last():
+    codes, _ = library(np.random.default_rng(2), 100, [1])
+    told = []
+    groups(codes, lambda *rounds: told.append(rounds))
+    assert told == [(done, len(told)) for done in range(len(told))] and len(told) > 10
+
+    def stop(done, rounds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        groups(codes, stop)
+
+
 @pytest.mark.slow
 def test_humming_is_no_recording_of_its_own():
     """Codes that stay the same fill one place of the look-up, and say nothing."""

@@ -11,6 +11,7 @@ import soundfile
 
 import sonovec
 from sonovec.errors import UsageError
+from sonovec.jobs import Job
 from sonovec.library.duplicates import find
 from sonovec.library.records import Track
 from tests.library.test_versions import RATE, sound
@@ -102,9 +103,9 @@ def test_nothing_is_removed(folder):
 
 
 def test_an_empty_library_has_none(tmp_path):
-    assert find([], []).groups == []
+    assert find([], [], Job()).groups == []
 
 
 def test_tracks_without_facts_are_no_error():
     tracks = [Track(id, np.empty(0, np.float32), {"path": id}) for id in "ab"]
-    assert find(tracks, []).groups == []
+    assert find(tracks, [], Job()).groups == []

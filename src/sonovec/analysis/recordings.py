@@ -6,7 +6,7 @@ places with the same part of a code are looked up together, and what they belong
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,15 @@ NEXT = 16
 FIRST_LOOK, SECOND_LOOK, ROUGHLY = (-8, -4, 4, 8), (-11, -6, -2, 2, 6, 11), 0.62
 
 Places = NDArray[np.int64]
+#: Is called with the rounds of comparison that are done and with all of them; what it raises ends the call.
+Tell = Callable[[int, int], object]
 
 
-def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
+def _silent(done: int, rounds: int) -> None:
+    """Tell nobody."""
+
+
+def groups(fingerprints: Sequence[Codes], tell: Tell = _silent) -> list[list[int]]:
     """Groups of fingerprints that are of one recording.
 
     Parameters
@@ -35,6 +41,8 @@ def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
     fingerprints : sequence of Codes
         See `sonovec.analysis.likeness.codes_of`, in order: each group begins with the first of its fingerprints, which
         all others of it were compared with.
+    tell : callable, optional
+        Called with the rounds that are done and with all of them, before each; what it raises ends the call.
 
     Returns
     -------
@@ -48,7 +56,7 @@ def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
     [[0, 2], [1], [3]]
     """
     found: list[list[int]] = []
-    for linked in _linked(fingerprints):
+    for linked in _linked(fingerprints, tell):
         own: list[list[int]] = []
         for index in linked:
             place = first_same(fingerprints[index], [fingerprints[group[0]] for group in own])
@@ -60,7 +68,7 @@ def groups(fingerprints: Sequence[Codes]) -> list[list[int]]:
     return sorted(found)
 
 
-def _linked(fingerprints: Sequence[Codes]) -> list[list[int]]:
+def _linked(fingerprints: Sequence[Codes], tell: Tell) -> list[list[int]]:
     """Sets of fingerprints of which no two from different ones need to be compared; each in order."""
     if len(fingerprints) <= FEW:
         return [list(range(len(fingerprints)))] if fingerprints else []
@@ -72,7 +80,7 @@ def _linked(fingerprints: Sequence[Codes]) -> list[list[int]]:
             index = parents[index]
         return index
 
-    for one, other in _pairs(fingerprints):
+    for one, other in _pairs(fingerprints, tell):
         first, second = sorted((root(one), root(other)))
         if first != second and same_recording(fingerprints[one], fingerprints[other]):
             parents[second] = first
@@ -82,15 +90,16 @@ def _linked(fingerprints: Sequence[Codes]) -> list[list[int]]:
     return list(sets.values())
 
 
-def _pairs(fingerprints: Sequence[Codes]) -> Iterator[tuple[int, int]]:
+def _pairs(fingerprints: Sequence[Codes], tell: Tell) -> Iterator[tuple[int, int]]:
     """Pairs of fingerprints that may be of one recording."""
     codes, owners, blocks = _laid_out(fingerprints)
     told = np.flatnonzero(codes)
-    for low in PARTS:
+    for part, low in enumerate(PARTS):
         keys = ((codes[told] >> np.uint32(low)) & np.uint32(2**BITS - 1)) | (blocks[told] << np.uint32(BITS))
         order = np.argsort(keys, kind="stable")
         places, keys = told[order], keys[order]
         for step in range(1, min(NEXT, len(keys) - 1) + 1):
+            tell(part * NEXT + step - 1, len(PARTS) * NEXT)
             alike = np.flatnonzero(keys[:-step] == keys[step:])
             one, other = places[alike], places[alike + step]
             apart = owners[one] != owners[other]

@@ -40,10 +40,9 @@ class Finding:
 def doctor(place: str | None, library: str | None, token: str | None, repair: bool, as_json: bool) -> int:
     """Check this machine: decoders, processor, packages, caches, and a whole round from sound to vector.
 
-    With -l, also look for damage in a library, which is read whole for that, and count duplicates, orphans, ghosts (tracks
-    that no file holds) and stale indices. --repair brings back the last good version after
-    a crash or a power cut, and says what is lost; nothing is deleted: what cannot be read is moved into the library's folder
-    `damaged`.
+    With -l, the command also reads the whole library. It looks for damage, and counts duplicates, orphans, ghosts (tracks
+    that no file holds) and stale indices. --repair brings back the last good version after a crash or a power cut, and says
+    what is lost. It deletes nothing: it moves what cannot be read into the library's folder `damaged`.
     """
     if place and library:
         raise UsageError(f"the library is named twice, {place!r} and {library!r}; leave out one of them")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import position_text, print_json, print_table, warn
 from sonovec.cli.tables import Column, Sound
@@ -33,16 +34,17 @@ COLUMNS = (
 @json_option
 @click.option("-0", "--null", is_flag=True, help="Paths of all but the first of each, each ended by a zero byte.")
 def duplicates(library: str, token: str | None, where: str | None, as_json: bool, null: bool) -> None:
-    """List tracks that are one recording, and files with the same content; the one to keep comes first.
+    """List tracks that are one recording, and files with the same content. The one to keep comes first.
 
-    That is one that is not cut, then one that is lossless, then the one with most bits a second. Nothing is removed.
+    A file that is complete comes before one that is cut, then a lossless file before others, then the file with the most
+    bits a second. The command removes nothing.
     """
     from sonovec.library.library import Library
 
     if as_json and null:
         raise UsageError("--json and -0 are two forms of one list; give one of them")
-    with Library(library, token=token) as opened:
-        found, short = opened.duplicates(where), opened.short_paths()
+    with Library(library, token=token) as opened, watched() as bar:
+        found, short = opened.duplicates(where, progress=bar), opened.short_paths()
     if found.unknown:
         warn(_unknown(found, library))
     if null:

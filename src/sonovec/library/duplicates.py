@@ -8,6 +8,7 @@ from typing import Any
 
 from sonovec.analysis.likeness import Codes
 from sonovec.analysis.recordings import groups
+from sonovec.jobs import Job, Progress
 from sonovec.library.outcomes import Entry
 from sonovec.library.records import Track, Value
 from sonovec.library.versions import FINGERPRINT, codes_in
@@ -94,7 +95,7 @@ class Duplicates:
     tracks: int
 
 
-def find(tracks: Sequence[Track], entries: Iterable[Entry]) -> Duplicates:
+def find(tracks: Sequence[Track], entries: Iterable[Entry], job: Job) -> Duplicates:
     """Find the recordings that are there several times; see `sonovec.Library.duplicates`.
 
     Parameters
@@ -103,22 +104,28 @@ def find(tracks: Sequence[Track], entries: Iterable[Entry]) -> Duplicates:
         With the paths of this machine.
     entries : iterable of Entry
         The rows of this machine's ledger.
+    job : Job
+        Is told of each round of comparison.
     """
     files: dict[str, dict[str, int | None]] = {}
     for entry in entries:
         if entry.content_hash is not None:
             files.setdefault(entry.content_hash, {})[to_text(entry.path)] = entry.size
     ordered = sorted(tracks, key=lambda track: track.path)
-    found = [[_duplicate(ordered[n], files.get(ordered[n].id, {})) for n in group] for group in _groups(ordered)]
+    found = [[_duplicate(ordered[n], files.get(ordered[n].id, {})) for n in group] for group in _groups(ordered, job)]
     several = [_best_first(group) for group in found if len(group) > 1 or group[0].copies]
     return Duplicates(sorted(several, key=lambda group: group[0].path), sum(map(_is_unknown, tracks)), len(tracks))
 
 
-def _groups(tracks: Sequence[Track]) -> list[list[int]]:
+def _groups(tracks: Sequence[Track], job: Job) -> list[list[int]]:
     """Groups of tracks by their fingerprints; one without is a group of its own."""
+
+    def tell(done: int, rounds: int) -> None:
+        job.report(Progress("comparing fingerprints", done, rounds, "rounds"))
+
     told: dict[int, Codes] = {n: codes for n, t in enumerate(tracks) if (codes := codes_in(t.fields)) is not None}
     indices = list(told)
-    alike = [[indices[n] for n in group] for group in groups(list(told.values()))]
+    alike = [[indices[n] for n in group] for group in groups(list(told.values()), tell)]
     return [*alike, *([n] for n in range(len(tracks)) if n not in told)]
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from sonovec.embedding.pooling import check_seconds
 from sonovec.errors import LibraryError, PassportError, UsageError
-from sonovec.jobs import Job, Watched, running
+from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.library import naming, place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
@@ -256,13 +256,15 @@ class Library(Opening):
 
         return frame(self._tracks(filter, vectors=vectors), self.columns(), vectors)
 
-    def duplicates(self, filter: str | None = None) -> Duplicates:
+    def duplicates(self, filter: str | None = None, *, progress: Watched = None) -> Duplicates:
         """Recordings that are there several times, by fingerprint and by content; nothing is removed.
 
         Parameters
         ----------
         filter : str, optional
             Only among tracks that match.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
 
         Returns
         -------
@@ -279,9 +281,9 @@ class Library(Opening):
         """
         from sonovec.library import duplicates
 
-        tracks = self.tracks(filter)
-        with self._local.ledger_to_read() as ledger:
-            return duplicates.find(tracks, ledger.entries() if ledger else ())
+        with running(progress) as job, self._local.ledger_to_read() as ledger:
+            job.report(Progress("reading the tracks"))
+            return duplicates.find(self.tracks(filter), ledger.entries() if ledger else (), job)
 
     def short_paths(self) -> Callable[[str], str]:
         """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""

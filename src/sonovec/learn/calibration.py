@@ -1,0 +1,182 @@
+"""Calibration: from scores to probabilities that mean what they say, and how far they do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+#: How far calibration may go from the usual one, and a class's own from what all classes share: deviations of a Gaussian prior
+#: on the factor of the slope and on the offset.
+SHARED, OWN = (0.5, 2.0), (0.2, 0.5)
+#: Steps of Newton's method, and the change at which it ends.
+STEPS, CHANGE = 100, 1e-10
+#: Bins of the calibration error, each with equally many probabilities.
+BINS = 10
+
+
+def platt(
+    scores: ArrayLike,
+    targets: ArrayLike,
+    weights: ArrayLike | None = None,
+    usual: tuple[float, float] = (1.0, 0.0),
+) -> tuple[Floats, Floats]:
+    """Slope and offset of each class, so that ``sigmoid(slope * score + offset)`` is how probable it is.
+
+    Platt's method (1999, with the targets that keep few examples from certainty, and Newton's method as by Lin, Lin and
+    Weng 2007) finds one slope and one offset for all classes. Each class then goes from them as far as its own examples
+    push it, against a Gaussian prior: with few examples the order of the classes stays as the scores have it.
+
+    Parameters
+    ----------
+    scores : array, shape (n, n_classes)
+        Of rows that the head did not hear in training; NaN where there is none.
+    targets : array, shape (n, n_classes)
+        1 heard, 0 not heard, -1 not known.
+    weights : array, shape (n,), optional
+        How much each row counts; 1 without it.
+    usual : (float, float)
+        Slope and offset that such scores usually have: what is taken where there are none, and held to where there are few.
+
+    Returns
+    -------
+    slope, offset : array, shape (n_classes,)
+
+    Examples
+    --------
+    >>> scores = np.array([[-2.0], [-1.0], [-0.5], [0.5], [1.0], [2.0]])
+    >>> slope, offset = platt(scores, [[0], [0], [1], [0], [1], [1]])
+    >>> slope.round(2).tolist(), abs(offset.round(2)).tolist()
+    ([0.89], [0.0])
+    """
+    values, heard, total = _counted(scores, targets, weights)
+    n_classes = values.shape[1]
+    if not total.any():
+        return np.full(n_classes, usual[0]), np.full(n_classes, usual[1])
+    # As the usual calibration has them, they are logits, in which priors mean the same for every kind of head.
+    logits = usual[0] * values + usual[1]
+    slope, offset = _newton(logits.ravel(), heard.ravel(), total.ravel(), SHARED)
+    shared = slope * logits + offset
+    own = np.array([_newton(*each, OWN) for each in zip(shared.T, heard.T, total.T, strict=True)])
+    if n_classes == 1:
+        own[:] = 1.0, 0.0
+    slopes = own[:, 0] * slope
+    return slopes * usual[0], slopes * usual[1] + own[:, 0] * offset + own[:, 1]
+
+
+def _counted(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
+    """Scores, and how much of each row is heard, and is known at all; both with Platt's targets."""
+    values, said = np.asarray(scores, np.float64), np.asarray(targets)
+    each = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    known = np.where(np.isfinite(values) & (said >= 0), each[:, None], 0.0)
+    positives = float((known * (said == 1)).sum())
+    negatives = float((known * (said == 0)).sum())
+    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
+    return np.nan_to_num(values), known * np.where(said == 1, high, low), known
+
+
+def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[float, float]) -> tuple[float, float]:
+    """Slope and offset that are most probable, by Newton's method with halved steps; without examples, 1 and 0."""
+    prior, precision = np.array([1.0, 0.0]), np.array(deviations) ** -2.0
+
+    def loss(at: Floats) -> float:
+        logits = at[0] * scores + at[1]
+        return float(
+            (total * np.logaddexp(0, logits) - heard * logits).sum() + 0.5 * (precision * (at - prior) ** 2).sum()
+        )
+
+    at, value = prior.copy(), loss(prior)
+    for _ in range(STEPS):
+        chance = 0.5 * (1 + np.tanh((at[0] * scores + at[1]) / 2))
+        error, curve = total * chance - heard, total * chance * (1 - chance)
+        slope = np.array([(error * scores).sum(), error.sum()]) + precision * (at - prior)
+        cross = float((curve * scores).sum())
+        hessian = np.array([[(curve * scores**2).sum(), cross], [cross, curve.sum()]]) + np.diag(precision)
+        step, size = np.linalg.solve(hessian, slope), 1.0
+        while size > 1e-10 and not loss(at - size * step) <= value:
+            size /= 2
+        moved = at - size * step
+        improved = loss(moved)
+        if not improved <= value or value - improved < CHANGE * (1 + abs(value)):
+            at = moved if improved <= value else at
+            break
+        at, value = moved, improved
+    return float(at[0]), float(at[1])
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows of which a head said about the same.
+
+    Attributes
+    ----------
+    said, heard : float
+        The mean probability, and the share of the rows in which the class is heard.
+    n : int
+    """
+
+    said: float
+    heard: float
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        return asdict(self)
+
+
+def curve(probabilities: ArrayLike, targets: ArrayLike, bins: int = BINS) -> tuple[Bin, ...]:
+    """The calibration curve: bins with equally many rows, from the least probable to the most.
+
+    Equal probabilities stay in one bin, and targets of -1 and probabilities that are NaN are left out.
+
+    Examples
+    --------
+    >>> curve([0.1, 0.1, 0.9, 0.9], [0, 0, 1, 0], bins=2)
+    (Bin(said=0.1, heard=0.0, n=2), Bin(said=0.9, heard=0.5, n=2))
+    """
+    said, heard = _pairs(probabilities, targets)
+    order = np.argsort(said, kind="stable")
+    said, heard = said[order], heard[order]
+    # A bin begins where it is due, or at the first row that equals that one.
+    begins = np.searchsorted(said, said[[len(said) * i // bins for i in range(bins)]]) if len(said) else []
+    edges = [*np.unique(np.asarray(begins, np.int64)), len(said)]
+    return tuple(
+        Bin(float(said[a:b].mean()), float(heard[a:b].mean()), int(b - a))
+        for a, b in zip(edges, edges[1:], strict=False)
+    )
+
+
+def error(probabilities: ArrayLike, targets: ArrayLike, bins: int = BINS) -> float:
+    """Expected calibration error: the mean distance of the curve from what was said, weighed by rows; NaN without rows.
+
+    Examples
+    --------
+    >>> round(error([0.1, 0.1, 0.9, 0.9], [0, 0, 1, 0], bins=2), 3)
+    0.25
+    """
+    found = curve(probabilities, targets, bins)
+    rows = sum(each.n for each in found)
+    return sum(each.n * abs(each.said - each.heard) for each in found) / rows if rows else float("nan")
+
+
+def brier(probabilities: ArrayLike, targets: ArrayLike) -> float:
+    """Brier score (1950): the mean squared distance of a probability from what was heard, 1 or 0; NaN without rows.
+
+    Examples
+    --------
+    >>> round(brier([0.8, 0.4], [1, 0]), 3)
+    0.1
+    """
+    said, heard = _pairs(probabilities, targets)
+    return float(((said - heard) ** 2).mean()) if len(said) else float("nan")
+
+
+def _pairs(probabilities: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
+    """What was said and what was heard, flat, where both are known."""
+    said, heard = np.asarray(probabilities, np.float64).ravel(), np.asarray(targets, np.float64).ravel()
+    known = np.isfinite(said) & (heard >= 0)
+    return said[known], heard[known]

@@ -1,0 +1,344 @@
+"""Fits a head to examples: which kind, how strong, how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sonovec.brief import Brief
+from sonovec.errors import MissingExtraError, UsageError
+from sonovec.learn import calibration, folds, linear
+from sonovec.learn.head import Head
+from sonovec.learn.linear import Rows
+from sonovec.learn.metric import Metric, plain
+
+Floats = NDArray[np.float64]
+
+AUTO = "auto"
+#: Kinds are compared where the classes have this many groups at the median; with fewer, the first kind is taken.
+ENOUGH_TO_CHOOSE = 8
+#: Groups in which a class is heard, over all classes, from which on calibration can be trusted.
+ENOUGH_TO_CALIBRATE = 20
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A kind that was tried, on groups that it had not heard.
+
+    Attributes
+    ----------
+    kind : str
+    strength : float
+    log_loss, brier, calibration_error : float
+        Means over rows and classes; NaN where no class could be tested.
+    """
+
+    kind: str
+    strength: float
+    log_loss: float
+    brier: float
+    calibration_error: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it: null for what is not known."""
+        return {name: None if value != value else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted(Brief):
+    """A head, and what is known of it.
+
+    Attributes
+    ----------
+    head : Head
+        Trained on all rows.
+    kind : str
+    strength : float
+    trials : tuple of Trial
+        The chosen one among them.
+    probabilities : array, shape (n, n_classes), float64
+        For each row by a head, and a calibration, that did not hear its group; NaN where a class is heard in no other fold.
+    folds : array, shape (n,), int64
+    calibrated : bool
+        Whether enough was heard to calibrate by.
+    notes : tuple of str
+        What could not be known.
+    """
+
+    head: Head
+    kind: str
+    strength: float
+    trials: tuple[Trial, ...]
+    probabilities: Floats
+    folds: NDArray[np.int64]
+    calibrated: bool
+    notes: tuple[str, ...]
+
+
+def fit(
+    vectors: ArrayLike,
+    targets: ArrayLike,
+    groups: Sequence[str] | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    metric: Metric | None = None,
+    kind: str = AUTO,
+    seed: int = 0,
+) -> Fitted:
+    """Fit a head to examples, and calibrate it on groups that it did not hear.
+
+    The groups are dealt to folds (see `sonovec.learn.folds.deal`); each fold is scored by a head that was fitted to the
+    others, and these scores calibrate the head that is fitted to all rows (`sonovec.learn.calibration.platt`). Where the
+    classes are heard in enough groups, ``"auto"`` compares all kinds and strengths in this way and takes the one of the
+    lowest log loss; with fewer, it takes the one that is best with few. The same input gives the same head, to the bit.
+
+    Parameters
+    ----------
+    vectors : array, shape (n, dim)
+        Finite; only their directions count.
+    targets : array, shape (n, n_classes)
+        1 where the class is heard, 0 where it is not, -1 where nobody knows: such a row is left out for the class.
+    groups : sequence of str, length n, optional
+        What must never be split over training and test; every row is its own without it.
+    weights : array, shape (n,), optional
+        How much each row counts; 1 without it.
+    classes : sequence of str, optional
+        Their names, for notes and errors.
+    metric : Metric, optional
+        What is known of the encoder; see `sonovec.learn.metric`.
+    kind : str
+        ``"auto"``, or a kind in `sonovec.learn.linear.KINDS` with its first strength: it takes a fraction of the time.
+    seed : int
+        Of the folds.
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    UsageError
+        If shapes do not fit, a number is not finite, a class is never heard, or always.
+    MissingExtraError
+        If scikit-learn, with SciPy, is not installed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> vectors = np.repeat([[1.0, 0.0, 0.2], [0.0, 1.0, 0.2]], 20, axis=0) + rng.normal(0, 0.1, (40, 3))
+    >>> fitted = fit(vectors, [[1, 0]] * 20 + [[0, 1]] * 20, classes=["crow", "owl"])
+    >>> fitted.head.probabilities([[0.9, 0.1, 0.2]]).round(1).tolist()
+    [[1.0, 0.0]]
+    """
+    from threadpoolctl import threadpool_limits
+
+    if find_spec("scipy") is None:
+        raise MissingExtraError("training a detector needs scikit-learn: pip install 'sonovec[learn]'")
+    task = _Task.of(vectors, targets, groups, weights, classes, metric, seed)
+    with threadpool_limits(1):  # sums that are split over threads differ in their last bits
+        tried = [_tried(task, *candidate) for candidate in _candidates(task, kind)]
+        best = min(tried, key=lambda each: np.nan_to_num(each.trial.log_loss, nan=np.inf))
+        return _finished(task, best, tuple(each.trial for each in tried))
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """Examples as `fit` was given them, checked."""
+
+    vectors: Floats
+    targets: NDArray[np.int8]
+    groups: tuple[str, ...]
+    weights: Floats
+    names: tuple[str, ...]
+    metric: Metric | None
+    folds: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        vectors: ArrayLike,
+        targets: ArrayLike,
+        groups: Sequence[str] | None,
+        weights: ArrayLike | None,
+        classes: Sequence[str] | None,
+        metric: Metric | None,
+        seed: int,
+    ) -> _Task:
+        rows, said = np.asarray(vectors, np.float64), np.asarray(targets)
+        if rows.ndim != 2 or 0 in rows.shape or not np.isfinite(rows).all():
+            raise UsageError(f"vectors of shape {rows.shape}; give finite numbers in an array of shape (examples, dim)")
+        if said.ndim != 2 or said.shape[1] == 0 or len(said) != len(rows):
+            raise UsageError(
+                f"targets of shape {said.shape} for {len(rows)} vectors; give shape ({len(rows)}, number of classes)"
+            )
+        if not np.isin(said, (-1, 0, 1)).all():
+            raise UsageError(
+                "targets are 1 (heard), 0 (not heard) and -1 (not known), and there are others; give only these"
+            )
+        each = np.ones(len(rows)) if weights is None else np.asarray(weights, np.float64)
+        if each.shape != (len(rows),) or not np.isfinite(each).all() or not (each > 0).all():
+            raise UsageError(f"weights of shape {each.shape} for {len(rows)} vectors; give a number above 0 for each")
+        names = tuple(classes) if classes is not None else tuple(str(i) for i in range(said.shape[1]))
+        if len(names) != said.shape[1]:
+            raise UsageError(f"{len(names)} classes for targets of {said.shape[1]}; give one name for each column")
+        for name, column in zip(names, said.T, strict=True):
+            if not (column == 1).any():
+                raise UsageError(f"class {name!r} is heard in no example; give one, or leave the class out")
+            if not (column == 0).any():
+                raise UsageError(
+                    f"class {name!r} is heard in every example; give sounds without it, as another class or as background"
+                )
+        own = tuple(str(i) for i in range(len(rows))) if groups is None else tuple(str(group) for group in groups)
+        return cls(rows, said.astype(np.int8), own, each, names, metric, folds.deal(own, said, seed))
+
+    def rows(self, which: Any = slice(None)) -> Rows:
+        """Some of the rows, or all."""
+        return _rows(self.vectors[which], self.targets[which], self.weights[which])
+
+    def groups_heard(self) -> list[int]:
+        """In how many groups each class is heard."""
+        names = np.array(self.groups, object)
+        return [len(set(names[column == 1])) for column in self.targets.T]
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    trial: Trial
+    scores: Floats
+    probabilities: Floats
+
+
+def _candidates(task: _Task, kind: str) -> list[tuple[str, float]]:
+    if kind != AUTO and kind not in linear.KINDS:
+        raise UsageError(f"kind={kind!r} is unknown; there are: {', '.join([AUTO, *linear.KINDS])}")
+    if kind != AUTO:
+        return [(kind, linear.STRENGTHS[kind][0])]
+    every = [(name, strength) for name in linear.KINDS for strength in linear.STRENGTHS[name]]
+    return every if np.median(task.groups_heard()) >= ENOUGH_TO_CHOOSE else every[:1]
+
+
+def trained(
+    vectors: ArrayLike,
+    targets: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    kind: str,
+    strength: float,
+    metric: Metric | None = None,
+) -> Head:
+    """A head of one kind and strength, with the usual calibration of its kind: for a learning curve, say.
+
+    Parameters
+    ----------
+    vectors, targets, weights, metric
+        As of `fit`. A class that is never heard, or always, gets scores that are NaN.
+    kind, strength
+        As `Fitted` has them.
+
+    Examples
+    --------
+    >>> head = trained([[1.0, 0.0], [0.0, 1.0]], [[1, 0], [0, 1]], kind="centroid", strength=1.0)
+    >>> head.scores([[2.0, 0.0]]).round(1).tolist()
+    [[0.7, -0.7]]
+    """
+    from threadpoolctl import threadpool_limits
+
+    each = np.ones(len(np.asarray(targets))) if weights is None else np.asarray(weights, np.float64)
+    with threadpool_limits(1):
+        return _head(_rows(np.asarray(vectors, np.float64), np.asarray(targets), each), kind, strength, metric)
+
+
+def _rows(vectors: Floats, targets: NDArray[Any], weights: Floats) -> Rows:
+    """Rows before a metric saw them."""
+    heard, not_heard = ((targets == value) * weights[:, None] for value in (1, 0))
+    return Rows(vectors, heard, not_heard)
+
+
+def _head(rows: Rows, kind: str, strength: float, metric: Metric | None) -> Head:
+    """A head with the usual calibration; NaN for classes that these rows cannot tell."""
+    seen = metric or plain(rows.seen, rows.heard, rows.not_heard)
+    weights, bias = linear.KINDS[kind](replace(rows, seen=seen(rows.seen)), strength)
+    bias[~rows.possible] = np.nan
+    slope, offset = (np.full(len(bias), number) for number in linear.USUAL[kind])
+    arrays = seen.center, np.ones_like(seen.center), weights @ seen.map.T, bias, slope, offset
+    return Head(*(np.asarray(array, np.float32) for array in arrays))
+
+
+def _tried(task: _Task, kind: str, strength: float) -> _Tried:
+    """Score every fold by a head that was fitted to the others, and calibrate it by the scores of the others."""
+    scores, said = np.full((2, *task.targets.shape), np.nan)
+    for fold in np.unique(task.folds):
+        test = task.folds == fold
+        if test.all():
+            continue
+        scores[test] = _head(task.rows(~test), kind, strength, task.metric).scores(task.vectors[test])
+    for fold in np.unique(task.folds):
+        test = task.folds == fold
+        slope, offset = _calibration(task, kind, np.where(test[:, None], np.nan, scores))
+        said[test] = _sigmoid(slope * scores[test] + offset)
+    trial = Trial(
+        kind,
+        strength,
+        _log_loss(said, task),
+        calibration.brier(said, task.targets),
+        calibration.error(said, task.targets),
+    )
+    return _Tried(trial, scores, said)
+
+
+def _calibration(task: _Task, kind: str, scores: Floats) -> tuple[Floats, Floats]:
+    return calibration.platt(scores, task.targets, task.weights, usual=linear.USUAL[kind])
+
+
+def _finished(task: _Task, best: _Tried, trials: tuple[Trial, ...]) -> Fitted:
+    kind, strength = best.trial.kind, best.trial.strength
+    slope, offset = (np.asarray(array, np.float32) for array in _calibration(task, kind, best.scores))
+    head = replace(_head(task.rows(), kind, strength, task.metric), slope=slope, offset=offset)
+    tested = (task.targets == 1) & np.isfinite(best.scores)
+    heard = len({group for group, row in zip(task.groups, tested, strict=True) if row.any()})
+    enough = heard >= ENOUGH_TO_CALIBRATE
+    return Fitted(
+        head, kind, strength, trials, best.probabilities, task.folds, enough, tuple(_notes(task, heard, enough))
+    )
+
+
+def _notes(task: _Task, heard: int, enough: bool) -> list[str]:
+    notes = []
+    if len(set(task.groups)) == 1:
+        notes.append(
+            f"all examples are of one group ({task.groups[0]}): nothing can be known of how well other recordings are told"
+        )
+    else:
+        for name, alone in zip(task.names, folds.in_one_group(task.groups, task.targets), strict=True):
+            if alone:
+                group = next(
+                    g for g, row in zip(task.groups, task.targets, strict=True) if row[task.names.index(name)] == 1
+                )
+                notes.append(
+                    f"{name}: all its examples are of one group ({group}): nothing can be known of how well it is told elsewhere"
+                )
+    if not enough:
+        notes.append(
+            f"calibrated on {heard} groups in which a class is heard, and {ENOUGH_TO_CALIBRATE} would be enough: "
+            "take probabilities as a rough guide"
+        )
+    return notes
+
+
+def _log_loss(said: Floats, task: _Task) -> float:
+    known = np.isfinite(said) & (task.targets >= 0)
+    if not known.any():
+        return float("nan")
+    chance = np.clip(np.where(task.targets == 1, said, 1 - said), 1e-12, 1)
+    weighed = np.broadcast_to(task.weights[:, None], known.shape)[known]
+    return float(np.average(-np.log(chance[known]), weights=weighed))
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(logits / 2)))

@@ -1,0 +1,80 @@
+"""The kinds of linear heads: how weights are found for one score a class, each class against all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: Iterations of the logistic regression, and the gradient at which it ends.
+ITERATIONS, GRADIENT = 200, 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a head is fitted to.
+
+    Attributes
+    ----------
+    seen : array, shape (n, k)
+        Vectors as the metric sees them.
+    heard, not_heard : array, shape (n, n_classes)
+        The weight of each row where the class is heard, and where it is not; 0 in both where nobody knows.
+    """
+
+    seen: Floats
+    heard: Floats
+    not_heard: Floats
+
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """Which classes have a row in which they are heard, and one in which they are not."""
+        return (self.heard > 0).any(axis=0) & (self.not_heard > 0).any(axis=0)
+
+
+def centroid(rows: Rows, strength: float) -> tuple[Floats, Floats]:
+    """The direction of the mean of what is heard: weights (n_classes, k) of length 1, and no bias.
+
+    Each row counts by its direction alone. It asks for nothing but examples of the class, and is hard to beat with few.
+    """
+    lengths = np.linalg.norm(rows.seen, axis=1, keepdims=True)
+    directions = rows.seen / np.where(lengths > 0, lengths, 1)
+    sums = rows.heard.T @ directions
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return sums / np.where(lengths > 0, lengths, 1), np.zeros(len(sums))
+
+
+def logistic(rows: Rows, strength: float) -> tuple[Floats, Floats]:
+    """Logistic regression of each class against the rest with an L2 penalty of 1 / `strength`; the bias is free."""
+    from scipy.optimize import minimize
+
+    n_classes, size = rows.heard.shape[1], rows.seen.shape[1]
+    weighed = rows.heard + rows.not_heard
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        weights, bias = flat[: n_classes * size].reshape(n_classes, size), flat[n_classes * size :]
+        scores = rows.seen @ weights.T + bias
+        errors = weighed * _sigmoid(scores) - rows.heard
+        value = (weighed * np.logaddexp(0, scores) - rows.heard * scores).sum() + (weights**2).sum() / (2 * strength)
+        return float(value), np.concatenate([(errors.T @ rows.seen + weights / strength).ravel(), errors.sum(axis=0)])
+
+    heard, not_heard = rows.heard.sum(axis=0), rows.not_heard.sum(axis=0)
+    prior = np.log(np.maximum(heard, 1e-3) / np.maximum(not_heard, 1e-3))
+    start = np.concatenate([np.zeros(n_classes * size), prior])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "gtol": GRADIENT}).x
+    return found[: n_classes * size].reshape(n_classes, size), found[n_classes * size :]
+
+
+#: Kinds by name, and the strengths that are tried.
+KINDS: Mapping[str, Callable[[Rows, float], tuple[Floats, Floats]]] = {"centroid": centroid, "logistic": logistic}
+STRENGTHS: Mapping[str, tuple[float, ...]] = {"centroid": (1.0,), "logistic": (1.0, 10.0, 100.0)}
+#: Slope and offset that calibrate the scores of a kind, where nothing else is known.
+USUAL: Mapping[str, tuple[float, float]] = {"centroid": (12.0, -4.0), "logistic": (1.0, 0.0)}
+
+
+def _sigmoid(scores: Floats) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(scores / 2)))  # which no size overflows
