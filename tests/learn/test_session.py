@@ -86,10 +86,8 @@ def test_what_is_known_of_a_proposal_is_told(library, made):
 
 
 def test_people_work_on_one_library_and_each_sees_what_the_other_answered(library):
-    ann, bob = (
-        Session(library, ["bells"], who="ann"),
-        Session(sonovec.Library(library.location.address), ["bells"], who="bob"),
-    )
+    other = sonovec.Library(library.location.address)
+    ann, bob = Session(library, ["bells"], who="ann"), Session(other, ["bells"], who="bob")
     asked = []
     for session in (ann, bob) * 4:
         asked += answer(session, 1)

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
+from sonovec.learn.fit import trained
 from sonovec.learn.head import Head
 from sonovec.learn.pool import Pool
-from sonovec.learn.quick import fit
 from sonovec.learn.standing import Standing
 from sonovec.learn.strategies import RANKINGS, TURNS, View, turn
 from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.vectors import unit32
 
+#: The head that is fitted while a person waits; see `sonovec.learn.linear`.
+KIND, STRENGTH = "logistic", 100.0
 #: Segments that stand for all others while few are answered: taken as if none of the classes were heard in them, and all of
 #: them together weigh as much as so many answers.
 BACKGROUND, BACKGROUND_WEIGHT = 200, 2.0
@@ -86,7 +88,7 @@ class Proposer:
         vectors, targets, weights = self.training(standing)
         if not (targets == HEARD).any():
             return None
-        return fit(vectors, targets, weights, self._pool.vectors[self._background])
+        return trained(vectors, targets, weights, kind=KIND, strength=STRENGTH)
 
     def training(self, standing: Standing) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.float32]]:
         """What a head is fitted to: vectors (n, dim), targets (n, n_classes), and how much each row weighs (n,)."""
