@@ -75,6 +75,10 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "library-drop-space": [("library drop-space library second", 0)],
     "error": [("search missing.wav -l library", 2), ("search --no-such-option", 2), ("list -l nowhere", 2)],
     "demo": [("demo", 0)],
+    "train": [
+        ("train sounds -m logmel -o sounds.detector", 0),
+        ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
+    ],
 }
 SLOW = {"plot", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
 

@@ -15,11 +15,12 @@ import click
 from sonovec.cli import stretch_output
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.dialogue import NOTHING_LEFT, Answered, Face, Lines, Terminal, run
+from sonovec.cli.log import watched
 from sonovec.cli.options import json_option, token_option
 from sonovec.cli.output import print_json, print_table, seconds_text, warn
 from sonovec.cli.tables import SOUND, Column, Sound
 from sonovec.clock import seconds_of
-from sonovec.paths import check_output, display, from_text, to_text
+from sonovec.paths import display, from_text, to_text
 
 if TYPE_CHECKING:
     from sonovec.learn.labelled import Labelled
@@ -83,7 +84,9 @@ def label(
     terminal, it holds one answer a line.
     """
     from sonovec.errors import UsageError
+    from sonovec.learn.detector import Detector
     from sonovec.learn.session import Session
+    from sonovec.learn.train import ENDING
     from sonovec.library.library import Library
 
     if suggest is not None:
@@ -93,7 +96,7 @@ def label(
     elif len(targets) > 1:
         raise UsageError(f"{len(targets)} detectors; give one -o")
     for target in targets if suggest is None else ():
-        check_output(target / "detector.json")
+        Detector.check_place(target)
     given = [_example(text, classes) for text in examples]
     with ExitStack() as stack:
         opened = stack.enter_context(Library(library, token=token))
@@ -114,7 +117,8 @@ def label(
             face = Terminal(session, opened.short_paths(), as_json)
         answers = run(session, face, opened.short_paths(), player)
         for target in targets:
-            session.detector(target.name.removesuffix(".detector")).save(target)
+            with watched() as bar:
+                session.detector(target.name.removesuffix(ENDING), progress=bar).save(target)
         if as_json:
             print_json({**_head(session, strategy), "answers": [_answer(each) for each in answers]})
         elif targets:

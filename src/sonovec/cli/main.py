@@ -27,21 +27,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *(
-        "demo",
-        "doctor",
-        "duplicates",
-        "embed",
-        "evaluate",
-        "export",
-        "history",
-        "import",
-        "index",
-        "label",
-        "library",
-        "list",
-    ),
-    *("models", "plot", "remove", "search", "show", "stats", "tag"),
+    *("demo", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index", "label", "library"),
+    *("list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
 )
 
 EXIT_CODES = """\b
@@ -115,6 +102,7 @@ INTERRUPTED = {
     "plot": "the picture is left as it was",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
+    "train": f"what was embedded is kept, and the detector is left as it was; {_GOES_ON}",
 }
 
 

@@ -42,7 +42,8 @@ library_options: Sequence[Callable[[Any], Any]] = (
     token_option,
 )
 
-encoder_options: Sequence[Callable[[Any], Any]] = (
+#: Which encoder, and how its sounds are cut.
+model_options: Sequence[Callable[[Any], Any]] = (
     click.option("-m", "--model", type=MODEL, help="Encoder; `sonovec models` lists them."),
     click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files."),
     click.option(
@@ -58,14 +59,23 @@ encoder_options: Sequence[Callable[[Any], Any]] = (
         type=click.Choice(["pad", "drop"]),
         help="The end of a sound that is shorter than a window: pad it or drop it.",
     ),
+)
+
+#: Where and how an encoder runs.
+running_options: Sequence[Callable[[Any], Any]] = (
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
+    isolate_option,
+    jobs_option,
+)
+
+encoder_options: Sequence[Callable[[Any], Any]] = (
+    *model_options,
     click.option(
         "--precision",
         type=click.Choice(["auto", "f32", "bf16", "int8"]),
         help="Number type in which the network computes.",
     ),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs."),
-    isolate_option,
-    jobs_option,
+    *running_options,
 )
 
 

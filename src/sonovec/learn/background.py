@@ -16,7 +16,9 @@ from sonovec.brief import Brief
 from sonovec.embedding.embedding import Failure
 from sonovec.errors import PassportError, UsageError
 from sonovec.jobs import Job
-from sonovec.learn.gathering import Marks, gather
+from sonovec.learn.gathering import Marks
+from sonovec.learn.journal import Journal
+from sonovec.learn.kept import gather
 from sonovec.learn.sample import Sample
 from sonovec.learn.sources import library_at
 from sonovec.library.binding import passport_of
@@ -55,7 +57,11 @@ class Background(Brief):
 
 
 def background_of(
-    place: str | os.PathLike[str] | Library, encoder: Encoder, labelled: Collection[Path], job: Job
+    place: str | os.PathLike[str] | Library,
+    encoder: Encoder,
+    labelled: Collection[Path],
+    job: Job,
+    kept: Journal | None = None,
 ) -> Background:
     """The background in a library or a folder, without the recordings that are labelled.
 
@@ -70,7 +76,7 @@ def background_of(
     name = display(os.fspath(place)) if library is None else str(library.location)  # type: ignore[arg-type]
     hashes = {content_hash(path, job.check) for path in labelled}
     if library is None:
-        sample, notes = _of_files(Path(place), encoder, hashes, job)  # type: ignore[arg-type]
+        sample, notes = _of_files(Path(place), encoder, hashes, job, kept)  # type: ignore[arg-type]
     else:
         sample, notes = _of_library(library, encoder, hashes)
     if not (columns := sample.columns()):
@@ -107,7 +113,9 @@ def _check(library: Library, ours: Passport) -> None:
         )
 
 
-def _of_files(folder: Path, encoder: Encoder, labelled: Collection[str], job: Job) -> tuple[Sample, list[str]]:
+def _of_files(
+    folder: Path, encoder: Encoder, labelled: Collection[str], job: Job, kept: Journal | None
+) -> tuple[Sample, list[str]]:
     if not folder.exists():
         raise UsageError(
             f"background={display(folder)!r}: no such file or folder; give a folder of sounds, or a library"
@@ -115,7 +123,7 @@ def _of_files(folder: Path, encoder: Encoder, labelled: Collection[str], job: Jo
     found = [item.path for item in scan([folder]) if isinstance(item, Found)]
     others = [path for path in found if content_hash(path, job.check) not in labelled]
     sample, failed = Sample(MOST_ROWS, SEED), 0
-    for path, heard in gather(encoder, dict.fromkeys(others, Marks.none(0)), job, "embedding the background"):
+    for path, heard in gather(encoder, dict.fromkeys(others, Marks.none(0)), job, "embedding the background", kept):
         if isinstance(heard, Failure):
             failed += 1
         elif heard.rest is not None:

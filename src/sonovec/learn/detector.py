@@ -18,7 +18,7 @@ from sonovec.embedding.passport import Passport
 from sonovec.errors import PassportError, UsageError, WeightsError
 from sonovec.learn.head import Head
 from sonovec.models.weights import sha256_of
-from sonovec.paths import display
+from sonovec.paths import display, why_not_writable
 
 CARD, ARRAYS = "detector.json", "arrays.npz"
 FORMAT = 1
@@ -127,8 +127,7 @@ class Detector(Brief):
             If something else is there, or the system refused to write.
         """
         target = Path(folder)
-        if target.exists() and not (target / CARD).is_file() and not (target.is_dir() and not any(target.iterdir())):
-            raise UsageError(f"{display(target)}: is there, and is no detector; give another name")
+        self.check_place(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
@@ -142,6 +141,20 @@ class Detector(Brief):
             raise UsageError(
                 f"{display(target)}: cannot be written ({error.strerror or error}); free some space, or give another place"
             ) from error
+
+    @staticmethod
+    def check_place(folder: Path) -> None:
+        """Refuse a folder to which a detector could not be written, before the work that makes one.
+
+        Raises
+        ------
+        UsageError
+            If something else is there, or this user may not write there.
+        """
+        if folder.exists() and not (folder / CARD).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise UsageError(f"{display(folder)}: is there, and is no detector; give another name")
+        if reason := why_not_writable(folder.absolute().parent):
+            raise UsageError(f"{display(folder)}: cannot be written ({reason}); give another place")
 
     def _write(self, folder: Path) -> None:
         examples = {f"example_{name}": getattr(self.exemplars, name) for name in ("vectors", "targets", "times")}

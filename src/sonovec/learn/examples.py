@@ -19,7 +19,9 @@ from sonovec.errors import UsageError
 from sonovec.jobs import Watched, running
 from sonovec.learn import copies
 from sonovec.learn.background import Background, background_of
-from sonovec.learn.gathering import Gathered, Marks, Rows, gather
+from sonovec.learn.gathering import Gathered, Marks, Rows
+from sonovec.learn.journal import Journal
+from sonovec.learn.kept import gather
 from sonovec.learn.labelled import Labelled, LabelSet
 from sonovec.learn.sample import Sample
 from sonovec.learn.stretches import Stretch, together
@@ -81,6 +83,7 @@ def embed(
     encoder: Encoder,
     *,
     background: str | os.PathLike[str] | Library | None = None,
+    kept: Journal | None = None,
     progress: Watched = None,
 ) -> Examples:
     """Make examples of labels: each recording is decoded and embedded once.
@@ -97,6 +100,8 @@ def embed(
     background : path or Library, optional
         Sounds in which none of the classes is heard: a folder, or a library, whose stored vectors are taken. What the
         labels are about is left out of it.
+    kept : Journal, optional
+        What recordings gave to a run that was killed, and will give to this one.
     progress : True, callable or Job, optional
         See `sonovec.Job`.
 
@@ -134,7 +139,7 @@ def embed(
             path: _marks([stretches[row] for row in own], classes, labels.rest) for path, own in recordings.items()
         }
         rest = Sample(MOST_REST, [0])
-        for path, heard in gather(encoder, marks, job, "embedding"):
+        for path, heard in gather(encoder, marks, job, "embedding", kept):
             if isinstance(heard, Failure):
                 trouble.failed.append(heard.reason)
             else:
@@ -147,7 +152,7 @@ def embed(
                     first = np.full(len(heard.rest.vectors), recordings[path][0])
                     rest.add(heard.rest.vectors, heard.rest.times, heard.rest.coverage, first)
         rows.add_rest(rest, stretches)
-        found = None if background is None else background_of(background, encoder, list(recordings), job)
+        found = None if background is None else background_of(background, encoder, list(recordings), job, kept)
     if found is not None:
         rows.add_background(found)
     notes = [*labels.notes, *_of_copies(original), *trouble.notes(), *(found.notes if found else ())]

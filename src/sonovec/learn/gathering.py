@@ -158,10 +158,9 @@ class Gathering:
 
 
 def gather(
-    encoder: Encoder, recordings: Mapping[Path, Marks], job: Job, stage: str
+    encoder: Encoder, recordings: Mapping[Path, Marks], numbers: Mapping[Path, int], job: Job, stage: str
 ) -> Iterator[tuple[Path, Gathered | Failure]]:
-    """Hear recordings, each once, and give what each gives, in their order."""
-    numbers = {path: number for number, path in enumerate(recordings)}
+    """Hear recordings, each once, and give what each gives, in their order; their numbers decide what is drawn."""
     engine = encoder.engine
 
     def sink_of(source: Source) -> Gathering:

@@ -39,9 +39,15 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Vectors of a sound in which a class is heard, from outside the pool: (k, dim)."""
+    """A sound in which a class is heard, as it was given: its parts, with their seconds (k, 2) and vectors (k, dim).
+
+    `track` is the id of its content, by which the same sound in the pool is known.
+    """
 
     column: int
+    track: str
+    path: str
+    times: NDArray[np.float64]
     vectors: NDArray[np.float32]
 
 

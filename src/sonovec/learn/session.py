@@ -17,16 +17,20 @@ from sonovec.errors import UsageError
 from sonovec.evaluation.metrics import require
 from sonovec.learn import pool as pools
 from sonovec.learn.answers import PERSON, SCORES, source_of
+from sonovec.learn.examples import Examples
 from sonovec.learn.labelled import Labelled
 from sonovec.learn.proposer import Example, Proposer
 from sonovec.learn.standing import Contradiction, Standing, standing_of
 from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
+from sonovec.library.binding import passport_of
 from sonovec.library.library import Library
 from sonovec.library.records import MAIN, Label
-from sonovec.paths import from_text
+from sonovec.paths import from_text, to_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
+    from sonovec.jobs import Watched
+    from sonovec.learn.detector import Detector
     from sonovec.learn.head import Head
 
 #: How the notes of a query begin from which nothing can be learnt.
@@ -148,8 +152,8 @@ class Session:
                 "so no answer can be kept; get the right to write it, or only ask: --suggest 20"
             )
         self.pool = pools.read(self.library, space)
-        given = [self._example(each) for each in examples]
-        self._proposer = Proposer(self.pool, len(self.classes), strategy, given)
+        self._given = [self._example(each) for each in examples]
+        self._proposer = Proposer(self.pool, len(self.classes), strategy, self._given)
         self._standing = self._read()
 
     def __repr__(self) -> str:
@@ -250,6 +254,51 @@ class Session:
 
     # -- what comes of it
 
+    def examples(self) -> Examples:
+        """The segments that people have answered, and the given examples, as `sonovec.learn.train` takes them.
+
+        What people could not tell is left out. The vectors are those of the library's segments.
+        """
+        verdicts = np.maximum(self._standing.verdicts, UNKNOWN)
+        rows = np.flatnonzero((verdicts != UNKNOWN).any(axis=1)).tolist()
+        given = [
+            (each, vector, span) for each in self._given for vector, span in zip(each.vectors, each.times, strict=True)
+        ]
+        targets = np.full((len(given), len(self.classes)), UNKNOWN, np.int8)
+        for target, (each, _, _) in zip(targets, given, strict=True):
+            target[each.column] = HEARD
+        paths = [*(self.pool.path(row) for row in rows), *(each.path for each, _, _ in given)]
+        tracks = [*(self.pool.track(row) for row in rows), *(each.track for each, _, _ in given)]
+        return Examples(
+            vectors=np.concatenate([self.pool.vectors[rows], *(vector[None] for _, vector, _ in given)]),
+            targets=np.concatenate([verdicts[rows], targets]),
+            classes=self.classes,
+            groups=tuple(tracks),
+            stretches=np.arange(len(paths)),
+            paths=tuple(paths),
+            times=np.concatenate([self.pool.times[rows], *(span[None] for _, _, span in given)]),
+            weights=np.ones(len(paths), np.float32),
+            passport=passport_of(self.library.spaces()[self._space]),
+        )
+
+    def detector(self, name: str = "labels", *, precision: float | None = None, progress: Watched = None) -> Detector:
+        """Train a detector on all answers, with calibration, thresholds and a report; see `sonovec.learn.train.train`.
+
+        Raises
+        ------
+        UsageError
+            A class has no example yet, or nothing that is none.
+        """
+        from sonovec.learn.train import train
+
+        lacking = [each for each, count in self.counts.items() if not count.heard]
+        if lacking and not {example.column for example in self._given} >= set(map(self.classes.index, lacking)):
+            raise UsageError(
+                f"no sound is labelled {lacking[0]!r} yet, so there is nothing to learn; label more, or leave the class out"
+            )
+        encoder = self.library.encoder_of(self._space)
+        return train(self.examples(), encoder, name=name, precision=precision, progress=progress)
+
     def _store(self, proposal: Proposal, verdicts: Mapping[str, int]) -> None:
         now = max(time.time(), TICK + max((label.time for label in self._own()), default=0.0))
         self.library.labels.put(
@@ -288,7 +337,9 @@ class Session:
         directed = vectors.any(axis=1)
         if not directed.any() or any(note.startswith(SILENT) for note in query.notes):
             raise UsageError(f"example {each.path}: is silent, and cannot be learnt from; give another")
-        return Example(self.classes.index(name), vectors[directed])
+        times = np.tile([0.0, 0.0], (len(vectors), 1)) if query.times is None else query.times
+        path = to_text(each.path)
+        return Example(self.classes.index(name), query.track or path, path, times[directed], vectors[directed])
 
 
 def _checked(classes: Sequence[str]) -> tuple[str, ...]:
