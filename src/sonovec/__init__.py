@@ -31,6 +31,7 @@ from sonovec.errors import (
 )
 
 if TYPE_CHECKING:
+    from sonovec import learn
     from sonovec.audio.waveform import Waveform
     from sonovec.embedding.embedding import Embedding, Failure
     from sonovec.embedding.encoder import Encoder, load
@@ -79,6 +80,7 @@ __all__ = [
     "Waveform",
     "WeightsError",
     "__version__",
+    "learn",
     "load",
     "plot",
 ]
@@ -104,11 +106,15 @@ _HOMES = {
     "load": "sonovec.embedding.encoder",
     "plot": "sonovec.pictures.plot",
 }
+#: Packages with names of their own, such as `sonovec.learn.train`.
+_PACKAGES = ("learn",)
 
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"sonovec.{name}")
     raise AttributeError(f"module 'sonovec' has no attribute {name!r}")
 
 

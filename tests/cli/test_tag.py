@@ -211,7 +211,7 @@ def test_a_file_for_each_sound(format: str | None, ending: str | None, folder: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--class", "Dgo"], "--class 'Dgo': none of the 527 classes of 'sonovec-1'; the nearest are: 'Dog'"),
+        (["--class", "Dgo"], "class 'Dgo': none of the 527 classes of 'sonovec-1'; the nearest are: 'Dog'"),
         (["--class", "barking dogs"], "the nearest are: 'Bark', 'Canidae, dogs, wolves', 'Dog'"),
         (["--class", "qqq"], "give one such as: 'Speech', "),
         (["--min-duration", "-1"], "--min-duration -1.0 is not a length; give seconds, such as 0.5"),

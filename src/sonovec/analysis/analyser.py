@@ -106,6 +106,10 @@ class Analyser:
         The spaces that it fills.
     limit : float
         Seconds that it may take for one block of sound, or the end.
+    between : str
+        What stands between its name and its version where its passages and labels name their source.
+    as_good : frozenset of str
+        Other versions of this name that count as this one: what they heard is left as it is.
 
     Examples
     --------
@@ -132,6 +136,8 @@ class Analyser:
     fields: ClassVar[tuple[Field, ...]] = ()
     spaces: ClassVar[tuple[SpaceSpec, ...]] = ()
     limit: ClassVar[float] = 60.0
+    between: ClassVar[str] = " "
+    as_good: ClassVar[frozenset[str]] = frozenset()
 
     def begin(self, rate: int, channels: int) -> None:
         """Begin a track whose blocks have `rate` samples a second, and `channels` (1 where they are mono)."""
@@ -171,6 +177,10 @@ class VectorAnalyser(Analyser):
     """
 
     unit: ClassVar[Literal["segments", "windows"]] = "segments"
+
+    @classmethod
+    def check(cls, passport: Passport) -> None:
+        """Before a run: raise a `PassportError` where vectors of a passport are none that it was fitted on."""
 
     def begin(self, passport: Passport) -> None:  # type: ignore[override]  # it hears another kind of thing
         """Begin a track whose vectors have a passport; one that was fitted on others raises an error here."""

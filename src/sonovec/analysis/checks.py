@@ -133,7 +133,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) is str and _is_unicode(value)
     if kind is bool:
         return type(value) is bool
-    return isinstance(value, list) and all(_fits(item, str) for item in value)
+    item_kind = float if kind == list[float] else str
+    return isinstance(value, list) and all(_fits(item, item_kind) for item in value)
 
 
 def _is_unicode(text: str) -> bool:

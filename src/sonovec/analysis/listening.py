@@ -194,6 +194,18 @@ def of_windows(kinds: Kinds) -> list[type[Analyser]]:
     return [kind for kind in kinds if issubclass(kind, VectorAnalyser) and kind.unit == "windows"]
 
 
+def check_vectors(kinds: Kinds, passport: Passport) -> None:
+    """Refuse a run with analysers of vectors to which those of a passport mean nothing.
+
+    Raises
+    ------
+    PassportError
+    """
+    for kind in kinds:
+        if issubclass(kind, VectorAnalyser):
+            kind.check(passport)
+
+
 def hear(
     source: Source, kinds: Kinds, *, isolate: bool = False, watch: Callable[[float], None] = lambda seconds: None
 ) -> Mapping[str, Heard]:

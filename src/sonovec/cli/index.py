@@ -25,6 +25,7 @@ from sonovec.cli.output import fail_of, print_json, print_table, shown_path, war
 from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
+    from sonovec.analysis.analyser import Analyser
     from sonovec.library.library import Library
     from sonovec.library.report import Prune, Report
 
@@ -69,6 +70,14 @@ class _Command(click.Command):
 @click.option(
     "--analyser", "analysers", multiple=True, metavar="NAME", help="Run an analyser too, by its name; repeatable."
 )
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Let a detector hear the sounds, too: its labels and a column of its name; repeatable.",
+)
 @add_options(encoder_options)
 @json_option
 def index(
@@ -87,6 +96,7 @@ def index(
     space: str,
     loudness: bool,
     analysers: tuple[str, ...],
+    detectors: tuple[Path, ...],
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
@@ -114,7 +124,7 @@ def index(
     )
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-    listening = [*(["loudness"] if loudness else []), *analysers]
+    listening = [*(["loudness"] if loudness else []), *analysers, *_detecting(detectors)]
     if retag and (listening or metadata or wanted or reread or space != "main"):
         raise UsageError("--retag hears tags again and does nothing else; run it alone")
     with made:
@@ -138,6 +148,16 @@ def index(
     if advice:
         warn(advice)
     return 1 if report.failures or (wanted and report.withheld) else 0
+
+
+def _detecting(folders: tuple[Path, ...]) -> list[type[Analyser]]:
+    """Analysers that hear with detectors."""
+    if not folders:
+        return []
+    from sonovec.learn.analyser import analyser
+    from sonovec.learn.detection import loaded
+
+    return [analyser(detector) for detector in loaded(folders)]
 
 
 def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = False, **arguments: object) -> Report:

@@ -86,7 +86,7 @@ def label(
     from sonovec.errors import UsageError
     from sonovec.learn.detector import Detector
     from sonovec.learn.session import Session
-    from sonovec.learn.train import ENDING
+    from sonovec.learn.training import ENDING
     from sonovec.library.library import Library
 
     if suggest is not None:

@@ -27,8 +27,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index", "label", "library"),
-    *("list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
+    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "history", "import", "index", "label"),
+    *("library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
 )
 
 EXIT_CODES = """\b
@@ -88,6 +88,7 @@ def cli() -> None:
 _GOES_ON = "run the same command again to go on"
 #: What holds of a command that Ctrl-C has ended.
 INTERRUPTED = {
+    "detect": "what was printed by then is what was heard; files that were not finished are left as they were",
     "demo": f"what was indexed is kept; {_GOES_ON}",
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",
     "embed": "the output file is left as it was",

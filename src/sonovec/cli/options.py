@@ -42,10 +42,16 @@ library_options: Sequence[Callable[[Any], Any]] = (
     token_option,
 )
 
+weights_option = click.option(
+    "--weights", type=click.Path(), help="The model's file, or the folder that holds its files."
+)
+
+hop_option = click.option("--hop", type=float, help="Seconds from one window to the next.")
+
 #: Which encoder, and how its sounds are cut.
 model_options: Sequence[Callable[[Any], Any]] = (
     click.option("-m", "--model", type=MODEL, help="Encoder; `sonovec models` lists them."),
-    click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files."),
+    weights_option,
     click.option(
         "--option",
         "options",
@@ -53,7 +59,7 @@ model_options: Sequence[Callable[[Any], Any]] = (
         metavar="NAME=VALUE",
         help="Set an option of the model; `sonovec models show NAME` lists them.",
     ),
-    click.option("--hop", type=float, help="Seconds from one window to the next."),
+    hop_option,
     click.option(
         "--tail",
         type=click.Choice(["pad", "drop"]),

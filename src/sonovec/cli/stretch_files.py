@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from sonovec.cli import label_studio
 from sonovec.errors import UsageError
@@ -26,40 +26,81 @@ LOWEST, HIGHEST = 0, 20_000
 CUE_FRAMES = 75
 
 
-def _csv(file: TextIO, stretches: Sequence[Stretch]) -> None:
-    writer = csv.DictWriter(file, list(stretches[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(stretches)
+def _csv(stretches: Iterable[Stretch]) -> Iterator[str]:
+    line, writer = _Row(), None
+    for row in stretches:
+        if writer is None:
+            writer = csv.DictWriter(line, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow({**row, "label": _line(row["label"])})
+        yield line.taken()
 
 
-def _json_lines(file: TextIO, stretches: Sequence[Stretch]) -> None:
-    file.writelines(f"{json.dumps(stretch, ensure_ascii=False, allow_nan=False)}\n" for stretch in stretches)
+def _json_lines(stretches: Iterable[Stretch]) -> Iterator[str]:
+    for stretch in stretches:
+        yield f"{json.dumps(stretch, ensure_ascii=False, allow_nan=False)}\n"
 
 
-def _audacity(file: TextIO, stretches: Sequence[Stretch]) -> None:
+def _audacity(stretches: Iterable[Stretch]) -> Iterator[str]:
     for each in stretches:
-        file.write(f"{each['start']:.6f}\t{each['end']:.6f}\t{_line(each['label'])} {each['score']:.3f}\n")
+        yield f"{each['start']:.6f}\t{each['end']:.6f}\t{_line(each['label'])} {each['score']:.3f}\n"
 
 
-def _raven(file: TextIO, stretches: Sequence[Stretch]) -> None:
-    writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
-    writer.writerow(RAVEN)
+def _raven(stretches: Iterable[Stretch]) -> Iterator[str]:
+    """Cells between tabs, as they are: Raven knows neither quotes nor escapes."""
     for number, each in enumerate(stretches, start=1):
         times = f"{each['start']:.6f}", f"{each['end']:.6f}"
-        place = _line(display(from_text(each["path"]))), times[0]
-        writer.writerow(
-            [number, "Spectrogram 1", 1, *times, LOWEST, HIGHEST, *place, _line(each["label"]), f"{each['score']:.6f}"]
-        )
+        place = display(from_text(each["path"])), times[0]
+        scored = _line(each["label"]), f"{each['score']:.6f}"
+        cells = [number, "Spectrogram 1", 1, *times, LOWEST, HIGHEST, *place, *scored]
+        head = "\t".join(RAVEN) + "\n" if number == 1 else ""
+        yield head + "\t".join(map(str, cells)) + "\n"
 
 
-def _cue(file: TextIO, stretches: Sequence[Stretch]) -> None:
-    name = _line(from_text(stretches[0]["path"]).name).replace('"', "'")
-    file.write(f'FILE "{name}" WAVE\n')
-    for number, each in enumerate(sorted(stretches, key=lambda each: each["start"]), start=1):
+def _srt(stretches: Iterable[Stretch]) -> Iterator[str]:
+    for number, each in enumerate(stretches, start=1):
+        times = f"{_srt_time(each['start'])} --> {_srt_time(each['end'])}"
+        yield f"{number}\n{times}\n{_line(each['label'])} {each['score']:.3f}\n\n"
+
+
+def _srt_time(seconds: float) -> str:
+    """A time as subtitles have it.
+
+    Examples
+    --------
+    >>> _srt_time(3723.5)
+    '01:02:03,500'
+    """
+    minutes, thousandths = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{thousandths // 1000:02},{thousandths % 1000:03}"
+
+
+def _cue(stretches: Iterable[Stretch]) -> Iterator[str]:
+    ordered = sorted(stretches, key=lambda each: each["start"])
+    for number, each in enumerate(ordered, start=1):
+        if number == 1:
+            name = _line(from_text(each["path"]).name).replace('"', "'")
+            yield f'FILE "{name}" WAVE\n'
         seconds, frames = divmod(round(each["start"] * CUE_FRAMES), CUE_FRAMES)
         title = _line(each["label"]).replace('"', "'")
-        file.write(f'  TRACK {number:02} AUDIO\n    TITLE "{title} {each["score"]:.3f}"\n')
-        file.write(f"    INDEX 01 {seconds // 60:02}:{seconds % 60:02}:{frames:02}\n")
+        yield f'  TRACK {number:02} AUDIO\n    TITLE "{title} {each["score"]:.3f}"\n'
+        yield f"    INDEX 01 {seconds // 60:02}:{seconds % 60:02}:{frames:02}\n"
+
+
+class _Row:
+    """What the package csv writes rows to."""
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def write(self, text: str) -> None:
+        """Keep a row."""
+        self._text += text
+
+    def taken(self) -> str:
+        """What was written since the last call."""
+        text, self._text = self._text, ""
+        return text
 
 
 def _line(text: str) -> str:
@@ -69,9 +110,12 @@ def _line(text: str) -> str:
 
 @dataclass(frozen=True)
 class Format:
-    """How stretches are written; `alone`: a file of this kind is about one sound."""
+    """How stretches become text: a piece for each as it comes, which for cue sheets wait for all of them.
 
-    write: Callable[[TextIO, Sequence[Stretch]], None]
+    `alone`: a file of this kind is about one sound.
+    """
+
+    texts: Callable[[Iterable[Stretch]], Iterator[str]]
     ending: str
     alone: bool = False
 
@@ -81,7 +125,8 @@ FORMATS: Mapping[str, Format] = {
     "jsonl": Format(_json_lines, ".jsonl"),
     "raven": Format(_raven, ".selections.txt"),
     "audacity": Format(_audacity, ".txt", alone=True),
-    "labelstudio": Format(lambda file, some: file.writelines(label_studio.texts(some)), ".tasks.json"),
+    "srt": Format(_srt, ".srt", alone=True),
+    "labelstudio": Format(label_studio.texts, ".tasks.json"),
     "cue": Format(_cue, ".cue", alone=True),
 }
 
@@ -163,7 +208,7 @@ def write_each(folder: Path, format: str, sounds: Sequence[tuple[Path, Sequence[
 def _write(path: Path, kind: Format, stretches: Sequence[Stretch]) -> None:
     with output(path) as (temporary,), temporary.open("w", encoding="utf-8", newline="") as file:
         if stretches:
-            kind.write(file, stretches)
+            file.writelines(kind.texts(stretches))
 
 
 def _names(stems: Sequence[str]) -> list[str]:

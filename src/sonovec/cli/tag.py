@@ -96,6 +96,7 @@ def tag(
     """
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
+    from sonovec.library.sound_tags import chosen
     from sonovec.models.defaults import ALIAS
     from sonovec.paths import check_output, from_text, to_text
 
@@ -112,7 +113,7 @@ def tag(
         )
     if settings["hop"] is None:
         encoder = _overlapping(encoder)
-    wanted = _Wanted(threshold, _classes_of(classes, encoder), min_duration)
+    wanted = _Wanted(threshold, chosen(classes, encoder.classes, repr(encoder.card.name)), min_duration)
     paths = [from_text(path) for path in given_paths(arguments, files_from, null)]
     seen = look_up(paths)
     found, failures = seen.found, seen.failures
@@ -163,23 +164,6 @@ class _Wanted:
             for event in sound.events(self.threshold)
             if (not self.classes or event.tag in self.classes) and event.end - event.start >= self.min_duration
         ]
-
-
-def _classes_of(asked: Sequence[str], encoder: Encoder) -> frozenset[str]:
-    """The classes that were asked for, in any case, as the model calls them."""
-    from sonovec.errors import UsageError
-    from sonovec.library import sound_tags
-
-    known = {name.lower(): name for name in encoder.classes}
-    for name in asked:
-        if name.lower() not in known:
-            near = sound_tags.alike(name, encoder.classes)
-            told = "the nearest are" if near else "give one such as"
-            names = ", ".join(map(repr, near or encoder.classes[:3]))
-            raise UsageError(
-                f"--class {name!r}: none of the {len(known)} classes of {encoder.card.name!r}; {told}: {names}"
-            )
-    return frozenset(known[name.lower()] for name in asked)
 
 
 def _listen(

@@ -1,4 +1,4 @@
-"""Files of what ``sonovec tag`` hears: one for all sounds, or one for each of them in a folder."""
+"""Files of what ``sonovec tag`` and ``sonovec detect`` hear: one for all sounds, or one for each of them in a folder."""
 
 from __future__ import annotations
 
@@ -46,9 +46,14 @@ def write(
     targets: Sequence[Path],
     folder: Path | None,
     format: str | None,
+    as_stretch: Callable[[str, Mapping[str, Any]], stretch_files.Stretch] | None = None,
 ) -> None:
-    """Write what was heard in sounds, of which those in folders lie below one of the `roots`."""
-    stretches = [(sound["path"], [_stretch(sound["path"], event) for event in sound["events"]]) for sound in heard]
+    """Write what was heard in sounds, of which those in folders lie below one of the `roots`.
+
+    `as_stretch` makes of a path and an event what is written; without it the event has a tag and a score.
+    """
+    made = as_stretch or _stretch
+    stretches = [(sound["path"], [made(sound["path"], event) for event in sound["events"]]) for sound in heard]
     stretch_output.write(targets, [stretch for _, some in stretches for stretch in some], "nothing was heard")
     if folder is not None and stretches:
         places = [(_below(from_text(path), roots), some) for path, some in stretches]

@@ -15,7 +15,7 @@ from sonovec.cli.output import fail_of, position_text, print_json, print_table, 
 if TYPE_CHECKING:
     from sonovec.learn.false_alarms import FalseAlarms
     from sonovec.learn.report import Report
-    from sonovec.learn.train import Training
+    from sonovec.learn.training import Training
 
 #: Suspects, mistakes and alarms that are printed; JSON has more.
 SHOWN = 10
@@ -37,6 +37,17 @@ SHOWN = 10
     help="What belongs together, beside the recording: a column of the list, or a regular expression for file names.",
 )
 @click.option("--audio", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the recordings of a list lie.")
+@click.option(
+    "--min-score",
+    type=float,
+    metavar="SCORE",
+    help="Leave out labels of detectors that score less; of a library, train on those that score as much.",
+)
+@click.option(
+    "--rest/--no-rest",
+    default=None,
+    help="Whether what no label covers is background (default: where stretches were marked, and not whole sounds).",
+)
 @click.option(
     "--background", metavar="FOLDER|LIBRARY", help="Sounds in which none of the classes is heard, to train against."
 )
@@ -62,6 +73,8 @@ def train(
     output: Path | None,
     group: str | None,
     audio: Path | None,
+    min_score: float | None,
+    rest: bool | None,
     background: str | None,
     precision: float | None,
     seed: int,
@@ -82,15 +95,14 @@ def train(
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
     from sonovec.evaluation.chart import check_target
-    from sonovec.learn import chart
-    from sonovec.learn import train as training
+    from sonovec.learn import chart, training
     from sonovec.models.defaults import ALIAS
     from sonovec.paths import display
 
     if (labels is None) == (library is None):
         raise UsageError("give LABELS, or a library with labels: sonovec train LABELS, or sonovec train -l LIBRARY")
     source = labels if library is None else library
-    chosen = training.Settings(group, audio, background, precision, seed, false_alarms)
+    chosen = training.Settings(group, audio, min_score, rest, background, precision, seed, false_alarms)
     target = output or training.default_folder(source)  # type: ignore[arg-type]  # one of them is given
     if plot:
         check_target(plot)
@@ -156,8 +168,8 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, and flatter the figures: "
-            "remove one of each, or give them one group"
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes them "
+            "too good; remove one of each, or give them one group:"
         )
         print_table(
             ["path", "start", "end", "is nearly", "start", "end", "cosine"],

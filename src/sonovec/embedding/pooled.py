@@ -68,11 +68,14 @@ class Windows(Brief):
     coverage : array, shape (n,), float32
         How much of each is sound and not padding, in (0, 1].
     vectors : array, shape (n, dim), float32
+    silent : array, shape (n,), bool, optional
+        Windows that hold digital silence, where that is known.
     """
 
     times: NDArray[np.float64]
     coverage: NDArray[np.float32]
     vectors: NDArray[np.float32]
+    silent: NDArray[np.bool_] | None = None
 
 
 class Listener:
@@ -120,7 +123,7 @@ class Pooling:
         """Take the next windows."""
         check_finite(vectors.rows, self._source)
         dim = self._heard.dim
-        self._listener.hear(Windows(self._times(vectors), vectors.coverage, vectors.rows[:, :dim]))
+        self._listener.hear(Windows(self._times(vectors), vectors.coverage, vectors.rows[:, :dim], vectors.silent))
         self._clip.add(vectors.rows[:, :dim], vectors.coverage)
         self._silence.add(vectors.levels, vectors.silent)
         self._waiting.append(vectors)

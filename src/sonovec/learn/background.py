@@ -21,6 +21,7 @@ from sonovec.learn.journal import Journal
 from sonovec.learn.kept import gather
 from sonovec.learn.sample import Sample
 from sonovec.learn.sources import library_at
+from sonovec.learn.words import counted
 from sonovec.library.binding import passport_of
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MAIN
@@ -82,7 +83,8 @@ def background_of(
     if not (columns := sample.columns()):
         raise UsageError(f"background={name!r}: holds no sound but what is labelled; give another folder or library")
     vectors, paths, times = columns
-    told = f"background: {len(vectors)} rows of {len(set(paths.tolist()))} recordings in {name}, in which no class is heard"
+    heard = f"{counted(len(vectors), 'row')} of {counted(len(set(paths)), 'recording')}"
+    told = f"background: {heard} in {name}, in which no class is heard"
     return Background(
         np.asarray(vectors, np.float32), tuple(paths.tolist()), np.asarray(times, np.float64), (told, *notes)
     )
@@ -129,4 +131,4 @@ def _of_files(
         elif heard.rest is not None:
             count = len(heard.rest.vectors)
             sample.add(heard.rest.vectors, np.full(count, to_text(path), object), heard.rest.times)
-    return sample, [f"background: {failed} files could not be decoded and are left out"] if failed else []
+    return sample, [f"background: {counted(failed, 'file')} left out, not decoded"] if failed else []

@@ -24,6 +24,8 @@ CARD, ARRAYS = "detector.json", "arrays.npz"
 FORMAT = 1
 #: Digits of the hash that a version has.
 DIGITS = 8
+#: Arrays of a head that have numbers for each place of a vector; the others have one for each class.
+PER_DIM = frozenset({"center", "scale", "weights"})
 #: Entries of the card, and what each is.
 ENTRIES: Mapping[str, type] = {
     "format": int, "name": str, "version": str, "classes": list, "passport": dict, "model": dict, "settings": dict,
@@ -100,6 +102,10 @@ class Detector(Brief):
         """How probable it is that each class is heard in each window: shape (n_windows, n_classes)."""
         return self.head.probabilities(windows)
 
+    def takes(self, passport: Passport) -> bool:
+        """Whether vectors of a passport are those that the detector was trained on; their hop and tails may be others."""
+        return self.passport.is_comparable(self._aligned(passport))
+
     def check(self, passport: Passport) -> None:
         """Refuse vectors of another encoder; their hop and their tails may be others.
 
@@ -108,15 +114,16 @@ class Detector(Brief):
         PassportError
             With the first field that differs.
         """
-        other = replace(passport, hop=self.passport.hop, tail=self.passport.tail)
-        if not self.passport.is_comparable(other):
-            name, mine, theirs = next(
-                each for each in self.passport.differences(other) if each[0] != "precision" or "int8" in each
-            )
+        if not self.takes(passport):
+            differences = self.passport.differences(self._aligned(passport))
+            name, mine, theirs = next(each for each in differences if each[0] != "precision" or len(differences) == 1)
             raise PassportError(
                 f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; embed with "
                 f"{self.passport.model!r} as the detector was trained, or train it again on these"
             )
+
+    def _aligned(self, passport: Passport) -> Passport:
+        return replace(passport, hop=self.passport.hop, tail=self.passport.tail)
 
     def save(self, folder: Path | str) -> None:
         """Write the detector to a folder, whole or not at all; another detector in its place is replaced.
@@ -174,6 +181,29 @@ class Detector(Brief):
         }
         (folder / CARD).write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
 
+    def _fault(self) -> str | None:
+        """Why its parts cannot belong together; None where they do."""
+        classes, dim, examples = len(self.classes), len(self.head.center), self.exemplars
+        count = len(examples.paths)
+        shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+            **{name: (array, (dim,) if name in PER_DIM else (classes,)) for name, array in self.head.arrays().items()},
+            "weights": (self.head.weights, (classes, dim)),
+            "thresholds": (self.thresholds, (classes,)),
+            "example_vectors": (examples.vectors, (count, dim)),
+            "example_targets": (examples.targets, (count, classes)),
+            "example_times": (examples.times, (count, 2)),
+        }
+        for name, (array, shape) in shapes.items():
+            if array.shape != shape or array.dtype.kind not in "fi":
+                return f"{name} is {array.dtype} {array.shape}, and should have the shape {shape}"
+            if not np.isfinite(array).all():
+                return f"{name} holds values that are no numbers"
+        if not classes or len(set(self.classes)) < classes or not all(isinstance(each, str) for each in self.classes):
+            return f"its classes are {self.classes}"
+        if not (self.head.scale > 0).all():
+            return "scale holds values that are not above 0"
+        return None
+
     @classmethod
     def load(cls, folder: Path | str) -> Detector:
         """Read what `save` wrote.
@@ -196,7 +226,10 @@ class Detector(Brief):
             thresholds = arrays["thresholds"]
         except KeyError as error:
             raise _damaged(place / ARRAYS, f"lacks {error}") from None
-        passport = Passport.from_json(card["passport"])
+        try:
+            passport = Passport.from_json(card["passport"])
+        except PassportError as error:
+            raise _damaged(place / CARD, str(error).removesuffix("; index again")) from error
         found = cls(
             card["name"],
             tuple(card["classes"]),
@@ -208,6 +241,8 @@ class Detector(Brief):
             card["settings"],
             card["report"],
         )
+        if wrong := found._fault():
+            raise _damaged(place / ARRAYS, wrong)
         if found.version != card["version"]:
             raise _damaged(place / CARD, f"says version {card['version']}, and its parts have {found.version}")
         return found

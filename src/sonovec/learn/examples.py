@@ -28,7 +28,7 @@ from sonovec.learn.stretches import Stretch, together
 from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.learn.trouble import Trouble, place_of
 from sonovec.learn.words import counted, listed
-from sonovec.paths import display, printable, to_text
+from sonovec.paths import display, to_text
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder
@@ -158,7 +158,7 @@ def embed(
     notes = [*labels.notes, *_of_copies(original), *trouble.notes(), *(found.notes if found else ())]
     examples = Examples(**rows.columns(len(stretches)), classes=classes, passport=encoder.passport, notes=tuple(notes))
     _check(examples, labels.origin)
-    return replace(examples, notes=(*examples.notes, *_of_groups(examples)))
+    return examples
 
 
 def _of_originals(labels: Iterable[Labelled], original: Mapping[Path, Path]) -> Iterator[Labelled]:
@@ -276,18 +276,3 @@ def _of_copies(original: Mapping[Path, Path]) -> list[str]:
         return []
     named = listed([f"{display(copy)} is {display(first)}" for copy, first in original.items()])
     return [f"{counted(len(original), 'recording')} with the content of another, counted once, in one group: {named}"]
-
-
-def _of_groups(examples: Examples) -> Iterator[str]:
-    """What cannot be known of classes that are in one stretch or one group alone."""
-    groups = np.array(examples.groups, object)
-    for column, name in enumerate(examples.classes):
-        heard = examples.targets[:, column] == HEARD
-        count = len(np.unique(examples.stretches[heard]))
-        if count == 1:
-            yield f"{name!r} has one example: how well it is found cannot be measured"
-        elif len(np.unique(groups[heard])) == 1:
-            yield (
-                f"all {count} examples of {name!r} are of one group ({printable(str(groups[heard][0]))}): how well it is "
-                "found in other recordings cannot be known"
-            )

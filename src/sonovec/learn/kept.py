@@ -48,6 +48,7 @@ def gather(
             if isinstance(result, Gathered):
                 kept.put(key, packed(result))
             yield path, result
+    next(heard, None)  # which tells that all are done
 
 
 def _key(path: Path, marks: Marks, number: int, encoder: Encoder) -> bytes | None:

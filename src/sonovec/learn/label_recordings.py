@@ -92,13 +92,18 @@ def _by(paths: Sequence[Path], name: Callable[[Path], str]) -> dict[str, list[Pa
 
 
 def _meant(text: str) -> Iterator[Path]:
-    r"""What a text may mean: a path, one as it is shown, with ``\xNN`` for bytes, or one of Windows."""
+    """What a text may mean: a path, one as `sonovec.paths.display` shows it, or one of Windows."""
     yield from_text(text)
     if "\\" in text:
-        yield Path(
-            os.fsdecode(re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), text.encode()))
-        )
+        yield Path(os.fsdecode(_SHOWN.sub(_byte, text.encode())))
         yield Path(text.replace("\\", "/"))
+
+
+_SHOWN = re.compile(rb"\\(?:x([0-9a-f]{2})|([ntr]))")
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode()) if match[1] else {b"n": b"\n", b"t": b"\t", b"r": b"\r"}[match[2]]
 
 
 def _key(name: str) -> str:

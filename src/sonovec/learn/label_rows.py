@@ -99,3 +99,8 @@ def lines_of(text: str) -> list[str]:
     ['a', 'b', 'c']
     """
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def head_of(text: str) -> str:
+    """The first line of a text that is not empty."""
+    return next((line for line in lines_of(text) if line.strip()), "")

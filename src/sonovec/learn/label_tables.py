@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
 from sonovec.errors import UsageError
 from sonovec.evaluation import dataset
-from sonovec.learn.label_rows import Listed, Row, lines_of, names_in, number_of
+from sonovec.learn.label_rows import Listed, Row, head_of, lines_of, names_in, number_of
 
 #: Columns, under any of these names in small letters; of several that are there, the first counts.
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -55,7 +56,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     ),
     "label": (
         *(*dataset.COLUMNS["label"], "tag", "annotation", "species", "common name", "common_name", "scientific name"),
-        *("scientific_name", "species code", "event_label", "labels", "classes", "tags", "primary_label", "name"),
+        *("scientific_name", "species code", "event_label", "labels", "classes", "tags", "primary_label"),
     ),
     "score": ("score", "confidence", "probability"),
     "group": ("group", *dataset.COLUMNS["fold"]),
@@ -64,10 +65,15 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 #: Columns of the tools that say nothing of a label; others that are not used are told.
 USUAL = frozenset(
     (
-        *("selection", "view", "channel", "low freq (hz)", "high freq (hz)", "delta time (s)", "delta freq (hz)"),
-        *("begin date time", "end file", "end path", "id", "query_start", "query_end", "matches", "week", "lat", "lon"),
+        *("selection", "view", "channel", "begin date time", "end file", "end path", "occupancy", "rank", "id"),
+        *("query_start", "query_end", "week", "lat", "lon", "latitude", "longitude", "overlap", "sensitivity"),
+        *("min_conf", "species_list", "model"),
     )
 )
+#: What Raven measures has a unit; seconds may be those of a label that is called otherwise.
+_MEASURED = re.compile(r".* \((?!s\))[^)]+\)|delta time \(s\)")
+#: The numbers of lines, and their cells by the names of the columns.
+Lines = Sequence[tuple[int, Mapping[str, str]]]
 SEPARATORS = "\t;,"
 
 
@@ -79,14 +85,25 @@ def separator_of(line: str) -> str:
     >>> separator_of("path;start;end"), separator_of("path")
     (';', '\\t')
     """
-    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([line], delimiter=separator), [])))
+    return max(SEPARATORS, key=lambda separator: len(_split(line, separator)))
+
+
+def _split(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # longer than any cell may be
+        return []
 
 
 def is_table(text: str) -> bool:
     """Whether a text begins with the names of columns, one of them a label's."""
-    head = text.lstrip().partition("\n")[0].rstrip("\r")
-    names = next(csv.reader([head], delimiter=separator_of(head)), [])
-    return bool(_columns([name.strip() for name in names]).keys() & {"label"})
+    head = head_of(text)
+    return names_a_class([name.strip() for name in _split(head, separator_of(head))])
+
+
+def names_a_class(names: Sequence[str]) -> bool:
+    """Whether one of the names of columns is that of the class."""
+    return "label" in _columns(names)
 
 
 def rows_of(text: str) -> Listed:
@@ -102,7 +119,7 @@ def rows_of(text: str) -> Listed:
     return of_cells(names, [(line, _cells(line, names, cells)) for line, cells in lines])
 
 
-def of_cells(names: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]]) -> Listed:
+def of_cells(names: Sequence[str], lines: Lines) -> Listed:
     """The same, of cells by the names of their columns, with the numbers of their lines."""
     columns = _columns(names)
     if len(columns.keys() & {"start", "end"}) == 1:
@@ -110,13 +127,24 @@ def of_cells(names: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]
         raise UsageError(
             f"has a column {columns[there]!r} and none for the {missing} of a stretch; it has: {', '.join(names)}"
         )
-    rows = [row for line, cells in lines for row in _rows(line, cells, columns)]
+    rows = [row for line, cells in _of_one_view(lines) for row in _rows(line, cells, columns)]
     _check_offsets(rows, columns)
     return Listed(tuple(rows), "start" in columns, tuple(_notes(names, columns)), tuple(names))
 
 
+def _of_one_view(lines: Lines) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The lines of a table, of Raven's one for each selection: it writes one for each view of the sound."""
+    seen: set[object] = set()
+    for line, cells in lines:
+        key = tuple(cell for name, cell in cells.items() if name.lower() != "view")
+        if "View" not in cells or key not in seen:
+            yield line, cells
+        seen.add(key)
+
+
 def _notes(names: Sequence[str], columns: Mapping[str, str]) -> Iterator[str]:
-    unused = [name for name in names if name and name.lower() not in _KNOWN]
+    lowered = {name: name.lower() for name in names if name}
+    unused = [name for name, low in lowered.items() if low not in _KNOWN and not _MEASURED.fullmatch(low)]
     if unused:
         yield f"columns that are not used: {', '.join(unused)}"
     others = [name for name in names if name.lower() in COLUMNS["label"] and name != columns["label"]]
@@ -138,7 +166,7 @@ def _columns(names: Sequence[str]) -> dict[str, str]:
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that is not empty, with its number; Raven does not quote."""
-    separator = separator_of(next((line for line in lines_of(text) if line.strip()), ""))
+    separator = separator_of(head_of(text))
     if separator == "\t":
         split = ((number, line.split("\t")) for number, line in enumerate(lines_of(text), start=1))
         yield from (

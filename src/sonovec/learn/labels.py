@@ -122,6 +122,8 @@ def _read_files(path: Path, audio: Path | None, group: str | None, min_score: fl
     if audio is not None and not audio.exists():
         raise UsageError(f"audio={display(audio)!r}: no such file or folder; give the folder of the recordings")
     files = [path] if path.is_file() else _beside(path, audio)
+    if not files and audio is not None:
+        raise UsageError(f"{display(path)}: no file in it holds labels of a recording in {display(audio)}; check both")
     if not files:
         return _by_folder(path)
     found = _Read()
@@ -143,26 +145,38 @@ def _read_files(path: Path, audio: Path | None, group: str | None, min_score: fl
 
 def _by_folder(path: Path) -> _Read:
     """Whole sounds, whose classes are the folders that they are in."""
-    sounds = dataset.of_folder(path)
+    lists = [
+        display(file.relative_to(path)) for file in _others(path) if file.stat().st_size and label_files.is_one(file)
+    ]
+    told = f"{listed(lists)}: not read; give a list of labels itself to read it" if lists else ""
+    try:
+        sounds = dataset.of_folder(path)
+    except UsageError as error:
+        raise UsageError(f"{error}; {told}" if told else str(error)) from None
     labels = [
         Labelled(sound, name=name, source=display(sound.relative_to(path)))
         for sound, name in zip(sounds.paths, sounds.labels, strict=True)
     ]
     failed = [f"{display(name)} ({reason})" for name, reason in sounds.unreadable]
-    return _Read(labels, [f"{counted(len(failed), 'file')} could not be read: {listed(failed)}"] if failed else [])
+    notes = [f"{counted(len(failed), 'file')} not read: {listed(failed)}"] if failed else []
+    return _Read(labels, [*notes, told] if told else notes)
+
+
+def _others(root: Path) -> list[Path]:
+    """The files in a folder that may hold labels, by their endings."""
+    found = [item.path for item in scan([root]) if not isinstance(item, Found)]
+    return [path for path in found if path.name.lower().endswith(label_files.ENDINGS) and path.is_file()]
 
 
 def _beside(root: Path, audio: Path | None) -> list[Path]:
     """The files of labels in a folder that are about one recording each, if one of them holds a label."""
-    others = [item.path for item in scan([root]) if not isinstance(item, Found) and item.path.is_file()]
     near: dict[Path, Recordings] = {}
     found, holds = [], False
-    for file in others:
-        if file.name.lower().endswith(label_files.ENDINGS):
-            recordings = near.setdefault(file.parent, Recordings(audio or file.parent))
-            if recordings.beside(file) is not None and label_files.is_one(file):
-                found.append(file)
-                holds = holds or file.stat().st_size > 0
+    for file in _others(root):
+        recordings = near.setdefault(file.parent, Recordings(audio or file.parent))
+        if recordings.beside(file) is not None and label_files.is_one(file):
+            found.append(file)
+            holds = holds or file.stat().st_size > 0
     return found if holds else []
 
 
@@ -274,7 +288,15 @@ def _grouped(labels: Iterable[Labelled], group: str | None, found: _Read) -> Ite
     """The labels with their groups: of a column, by a pattern, or else each recording for itself."""
     is_column = group is not None and group.lower() in {name.lower() for name in found.columns}
     for label in labels:
-        if group is not None and not is_column:
-            yield replace(label, group=dataset.fold(group, label.path, "group"))
-        else:
+        if group is None or is_column:
             yield replace(label, group=label.group or to_text(label.path))
+        else:
+            yield replace(label, group=_matched(group, label.path, found.columns))
+
+
+def _matched(group: str, path: Path, columns: Iterable[str]) -> str:
+    try:
+        return dataset.fold(group, path, "group")
+    except UsageError as error:
+        there = f"; there is no column of that name: {', '.join(sorted(columns))}" if columns else ""
+        raise UsageError(f"{error}{there}") from None

@@ -129,20 +129,25 @@ class Proposer:
         counts = self._counts(standing)
         learnt, fewest = np.flatnonzero(counts), int(counts.argmin())
         wanted = int(np.flatnonzero(learnt == fewest)[0]) if fewest in learnt else None
-        view = View(self.logits(standing)[:, learnt], self._close(standing.asked), wanted, self._seed)
+        none = len(learnt) == 1 or bool((standing.verdicts == NOT_HEARD).all(axis=1).any())
+        view = View(self.logits(standing)[:, learnt], self._close(standing.asked), none, wanted, self._seed)
         answered = int(standing.asked.sum())
         ranked = {}
         chosen: list[Choice] = []
         put_off: list[Choice] = []
+        fresh: list[int] = []  # chosen since `view.closeness` was brought up to date
         while len(chosen) < n and free.any():
             why = turn(self._strategy, answered + len(chosen) + len(put_off), view)
+            if why == "diverse" and fresh:
+                self._come_closer(view.closeness, fresh)
+                fresh.clear()
             if why not in ranked or why == "diverse":
                 ranked[why] = RANKINGS[why](view)
             row = int(np.where(free, ranked[why], -np.inf).argmax())
             free[row] = False
+            fresh.append(row)
             alike = any(self._pool.vectors[row] @ self._pool.vectors[other.row] > COPY for other in chosen)
             (put_off if alike else chosen).append(Choice(row, why))
-            view.closeness[:] = np.maximum(view.closeness, self._pool.vectors @ self._pool.vectors[row])
         return [*chosen, *put_off][:n]
 
     def learnt(self, standing: Standing) -> NDArray[np.bool_]:
@@ -162,15 +167,20 @@ class Proposer:
         if not self._seen or not self._seen.keys() <= set(rows):
             self._seen, self._closeness = {}, np.full(len(self._pool), -1, np.float32)
         new = [row for row in rows if row not in self._seen]
-        for some in range(0, len(new), AT_ONCE):
-            others = np.zeros((AT_ONCE, self._pool.vectors.shape[1]), np.float32)
-            others[: len(new[some : some + AT_ONCE])] = self._pool.vectors[new[some : some + AT_ONCE]]
-            for first in range(0, len(self._pool), BLOCK):
-                part = self._pool.vectors[first : first + BLOCK] @ others.T
-                block = self._closeness[first : first + BLOCK]
-                np.maximum(block, part[:, : len(new) - some].max(axis=1), out=block)
+        self._come_closer(self._closeness, new)
         self._seen.update(dict.fromkeys(new))
         return self._closeness.copy()
+
+    def _come_closer(self, closeness: NDArray[np.floating], rows: Sequence[int]) -> None:
+        """Bring cosines with the nearest of some segments up to date with further ones."""
+        vectors = self._pool.vectors
+        for some in range(0, len(rows), AT_ONCE):
+            new = vectors[rows[some : some + AT_ONCE]]
+            others = np.zeros((AT_ONCE, vectors.shape[1]), np.float32)
+            others[: len(new)] = new
+            for first in range(0, len(vectors), BLOCK):
+                block = closeness[first : first + BLOCK]
+                np.maximum(block, (vectors[first : first + BLOCK] @ others.T)[:, : len(new)].max(axis=1), out=block)
 
 
 def _plain(head: Head) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

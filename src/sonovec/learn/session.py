@@ -289,7 +289,7 @@ class Session:
         UsageError
             A class has no example yet, or nothing that is none.
         """
-        from sonovec.learn.train import train
+        from sonovec.learn.training import train
 
         lacking = [each for each, count in self.counts.items() if not count.heard]
         if lacking and not {example.column for example in self._given} >= set(map(self.classes.index, lacking)):

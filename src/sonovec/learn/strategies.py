@@ -3,7 +3,7 @@
 All of them rank by what is known, without chance, so that the same answers always lead to the same next question:
 
 - ``likely``: the most probable; finds the sounds of a rare class, and shows at once what is wrongly taken for it.
-- ``uncertain``: where the head is least sure (Lewis and Gale 1994).
+- ``uncertain``: where the two most probable answers are closest (Lewis and Gale 1994; Scheffer et al. 2001).
 - ``diverse``: the least like anything that was answered (the farthest-first traversal of Gonzalez 1985).
 - ``random``: an order that is drawn once: what the others are measured against.
 - ``mix``: these by turns; see `TURNS`.
@@ -32,6 +32,8 @@ class View(Brief):
         How sure the head is of each class that has an example: 0 is a probability of one half.
     closeness : array, shape (n,)
         Cosine similarity to the nearest segment that was answered, or to the middle of all where none was.
+    none : bool
+        Whether "none of them" is an answer to be reckoned with; its logit is 0.
     wanted : int or None
         The column of the class that has the fewest examples; None where that has none.
     seed : int
@@ -40,6 +42,7 @@ class View(Brief):
 
     logits: Floats
     closeness: Floats
+    none: bool
     wanted: int | None
     seed: int = 0
 
@@ -51,8 +54,10 @@ def likely(view: View) -> Floats:
 
 
 def uncertain(view: View) -> Floats:
-    """The least sure of any class."""
-    return np.asarray(-np.abs(view.logits).min(axis=1))
+    """Where the most probable answer is ahead of the next by the least; with one class, where its logit is next to 0."""
+    answers = np.column_stack([view.logits, np.zeros(len(view.logits))]) if view.none else view.logits
+    second, first = np.partition(answers, -2, axis=1)[:, -2:].T
+    return np.asarray(second - first)
 
 
 def diverse(view: View) -> Floats:
@@ -71,9 +76,11 @@ RANKINGS: Mapping[str, Callable[[View], Floats]] = {
     "diverse": diverse,
     "random": at_random,
 }
+#: Uncertain ones teach most; likely ones show what is wrongly taken for the class, and different ones what is not known yet.
+MIX = ("uncertain", "uncertain", "likely", "uncertain", "uncertain", "diverse")
 #: What a strategy ranks by, question by question, over and over.
 TURNS: Mapping[str, tuple[str, ...]] = {
-    "mix": ("likely", "uncertain", "diverse"),
+    "mix": MIX,
     **{name: (name,) for name in RANKINGS},
 }
 
@@ -83,9 +90,9 @@ def turn(strategy: str, answered: int, view: View) -> str:
 
     Examples
     --------
-    >>> view = View(np.zeros((1, 1)), np.zeros(1), wanted=0)
-    >>> turn("likely", 7, view), turn("mix", 0, view), turn("mix", 0, View(np.zeros((1, 1)), np.zeros(1), None))
-    ('likely', 'likely', 'diverse')
+    >>> view = View(np.zeros((1, 1)), np.zeros(1), none=True, wanted=0)
+    >>> turn("likely", 7, view), turn("mix", 0, view), turn("mix", 2, View(np.zeros((1, 1)), np.zeros(1), True, None))
+    ('likely', 'uncertain', 'diverse')
     """
     turns = TURNS[strategy]
     wanted = turns[answered % len(turns)]

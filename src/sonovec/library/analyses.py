@@ -98,14 +98,19 @@ def record(store: Store, ledger: Ledger, heard: Mapping[str, Heard]) -> None:
 
 
 def _write(store: Store, kind: type[Analyser], given: Mapping[str, Findings]) -> None:
-    now, source = time.time(), str(Owner(kind.name, kind.version))
+    begins = kind.name + kind.between
+    now, source = time.time(), begins + kind.version
     spoken = [(track, each) for track, findings in given.items() for each in findings.passages]
     noted = [(track, each) for track, findings in given.items() for each in findings.labels]
     passages(store).replace(
-        given, kind.name, [Passage(track, e.start, e.end, e.text, source, now, e.language) for track, e in spoken]
+        given,
+        begins,
+        [Passage(track, e.start, e.end, e.text, source, now, e.language) for track, e in spoken],
     )
     labels(store).replace(
-        given, kind.name, [Label(track, e.start, e.end, e.name, source, now, e.score) for track, e in noted]
+        given,
+        begins,
+        [Label(track, e.start, e.end, e.name, source, now, e.score) for track, e in noted],
     )
     for spec in kind.spaces:
         vectors = {track: findings.vectors.get(spec.name, ()) for track, findings in given.items()}
@@ -208,7 +213,7 @@ class CatchUp:
                     yield _Task(entry.path, content, tuple(lacks))
 
     def _is_lacking(self, kind: type[Analyser], have: Analysis | None) -> bool:
-        if have is None or have.version != kind.version:
+        if have is None or have.version not in {kind.version, *kind.as_good}:
             return True
         return have.reason is not None and have.time < self.began
 

@@ -482,6 +482,7 @@ class Library(Opening):
         job: Job,
     ) -> Report:
         from sonovec.analysis import registry
+        from sonovec.analysis.listening import check_vectors
         from sonovec.library import rooting
         from sonovec.library.ingest import Ingest
         from sonovec.library.metadata import read_metadata
@@ -510,6 +511,7 @@ class Library(Opening):
         encoder = self.encoder
         if made is not None:
             check_same(self.location, made.main, encoder)
+        check_vectors(kinds, encoder.passport)
         with self._writing("index", job, "cannot index"):
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
@@ -561,12 +563,13 @@ class Library(Opening):
             If another process is indexing into this library.
         """
         from sonovec.analysis import registry
+        from sonovec.analysis.listening import check_vectors
         from sonovec.library.analyses import CatchUp, columns_of
         from sonovec.library.report import Report
         from sonovec.runtime.network import settle_jobs
 
         kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
-        self._require_config()
+        check_vectors(kinds, passport_of(self._require_config().main))
         self._refuse_place()
         began, report = time.time(), Report()
         with running(progress) as job, self._writing("analyse", job, "cannot index"):

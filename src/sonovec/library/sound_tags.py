@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sonovec.embedding.events import THRESHOLD
+from sonovec.errors import UsageError
 
 if TYPE_CHECKING:
     from sonovec.embedding.pooled import Pooled
@@ -236,6 +237,32 @@ def alike(text: str, tags: Iterable[str], most: int = 6) -> list[str]:
     if not found:
         found = [*(names[near] for near in get_close_matches(text.lower(), names)), *nearest(text, names.values())]
     return list(dict.fromkeys(found))[:most]
+
+
+def chosen(asked: Iterable[str], known: Sequence[str], whose: str) -> frozenset[str]:
+    """The classes that were asked for, in any case, as they are called.
+
+    Raises
+    ------
+    UsageError
+        There is none of a name; the message names those that may be meant.
+
+    Examples
+    --------
+    >>> chosen(["dog"], ["Dog", "Rain"], "'yamnet'")
+    frozenset({'Dog'})
+    >>> chosen(["dogs"], ["Dog", "Rain"], "'yamnet'")
+    Traceback (most recent call last):
+    sonovec.errors.UsageError: class 'dogs': none of the 2 classes of 'yamnet'; the nearest are: 'Dog'
+    """
+    names = {name.lower(): name for name in known}
+    for name in asked:
+        if name.lower() not in names:
+            near = alike(name, known)
+            told = "the nearest are" if near else "give one such as"
+            meant = ", ".join(map(repr, near or known[:3]))
+            raise UsageError(f"class {name!r}: none of the {len(known)} classes of {whose}; {told}: {meant}")
+    return frozenset(names[name.lower()] for name in asked)
 
 
 def _by_word(names: Iterable[str]) -> dict[str, list[str]]:

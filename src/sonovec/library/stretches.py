@@ -56,11 +56,11 @@ class Stretches(Generic[Stretch]):
             table.upsert(batch)
         return len(rows)
 
-    def replace(self, tracks: Iterable[str], analyser: str, stretches: Iterable[Stretch]) -> None:
-        """Write what an analyser gave for tracks, in place of what it gave in this version or in others."""
+    def replace(self, tracks: Iterable[str], source: str, stretches: Iterable[Stretch]) -> None:
+        """Write what an analyser gave for tracks, in place of what it gave in any version: what `source` begins with."""
         table = self._store.table_to_write(self._spec)
         for ids in _batches(tracks):
-            table.delete(And((In("track", tuple(ids)), StartsWith("source", f"{analyser} "))))
+            table.delete(And((In("track", tuple(ids)), StartsWith("source", source))))
         self.put(stretches)
 
     def get(

@@ -24,8 +24,9 @@ from sonovec.learn.journal import Journal, journal
 from sonovec.learn.labels import LabelSet, read
 from sonovec.learn.outcomes import Outcomes, by_stretch, first_rows
 from sonovec.learn.report import Report
+from sonovec.learn.sources import library_at
 from sonovec.learn.thresholds import Threshold, choose
-from sonovec.paths import name_of, to_text
+from sonovec.paths import display, name_of, to_text
 from sonovec.vectors import unit32
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Settings:
 
     group: str | None = None
     audio: str | os.PathLike[str] | None = None
+    min_score: float | None = None
+    rest: bool | None = None
     background: str | os.PathLike[str] | None = None
     precision: float | None = None
     seed: int = 0
@@ -75,12 +78,17 @@ class Settings:
                 f"precision={self.precision!r} is not a share of detections that are right; give one between 0 and 1, such "
                 "as precision=0.95, or none for the best F1"
             )
+        pool = self.false_alarms
+        if pool is not None and library_at(pool) is None and not Path(pool).exists():
+            raise UsageError(f"false_alarms={display(pool)!r}: no such folder; give a folder of sounds, or a library")
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
         places = {name: getattr(self, name) for name in ("audio", "background", "false_alarms")}
         return {
             "group": self.group,
+            "min_score": self.min_score,
+            "rest": self.rest,
             "precision": self.precision,
             "seed": self.seed,
             **{name: None if place is None else to_text(place) for name, place in places.items()},
@@ -94,6 +102,8 @@ def train(
     name: str | None = None,
     group: str | None = None,
     audio: str | os.PathLike[str] | None = None,
+    min_score: float | None = None,
+    rest: bool | None = None,
     background: str | os.PathLike[str] | None = None,
     precision: float | None = None,
     seed: int = 0,
@@ -118,6 +128,8 @@ def train(
         recording, without it.
     audio : path, optional
         Where the recordings of a list lie.
+    min_score, rest
+        Of labels, as `sonovec.learn.labels.read` takes them.
     background : path, optional
         A folder of sounds, or a library, in which none of the classes is heard.
     precision : float, optional
@@ -152,7 +164,7 @@ def train(
     >>> len(detector.classes), detector.report["mean_average_precision"]["value"] > 0.7
     (14, True)
     """
-    settings = Settings(group, audio, background, precision, seed, false_alarms)
+    settings = Settings(group, audio, min_score, rest, background, precision, seed, false_alarms)
     with running(progress) as job:
         return _train(labels, encoder, settings, name, None, job).detector
 
@@ -181,7 +193,7 @@ def train_into(
         As `train`; or the folder is something else, or cannot be written.
     """
     Detector.check_place(folder)
-    name = name_of(folder).removesuffix(ENDING)
+    name = name_of(folder.name).removesuffix(ENDING)
     with running(progress) as job, journal(folder.with_name(folder.name + UNFINISHED)) as kept:
         found = _train(labels, encoder, settings, name, kept, job)
         found.detector.save(folder)
@@ -247,7 +259,11 @@ def _examples(labels: Source, encoder: Encoder, settings: Settings, kept: Journa
                 "that made them, or none"
             )
         return labels
-    found = labels if isinstance(labels, LabelSet) else read(labels, group=settings.group, audio=settings.audio)
+    if isinstance(labels, LabelSet):
+        found = labels
+    else:
+        chosen = {"min_score": settings.min_score, "rest": settings.rest}
+        found = read(labels, group=settings.group, audio=settings.audio, **chosen)  # type: ignore[arg-type]
     return embed(found, encoder, background=settings.background, kept=kept, progress=job.report)
 
 

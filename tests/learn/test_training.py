@@ -23,9 +23,9 @@ from sonovec.embedding.encoder import Encoder
 from sonovec.errors import Cancelled, PassportError, UsageError
 from sonovec.learn import examples as examples_of
 from sonovec.learn import labels as labels_of
-from sonovec.learn import train as training
+from sonovec.learn import training
 from sonovec.learn.detector import Detector
-from sonovec.learn.train import Settings, train, train_into
+from sonovec.learn.training import Settings, train, train_into
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import sonovec
-from sonovec.learn.train import Settings, train_into
+from sonovec.learn.training import Settings, train_into
 print("begins", flush=True)
 train_into(Path(sys.argv[2]), sys.argv[1], sonovec.load("logmel"), Settings())
 """

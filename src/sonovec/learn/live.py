@@ -1,0 +1,95 @@
+"""Detectors hear a stream while it comes: an event is told less than a window and 200 ms behind its end.
+
+Each window is embedded as soon as its last sample is there. What a stream keeps is the sound of one window, the vectors of
+the windows over one moment, and the events that go on; so a stream may last for days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.checks import Checks
+from sonovec.audio.mix import mix_or_first
+from sonovec.audio.pipe import Piped
+from sonovec.audio.resample import Resampler
+from sonovec.audio.windows import Windows, frame
+from sonovec.embedding.encoder import Encoder
+from sonovec.errors import AudioError
+from sonovec.learn.detection import Panel
+from sonovec.learn.events import Detection
+
+
+class Live:
+    """What detectors hear in a stream: iterate over it for the events, each as soon as it is known.
+
+    Parameters
+    ----------
+    sound : Piped
+        See `sonovec.audio.pipe.open_pipe`.
+    panel : Panel
+        Detectors that take the vectors of one encoder.
+
+    Attributes
+    ----------
+    seconds : float
+        Of sound that was heard so far.
+    """
+
+    def __init__(self, sound: Piped, panel: Panel) -> None:
+        self._sound, self._encoder = sound, panel.encoder
+        self._trackers = panel.trackers()
+        self._checks = Checks(sound.channels, sound.rate)
+        self._frames = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound that were heard so far."""
+        return self._frames / self._sound.rate
+
+    @property
+    def notes(self) -> list[str]:
+        """What is odd about the stream; complete once it has ended."""
+        return [*self._sound.notes, *self._checks.notes()]
+
+    def __iter__(self) -> Iterator[Detection]:
+        """Give the events of the stream up to its end.
+
+        Raises
+        ------
+        AudioError
+            If the samples are too large for a vector.
+        """
+        rate = self._encoder.rate
+        for windows in frame(self._mono(), self._encoder.window, max_windows=1):
+            vectors = _embedded(self._encoder, windows)
+            times = np.stack([windows.starts, windows.ends], axis=1) / rate
+            for tracker in self._trackers:
+                yield from tracker.push(times, vectors, windows.silent)
+        yield from self.finish()
+
+    def finish(self) -> list[Detection]:
+        """The events that are not told yet, where no more of the stream will be heard."""
+        return [event for tracker in self._trackers for event in tracker.finish()]
+
+    def _mono(self) -> Iterator[NDArray[np.float32]]:
+        resampler = Resampler(self._sound.rate, self._encoder.rate)
+        for block in self._sound:
+            self._checks.clean(block)
+            self._frames += len(block)
+            yield resampler.process(mix_or_first(block))
+        yield resampler.flush()
+
+
+def _embedded(encoder: Encoder, windows: Windows) -> NDArray[np.float32]:
+    """The vectors of windows, at once and by nobody else's leave: the engine would wait for more of them."""
+    rows: Any = encoder.model.features(windows.samples, windows.coverage)
+    if encoder.network is not None:
+        rows = encoder.network.run(rows, quick=True)
+    vectors: NDArray[np.float32] = encoder.model.finish(rows, windows.coverage)[:, : encoder.dim]
+    if not np.isfinite(vectors).all():
+        raise AudioError("standard input: samples are too large for a vector; scale them to -1..1")
+    return vectors
