@@ -147,6 +147,10 @@ def test_a_stream_without_a_header(sonovec, detector: Path, monkeypatch) -> None
     code, out, err = sonovec("detect", "-", "-d", detector, "--rate", RATE, "--channels", 2, "--begins", "--json")
     assert code == 0
     rows = [json.loads(line) for line in out.splitlines()]
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "detect.json").read_text("utf-8"))
+    jsonschema = pytest.importorskip("jsonschema")
+    for row in rows:
+        jsonschema.validate(row, {**schema["$defs"]["event"], "$defs": schema["$defs"]})
     assert sum(row["end"] is None for row in rows) == 4 and len(rows) == 8
     assert "the stream ended within a frame of all channels: the last 3 bytes were left out" in err
     fed(monkeypatch, data)

@@ -64,7 +64,7 @@ def test_files_of_every_format(folder, tmp_path):
     result = places(folder, "--by-time", *(word for target in targets for word in ("--out", target)))
     assert result.exit_code == 0
     names = {"out.csv", "out.jsonl", "out.selections.txt", "out.tasks.json"}
-    names |= {f"out.{sound}{ending}" for sound in "ab" for ending in (".txt", ".cue")}
+    names |= {f"out.{sound}.{kind}" for sound in "ab" for kind in ("txt", "srt", "cue")}
     assert {path.name for path in tmp_path.iterdir()} == names
     rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8")))
     assert [float(row["start"]) for row in rows] == [5, 15, 25] * 2 and rows[0]["label"] == "tone"

@@ -13,17 +13,18 @@ import soundfile
 
 from sonovec import demo
 from sonovec.cli.main import cli, run
+from tests.learn.detectors import tones
 
 jsonschema = pytest.importorskip("jsonschema", reason="shapes are held by the package jsonschema")
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
-MORE, SAME = {"search-places", "search-many", "error"}, {"models": "models-list"}
+MORE, SAME = {"search-places", "search-many", "detect-library", "error"}, {"models": "models-list"}
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, the library `copies` of one sound in three files, and the library `failed` of `broken`.
+#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, and a detector.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
@@ -75,6 +76,11 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "library-drop-space": [("library drop-space library second", 0)],
     "error": [("search missing.wav -l library", 2), ("search --no-such-option", 2), ("list -l nowhere", 2)],
     "demo": [("demo", 0)],
+    "detect": [
+        ("detect sounds/bells broken -d tones.detector --explain --threshold 0.01", 1),
+        ("detect sounds -d tones.detector --class beep", 0),
+    ],
+    "detect-library": [("detect -l failed -d tones.detector", 0)],
     "train": [
         ("train sounds -m logmel -o sounds.detector", 0),
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
@@ -103,6 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = [str(place / f"{name}.wav") for name in ("loud", "quiet", "copy")]
     assert run(["index", *paths, "-l", str(place / "copies"), "--analyser", "fingerprint", "--quiet"]) == 0
     assert run(["index", str(place / "broken"), "-l", str(place / "failed"), "-m", "logmel", "--quiet"]) == 1
+    tones().save(place / "tones.detector")
     assert run(["export", str(place / "library"), str(place / "exported")]) == 0
     assert run(["import", str(place / "exported"), "-l", str(place / "copied")]) == 0
     return place

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _drawn(paths: list[Path], count: int, rng: np.random.Generator) -> list[NDAr
     found: list[NDArray[np.float32]] = []
     while len(found) < count:
         for path in rng.permutation(np.array(paths, object)):
-            samples = load(path, RATE).samples
+            samples = _samples(path)
             stretches = [
                 (first, last) for first, last in active(samples) if SHORTEST <= (last - first) / RATE <= LONGEST
             ]
@@ -115,12 +116,18 @@ def _drawn(paths: list[Path], count: int, rng: np.random.Generator) -> list[NDAr
     return found
 
 
+@lru_cache(maxsize=200)
+def _samples(path: Path) -> NDArray[np.float32]:
+    """A minute of a file at most."""
+    return load(path, RATE, end=60.0).samples
+
+
 def _ambience(paths: list[Path], length: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Files in any order, each for a minute at most, at a level of its own; they fade into each other for a second."""
     out = np.zeros(length + RATE, np.float32)
     at = 0
     while at < length:
-        samples = load(paths[int(rng.integers(len(paths)))], RATE, end=60.0).samples.copy()
+        samples = _samples(paths[int(rng.integers(len(paths)))]).copy()
         if len(samples) < 4 * RATE or not samples.any():
             continue
         samples *= 10 ** (rng.uniform(-45, -30) / 20) / np.sqrt(np.square(samples).mean())
