@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -252,9 +253,30 @@ def test_a_run_that_is_killed_at_any_moment_gives_the_same_in_the_end(sounds: Pa
             Detector.load(folder)
     assert begin("killed").wait() == 0
     assert content(tmp_path / "killed" / "crows.detector") == content(tmp_path / "whole" / "crows.detector")
-    assert [each.name for each in (tmp_path / "killed").iterdir() if not each.name.startswith(".saving")] == [
-        "crows.detector"
-    ]
+    assert [each.name for each in (tmp_path / "killed").iterdir()] == ["crows.detector"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs setrlimit")
+@pytest.mark.parametrize("stage", ["embedding", "training"])
+def test_a_disk_that_is_full_is_said_and_nothing_is_half_written(
+    sounds: Path, encoder: Encoder, tmp_path: Path, stage: str
+) -> None:
+    """A limit on the size of files ends the journal, or the arrays of the detector, as a full disk does."""
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+    target = tmp_path / "crows.detector"
+    job = sonovec.Job(lambda progress: progress.stage == stage and job.cancel())
+    with pytest.raises(Cancelled):
+        train_into(target, sounds, encoder, Settings(), progress=job)
+    done = subprocess.run([sys.executable, "-c", limit + PROGRAM, sounds, target], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.search(
+        r"UsageError: .*crows.detector.*cannot be written \(File too large\); free some space", done.stderr
+    )
+    assert [each.name for each in tmp_path.iterdir()] == ["crows.detector.part"]
+    train_into(target, sounds, encoder, Settings())
+    train_into(tmp_path / "whole" / "crows.detector", sounds, encoder, Settings())
+    assert content(target) == content(tmp_path / "whole" / "crows.detector")
 
 
 def test_the_name_of_a_detector_is_that_of_its_labels() -> None:

@@ -168,7 +168,7 @@ def _print_suspects(report: Report) -> None:
         )
     if report.leaks:
         click.echo(
-            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes them "
+            f"\n{report.suspects['leaks']} pairs of examples in different groups are nearly one sound, which makes figures "
             "too good; remove one of each, or give them one group:"
         )
         print_table(

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from sonovec.learn.examples import Examples
     from sonovec.learn.labels import LabelSet
     from sonovec.learn.labels import read as read_labels
+    from sonovec.learn.session import Session
     from sonovec.learn.training import train
 
-__all__ = ["Detected", "Detection", "Detector", "Examples", "LabelSet", "detect", "read_labels", "train"]
+__all__ = ["Detected", "Detection", "Detector", "Examples", "LabelSet", "Session", "detect", "read_labels", "train"]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
@@ -31,6 +32,7 @@ _HOMES = {
     "Detector": ("detector", "Detector"),
     "Examples": ("examples", "Examples"),
     "LabelSet": ("labels", "LabelSet"),
+    "Session": ("session", "Session"),
     "detect": ("detection", "detect"),
     "read_labels": ("labels", "read"),
     "train": ("training", "train"),

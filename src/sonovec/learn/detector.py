@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from sonovec.embedding.passport import Passport
 from sonovec.errors import PassportError, UsageError, WeightsError
 from sonovec.learn.head import Head
 from sonovec.models.weights import sha256_of
-from sonovec.paths import display, why_not_writable
+from sonovec.paths import atomic, display, why_not_writable
 
 CARD, ARRAYS = "detector.json", "arrays.npz"
 FORMAT = 1
@@ -135,19 +135,21 @@ class Detector(Brief):
         """
         target = Path(folder)
         self.check_place(target)
+        scratch = target.absolute().with_name(f".{target.name}.saving")  # by one name: what a killed run left goes now
+        made, old = scratch / "new", scratch / "old"
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
-                made, old = Path(scratch, "new"), Path(scratch, "old")
-                made.mkdir()
-                self._write(made)
-                if target.exists():
-                    target.replace(old)
-                made.replace(target)
+            shutil.rmtree(scratch, ignore_errors=True)
+            made.mkdir(parents=True)
+            self._write(made)
+            if target.exists():
+                target.replace(old)
+            made.replace(target)
         except OSError as error:
             raise UsageError(
                 f"{display(target)}: cannot be written ({error.strerror or error}); free some space, or give another place"
             ) from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     @staticmethod
     def check_place(folder: Path) -> None:
@@ -166,7 +168,8 @@ class Detector(Brief):
     def _write(self, folder: Path) -> None:
         examples = {f"example_{name}": getattr(self.exemplars, name) for name in ("vectors", "targets", "times")}
         arrays: dict[str, Any] = {"thresholds": self.thresholds, **self.head.arrays(), **examples}
-        np.savez(folder / ARRAYS, **arrays)
+        with atomic(folder / ARRAYS) as temporary, temporary.open("wb") as file:  # a power cut leaves it whole, too
+            np.savez(file, **arrays)
         card = {
             "format": FORMAT,
             "name": self.name,
@@ -179,7 +182,8 @@ class Detector(Brief):
             "paths": list(self.exemplars.paths),
             "arrays": sha256_of(folder / ARRAYS),
         }
-        (folder / CARD).write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
+        with atomic(folder / CARD) as temporary:
+            temporary.write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
 
     def _fault(self) -> str | None:
         """Why its parts cannot belong together; None where they do."""

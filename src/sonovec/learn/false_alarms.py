@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.embedding.events import events
+from sonovec.audio.scan import Found, scan
+from sonovec.embedding.embedding import Failure
 from sonovec.errors import AudioError, UsageError
 from sonovec.jobs import Job, Watched, running
+from sonovec.learn.detection import OVERLAP, Detected, detect
+from sonovec.learn.events import Detection, Tracker
 from sonovec.learn.sources import library_at
+from sonovec.learn.words import counted
 from sonovec.library.binding import passport_of
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MAIN
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 RECALL = 0.9
 #: False alarms that are named of each class.
 NAMED = 3
+#: What a watcher is told.
+STAGE = "counting false alarms"
 #: What is said of sounds that examples come from.
 TRAINED = "the detector was trained on them"
 #: What is said where segments are heard.
@@ -164,30 +170,6 @@ def threshold_of_recall(outcomes: Outcomes, column: int, recall: float = RECALL)
     return float(found[int(np.ceil(recall * len(found) - 1e-9)) - 1])
 
 
-@dataclass
-class _Heard:
-    """Alarms of one class at one threshold, as they are counted."""
-
-    threshold: float
-    count: int = 0
-    worst: list[Alarm] = field(default_factory=list)
-
-    def add(self, path: str, times: NDArray[np.float64], probabilities: NDArray[np.floating]) -> None:
-        found = events(times, probabilities[:, None].astype(np.float32), [""], np.float32(self.threshold).item())
-        self.count += len(found)
-        self.worst += [Alarm(path, each.start, each.end, float(each.score)) for each in found]
-        self.worst = sorted(self.worst, key=lambda each: (-each.probability, each.path, each.start))[:NAMED]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What was heard in one sound of a pool: seconds, (n, 2), and probabilities, (n, n_classes), of its windows in order."""
-
-    path: str
-    times: NDArray[np.float64]
-    probabilities: NDArray[np.floating]
-
-
 @dataclass(frozen=True)
 class Unheard:
     """A sound of a pool that was not counted, and why; `failed` where it should have been."""
@@ -195,82 +177,6 @@ class Unheard:
     path: str
     reason: str
     failed: bool = True
-
-
-Parts = Iterable[Part | Unheard]
-
-
-def count(
-    detector: Detector, parts: Parts, pool: str, recalls: Sequence[float | None], notes: Sequence[str] = ()
-) -> FalseAlarms:
-    """Count the events of each class in sounds that hold none of them.
-
-    Windows that reach the threshold and touch or overlap are one event.
-
-    Parameters
-    ----------
-    detector : Detector
-    parts : iterable of Part or Unheard
-    pool : str
-        Where they are from.
-    recalls : sequence of float or None, length n_classes
-        Thresholds of `threshold_of_recall`.
-    notes : sequence of str
-
-    Returns
-    -------
-    FalseAlarms
-
-    Raises
-    ------
-    UsageError
-        If there is no sound at all.
-    """
-    chosen = [_Heard(float(threshold)) for threshold in detector.thresholds]
-    at_recall = [None if threshold is None else _Heard(threshold) for threshold in recalls]
-    unheard: list[Unheard] = []
-    seconds, sounds = 0.0, 0
-    for part in parts:
-        if isinstance(part, Unheard):
-            unheard.append(part)
-            continue
-        sounds += 1
-        seconds += _covered(part.times)
-        for column, heards in enumerate(zip(chosen, at_recall, strict=True)):
-            for heard in filter(None, heards):
-                heard.add(part.path, part.times, part.probabilities[:, column])
-    if not seconds:
-        first = f" ({display(unheard[0].path)}: {unheard[0].reason})" if unheard else ""
-        raise UsageError(
-            f"{display(pool)}: holds no sound in which false alarms could be counted{first}; give a folder of sounds, or a "
-            "library"
-        )
-    hours = seconds / _SECONDS_PER_HOUR
-    classes = tuple(
-        ClassAlarms(
-            name,
-            None if low is None else rate(low.threshold, low.count, hours),
-            rate(high.threshold, high.count, hours),
-            tuple(high.worst),
-        )
-        for name, high, low in zip(detector.classes, chosen, at_recall, strict=True)
-    )
-    failures = tuple((each.path, each.reason) for each in unheard if each.failed)
-    left_out = [each for each in unheard if not each.failed]
-    told = [f"{len(left_out)} sounds were not counted: {left_out[0].reason}"] if left_out else []
-    return FalseAlarms(pool, hours, sounds, classes, failures, (*notes, *told))
-
-
-def _covered(times: NDArray[np.float64]) -> float:
-    """Seconds that windows cover together: they may overlap, and there may be gaps between them."""
-    if len(times) == 0:
-        return 0.0
-    ends = np.maximum.accumulate(times[:, 1])
-    begun = np.maximum(times[:, 0], np.concatenate([[-np.inf], ends[:-1]]))
-    return float(np.maximum(ends - begun, 0).sum())
-
-
-# -- pools
 
 
 def measure(
@@ -283,11 +189,13 @@ def measure(
 ) -> FalseAlarms:
     """Measure the false alarms of a detector on a folder of sounds, or on the stored vectors of a library.
 
+    They are counted as `sonovec.learn.detect` finds them, with the overlap of windows that it has by default.
+
     Parameters
     ----------
     detector : Detector
     encoder : Encoder
-        The detector's; of a folder, its windows are heard.
+        The detector's.
     pool : path
         A folder, a file, or a library, of which the stored segments are heard. It must hold none of the classes.
     outcomes : Outcomes
@@ -307,14 +215,89 @@ def measure(
         If the library has vectors of another encoder.
     """
     recalls = [threshold_of_recall(outcomes, column) for column in range(len(detector.classes))]
+    thresholds = np.array([np.inf if each is None else each for each in recalls], np.float32)
+    both = detector, replace(detector, name=f"{detector.name} at recall", thresholds=thresholds)
     library = library_at(pool)
     with running(progress) as job:
         trained = set(_hashes({from_text(path) for path in outcomes.paths}, job))
-        if library is None:
-            parts = _embedded(detector, encoder, Path(pool), trained, job)
-        else:
-            parts = _stored(detector, library, trained)
-        return count(detector, parts, to_text(pool), recalls, [] if library is None else [SEGMENTS])
+        heard = (
+            _embedded(both, encoder, Path(pool), trained, job) if library is None else _stored(both, library, trained)
+        )
+        return count(both, heard, to_text(pool), [] if library is None else [SEGMENTS])
+
+
+def count(
+    detectors: tuple[Detector, Detector], heard: Iterable[Detected | Unheard], pool: str, notes: Sequence[str] = ()
+) -> FalseAlarms:
+    """Count the events of each class in sounds that hold none of them.
+
+    Parameters
+    ----------
+    detectors : pair of Detector
+        With the thresholds that were chosen, and with those of a recall; infinite where there is none.
+    heard : iterable of Detected or Unheard
+        Each sound.
+    pool : str
+        Where they are from.
+    notes : sequence of str
+
+    Returns
+    -------
+    FalseAlarms
+
+    Raises
+    ------
+    UsageError
+        If there is no sound at all.
+    """
+    events = {(detector.source, name): _Events() for detector in detectors for name in detector.classes}
+    unheard: list[Unheard] = []
+    seconds, sounds = 0.0, 0
+    for sound in heard:
+        if isinstance(sound, Unheard):
+            unheard.append(sound)
+            continue
+        sounds, seconds = sounds + 1, seconds + sound.duration
+        for event in sound.detections:
+            events[event.detector, event.name].add(sound.path, event)
+    if not seconds:
+        first = f" ({display(unheard[0].path)}: {unheard[0].reason})" if unheard else ""
+        raise UsageError(
+            f"{display(pool)}: holds no sound in which false alarms could be counted{first}; give a folder of sounds, or a "
+            "library"
+        )
+    hours = seconds / _SECONDS_PER_HOUR
+    chosen, at_recall = detectors
+    classes = tuple(
+        ClassAlarms(
+            name,
+            rate(float(low), events[at_recall.source, name].count, hours) if np.isfinite(low) else None,
+            rate(float(high), events[chosen.source, name].count, hours),
+            tuple(events[chosen.source, name].worst),
+        )
+        for name, high, low in zip(chosen.classes, chosen.thresholds, at_recall.thresholds, strict=True)
+    )
+    failures = tuple((each.path, each.reason) for each in unheard if each.failed)
+    left_out = [each for each in unheard if not each.failed]
+    told = [f"{counted(len(left_out), 'sound')} not counted: {left_out[0].reason}"] if left_out else []
+    return FalseAlarms(pool, hours, sounds, classes, failures, (*notes, *told))
+
+
+@dataclass
+class _Events:
+    """Events of one class as they are counted, and the worst of them."""
+
+    count: int = 0
+    worst: list[Alarm] = field(default_factory=list)
+
+    def add(self, path: Path | None, event: Detection) -> None:
+        assert path is not None and event.end is not None
+        self.count += 1
+        self.worst.append(Alarm(to_text(path), event.start, event.end, event.probability))
+        self.worst = sorted(self.worst, key=lambda each: (-each.probability, each.path, each.start))[:NAMED]
+
+
+# -- pools
 
 
 def _hashes(paths: Iterable[Path], job: Job) -> Iterator[str]:
@@ -325,11 +308,8 @@ def _hashes(paths: Iterable[Path], job: Job) -> Iterator[str]:
 
 
 def _embedded(
-    detector: Detector, encoder: Encoder, place: Path, trained: Set[str], job: Job
-) -> Iterator[Part | Unheard]:
-    from sonovec.audio.scan import Found, scan
-    from sonovec.embedding.embedding import Failure
-
+    detectors: Sequence[Detector], encoder: Encoder, place: Path, trained: Set[str], job: Job
+) -> Iterator[Detected | Unheard]:
     seen = list(scan([place]))
     yield from (
         Unheard(to_text(item.path), item.reason) for item in seen if not isinstance(item, Found) and item.failed
@@ -338,40 +318,30 @@ def _embedded(
     known = {path for path in found if not trained.isdisjoint(_hashes([path], job))}
     yield from (Unheard(to_text(path), TRAINED, failed=False) for path in found if path in known)
     files = [path for path in found if path not in known]
-    heard = encoder.embed_many(files, progress=job.part("counting false alarms"))
-    for file, result in zip(files, heard, strict=True):
-        if isinstance(result, Failure):
-            yield Unheard(to_text(file), result.reason)
-        else:
-            yield Part(to_text(file), result.times, detector.probabilities(result.windows))
+    hop = max(1, encoder.window.length // OVERLAP) / encoder.rate
+    results = detect(files, detectors, hop=hop, encoder=encoder, progress=job.part(STAGE))
+    for file, result in zip(files, results, strict=True):
+        yield Unheard(to_text(file), result.reason) if isinstance(result, Failure) else result
 
 
-def _stored(detector: Detector, library: Library, trained: Set[str]) -> Iterator[Part | Unheard]:
-    """The segments of a library's tracks."""
-    detector.check(passport_of(library.spaces()[MAIN]))
+def _stored(detectors: Sequence[Detector], library: Library, trained: Set[str]) -> Iterator[Detected | Unheard]:
+    """The segments of a library's tracks, which are held in memory together."""
+    detectors[0].check(passport_of(library.spaces()[MAIN]))
     paths = {track.id: track.path for track in library}
     yield from (Unheard(path, TRAINED, failed=False) for id, path in paths.items() if id in trained)
-    tracks: list[str] = []
-    times: list[NDArray[np.float64]] = []
-    heard: list[NDArray[np.float32]] = []
+    parts: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
     stored = library.vectors(level="segment")
     for batch in stored:
-        tracks += batch.column("track").to_pylist()
-        times.append(np.stack([batch.column(name).to_numpy() for name in ("start", "end")], axis=1))
+        times = np.stack([batch.column(name).to_numpy() for name in ("start", "end")], axis=1)
         vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), stored.dim)
-        heard.append(detector.probabilities(vectors).astype(np.float32))
-    for id, part in _by_track(tracks, times, heard):
-        if id in paths and id not in trained:
-            yield replace(part, path=paths[id])
+        for row, id in enumerate(batch.column("track").to_pylist()):
+            parts.setdefault(id, []).append((times[row], vectors[row]))
+    for id in sorted(parts.keys() & paths.keys() - trained):
+        segments = sorted(parts[id], key=lambda part: part[0][0])
+        times, vectors = (np.stack(column) for column in zip(*segments, strict=True))
+        found = [event for each in detectors for event in _tracked(Tracker(each), times, vectors)]
+        yield Detected(from_text(paths[id]), float(times[-1, 1]), tuple(found))
 
 
-def _by_track(
-    tracks: Sequence[str], times: Sequence[NDArray[np.float64]], heard: Sequence[NDArray[np.float32]]
-) -> Iterator[tuple[str, Part]]:
-    if not tracks:
-        return
-    spans, probabilities = np.concatenate(times), np.concatenate(heard)
-    names, codes = np.unique(np.array(tracks), return_inverse=True)
-    order = np.lexsort((spans[:, 0], codes))
-    for name, rows in zip(names.tolist(), np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True):
-        yield name, Part(name, spans[rows], probabilities[rows])
+def _tracked(tracker: Tracker, times: NDArray[np.float64], vectors: NDArray[np.float32]) -> list[Detection]:
+    return [*tracker.push(times, vectors), *tracker.finish()]
