@@ -22,6 +22,7 @@ from sonovec.cli import play, stretch_files
 from sonovec.cli.dialogue import read_answer
 from sonovec.errors import UsageError
 from sonovec.learn import labels
+from sonovec.learn.detector import Detector
 from sonovec.learn.session import Session
 from tests.cli.terminal import on_terminal
 from tests.learn import rings
@@ -115,6 +116,29 @@ def test_suggestions_as_a_table_and_in_files_of_every_format(label, library, tmp
     read = labels.read(tmp_path / "done.json")
     assert {str(each.path) for each in read.labels} == {row["path"] for row in rows} and read.classes == {"bells": 5}
     assert len(stored(library)) == 2, "nothing is stored by suggestions"
+
+
+def test_the_answers_become_a_detector(label, made, library, tmp_path):
+    target = tmp_path / "ring.detector"
+    session = Session(library, ["bells"], who="ann")
+    while proposals := session.propose():
+        session.answer(proposals[0], "bells" if "/bells/" in proposals[0].path else None)
+    examples = session.examples()
+    assert examples.targets.sum() == rings.EACH and len(set(examples.groups)) == len(examples.vectors) == 18
+    code, out, err = label("-o", target)
+    assert code == 0 and f"{target}: learnt from 18 answers" in out and "all are answered" in err
+    detector = Detector.load(target)
+    assert detector.name == "ring" and detector.classes == ("bells",)
+    bells, rain = (
+        package.load("logmel").embed(made / f"sounds/{name}/{name}-1.wav").vector for name in ("bells", "rain")
+    )
+    (heard,), (other,) = detector.probabilities([bells, rain])
+    assert heard > other
+
+
+def test_a_detector_needs_an_example(label, tmp_path):
+    code, _, err = label("-o", tmp_path / "a.detector", answers="n\n")
+    assert code == 2 and "no sound is labelled 'bells' yet" in err and not (tmp_path / "a.detector").exists()
 
 
 def test_examples_with_seconds_begin_the_search(label, made):

@@ -67,7 +67,7 @@ class Proposal(Brief):
     why : str
         By what it was chosen: ``likely``, ``uncertain``, ``diverse`` or ``random``.
     nearest : Neighbour or None
-        What is most like it among the segments that were answered.
+        What is most like it among the segments of which people could tell.
     """
 
     track: str
@@ -316,11 +316,11 @@ class Session:
         return [label for label in self.library.labels.get(source=self.source) if label.name in self.classes]
 
     def _nearest(self, row: int) -> Neighbour | None:
-        asked = np.flatnonzero(self._standing.asked)
-        if not len(asked):
+        known = np.flatnonzero(np.isin(self._standing.verdicts, (HEARD, NOT_HEARD)).any(axis=1))
+        if not len(known):
             return None
-        cosines = self.pool.vectors[asked] @ self.pool.vectors[row]
-        near = int(asked[cosines.argmax()])
+        cosines = self.pool.vectors[known] @ self.pool.vectors[row]
+        near = int(known[cosines.argmax()])
         heard = [name for name, v in zip(self.classes, self._standing.verdicts[near], strict=True) if v == HEARD]
         return Neighbour(self.pool.path(near), *self.pool.span(near), tuple(heard), float(cosines.max()))
 
