@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonovec.cli import stretch_files
@@ -205,7 +205,7 @@ STRETCHES = st.lists(st.tuples(LABELS, TIMES, TIMES, st.floats(0, 1)), min_size=
 
 
 @pytest.mark.parametrize("kind", [name for name in stretch_files.FORMATS if name != "cue"])
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(given_ones=STRETCHES)
 def test_what_sonovec_writes_is_read_as_it_was(kind: str, given_ones, tmp_path_factory) -> None:
     rows = [
@@ -258,7 +258,7 @@ TABLES = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.binary(max_size=60)
     | st.lists(st.dictionaries(KEYS, JSON, max_size=4), max_size=3).map(lambda tasks: json.dumps(tasks).encode())

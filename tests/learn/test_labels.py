@@ -86,6 +86,13 @@ def test_a_list_names_recordings_in_many_ways(folder: Path) -> None:
     assert [each[0] for each in brief(labels.read(moved, audio=folder))] == names
 
 
+@pytest.mark.parametrize("name", ["x" * 300 + ".wav", r"a\u0000b.wav", r"\ud800.wav", ".", "/"])
+def test_what_cannot_be_a_recording_is_missing(folder: Path, name: str) -> None:
+    row = f'{{"path": "{name}", "start": 0, "end": 1, "label": "x"}}\n'
+    with pytest.raises(UsageError, match="none of its 1 recording"):
+        labels.read(put(folder, row, "list.jsonl"))
+
+
 def test_missing_recordings_are_named_and_counted(folder: Path) -> None:
     head = "path,start,end,label\n"
     file = put(folder, head + "dog/1-a.wav,0,1,x\n" + "".join(f"no{n}.wav,0,1,x\nno{n}.wav,2,3,x\n" for n in range(5)))

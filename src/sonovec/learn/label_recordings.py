@@ -36,7 +36,7 @@ class Recordings:
             Several recordings have the name.
         """
         meant = [path for text in paths for path in _meant(text)]
-        there = next((path for path in (self._folder / each for each in meant) if path.is_file()), None)
+        there = next((path for path in (self._folder / each for each in meant) if _is_file(path)), None)
         if there is not None:
             return there
         return next((found for each in meant if (found := self._named(each.name)) is not None), None)
@@ -89,6 +89,10 @@ def _by(paths: Sequence[Path], name: Callable[[Path], str]) -> dict[str, list[Pa
     for path in paths:
         found.setdefault(_key(name(path)), []).append(path)
     return found
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises where a name is too long
 
 
 def _meant(text: str) -> Iterator[Path]:
