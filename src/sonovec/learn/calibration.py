@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-#: How far calibration may go from the usual one, and a class's own from what all classes share: deviations of a Gaussian prior
-#: on the factor of the slope and on the offset.
+#: How far calibration may go from the usual one, and a class's own from what all classes share: deviations of a Gaussian
+#: prior on the factor of the slope and on the offset.
 SHARED, OWN = (0.5, 2.0), (0.2, 0.5)
 #: Steps of Newton's method, and the change at which it ends.
 STEPS, CHANGE = 100, 1e-10
@@ -80,7 +81,10 @@ def _counted(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -
 
 
 def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[float, float]) -> tuple[float, float]:
-    """Slope and offset that are most probable, by Newton's method with halved steps; without examples, 1 and 0."""
+    """Slope and offset that are most probable, by Newton's method with halved steps; without examples, 1 and 0.
+
+    Scores that go against what is heard tell nothing: then the slope is 0, and the offset alone is fitted.
+    """
     prior, precision = np.array([1.0, 0.0]), np.array(deviations) ** -2.0
 
     def loss(at: Floats) -> float:
@@ -105,6 +109,8 @@ def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[floa
             at = moved if improved <= value else at
             break
         at, value = moved, improved
+    if at[0] < 0:
+        return 0.0, _newton(np.zeros_like(scores), heard, total, deviations)[1]
     return float(at[0]), float(at[1])
 
 
@@ -142,12 +148,11 @@ def curve(probabilities: ArrayLike, targets: ArrayLike, bins: int = BINS) -> tup
     order = np.argsort(said, kind="stable")
     said, heard = said[order], heard[order]
     # A bin begins where it is due, or at the first row that equals that one.
-    begins = np.searchsorted(said, said[[len(said) * i // bins for i in range(bins)]]) if len(said) else []
-    edges = [*np.unique(np.asarray(begins, np.int64)), len(said)]
-    return tuple(
-        Bin(float(said[a:b].mean()), float(heard[a:b].mean()), int(b - a))
-        for a, b in zip(edges, edges[1:], strict=False)
-    )
+    if not len(said):
+        return ()
+    begins = np.searchsorted(said, said[[len(said) * i // bins for i in range(bins)]])
+    edges = [*np.unique(begins), len(said)]
+    return tuple(Bin(float(said[a:b].mean()), float(heard[a:b].mean()), int(b - a)) for a, b in pairwise(edges))
 
 
 def error(probabilities: ArrayLike, targets: ArrayLike, bins: int = BINS) -> float:

@@ -15,7 +15,7 @@ from sonovec.errors import MissingExtraError, UsageError
 from sonovec.learn import calibration, folds, linear
 from sonovec.learn.head import Head
 from sonovec.learn.linear import Rows
-from sonovec.learn.metric import Metric, plain
+from sonovec.vectors import unit
 
 Floats = NDArray[np.float64]
 
@@ -87,7 +87,6 @@ def fit(
     weights: ArrayLike | None = None,
     *,
     classes: Sequence[str] | None = None,
-    metric: Metric | None = None,
     kind: str = AUTO,
     seed: int = 0,
 ) -> Fitted:
@@ -110,8 +109,6 @@ def fit(
         How much each row counts; 1 without it.
     classes : sequence of str, optional
         Their names, for notes and errors.
-    metric : Metric, optional
-        What is known of the encoder; see `sonovec.learn.metric`.
     kind : str
         ``"auto"``, or a kind in `sonovec.learn.linear.KINDS` with its first strength: it takes a fraction of the time.
     seed : int
@@ -140,7 +137,7 @@ def fit(
 
     if find_spec("scipy") is None:
         raise MissingExtraError("training a detector needs scikit-learn: pip install 'sonovec[learn]'")
-    task = _Task.of(vectors, targets, groups, weights, classes, metric, seed)
+    task = _Task.of(vectors, targets, groups, weights, classes, seed)
     with threadpool_limits(1):  # sums that are split over threads differ in their last bits
         tried = [_tried(task, *candidate) for candidate in _candidates(task, kind)]
         best = min(tried, key=lambda each: np.nan_to_num(each.trial.log_loss, nan=np.inf))
@@ -156,7 +153,6 @@ class _Task:
     groups: tuple[str, ...]
     weights: Floats
     names: tuple[str, ...]
-    metric: Metric | None
     folds: NDArray[np.int64]
 
     @classmethod
@@ -167,7 +163,6 @@ class _Task:
         groups: Sequence[str] | None,
         weights: ArrayLike | None,
         classes: Sequence[str] | None,
-        metric: Metric | None,
         seed: int,
     ) -> _Task:
         rows, said = np.asarray(vectors, np.float64), np.asarray(targets)
@@ -195,7 +190,7 @@ class _Task:
                     f"class {name!r} is heard in every example; give sounds without it, as another class or as background"
                 )
         own = tuple(str(i) for i in range(len(rows))) if groups is None else tuple(str(group) for group in groups)
-        return cls(rows, said.astype(np.int8), own, each, names, metric, folds.deal(own, said, seed))
+        return cls(rows, said.astype(np.int8), own, each, names, folds.deal(own, said, seed))
 
     def rows(self, which: Any = slice(None)) -> Rows:
         """Some of the rows, or all."""
@@ -230,43 +225,49 @@ def trained(
     *,
     kind: str,
     strength: float,
-    metric: Metric | None = None,
 ) -> Head:
     """A head of one kind and strength, with the usual calibration of its kind: for a learning curve, say.
 
     Parameters
     ----------
-    vectors, targets, weights, metric
+    vectors, targets, weights
         As of `fit`. A class that is never heard, or always, gets scores that are NaN.
     kind, strength
         As `Fitted` has them.
 
     Examples
     --------
-    >>> head = trained([[1.0, 0.0], [0.0, 1.0]], [[1, 0], [0, 1]], kind="centroid", strength=1.0)
+    >>> head = trained([[1.0, 0.0], [0.0, 1.0]], [[1, 0], [0, 1]], kind="both", strength=10.0)
     >>> head.scores([[2.0, 0.0]]).round(1).tolist()
-    [[0.7, -0.7]]
+    [[10.1, -10.1]]
     """
     from threadpoolctl import threadpool_limits
 
     each = np.ones(len(np.asarray(targets))) if weights is None else np.asarray(weights, np.float64)
     with threadpool_limits(1):
-        return _head(_rows(np.asarray(vectors, np.float64), np.asarray(targets), each), kind, strength, metric)
+        return _head(_rows(np.asarray(vectors, np.float64), np.asarray(targets), each), kind, strength)
 
 
 def _rows(vectors: Floats, targets: NDArray[Any], weights: Floats) -> Rows:
-    """Rows before a metric saw them."""
     heard, not_heard = ((targets == value) * weights[:, None] for value in (1, 0))
-    return Rows(vectors, heard, not_heard)
+    return Rows(unit(vectors), heard, not_heard)
 
 
-def _head(rows: Rows, kind: str, strength: float, metric: Metric | None) -> Head:
+def _center(rows: Rows) -> Floats:
+    """The mean of the means of the classes; what is none of them is a class of its own here."""
+    none = np.where((rows.heard > 0).any(axis=1), 0.0, rows.not_heard.max(axis=1))
+    shares = np.column_stack([rows.heard, none])
+    shares = shares[:, shares.sum(axis=0) > 0]
+    return np.asarray(((shares / shares.sum(axis=0)).T @ rows.seen).mean(axis=0))
+
+
+def _head(rows: Rows, kind: str, strength: float) -> Head:
     """A head with the usual calibration; NaN for classes that these rows cannot tell."""
-    seen = metric or plain(rows.seen, rows.heard, rows.not_heard)
-    weights, bias = linear.KINDS[kind](replace(rows, seen=seen(rows.seen)), strength)
+    center = _center(rows)
+    weights, bias = linear.KINDS[kind](replace(rows, seen=rows.seen - center), strength)
     bias[~rows.possible] = np.nan
     slope, offset = (np.full(len(bias), number) for number in linear.USUAL[kind])
-    arrays = seen.center, np.ones_like(seen.center), weights @ seen.map.T, bias, slope, offset
+    arrays = center, np.ones_like(center), weights, bias, slope, offset
     return Head(*(np.asarray(array, np.float32) for array in arrays))
 
 
@@ -277,7 +278,9 @@ def _tried(task: _Task, kind: str, strength: float) -> _Tried:
         test = task.folds == fold
         if test.all():
             continue
-        scores[test] = _head(task.rows(~test), kind, strength, task.metric).scores(task.vectors[test])
+        scores[test] = _head(task.rows(~test), kind, strength).scores(task.vectors[test])
+    # Of a class that is heard in one group there are only scores where it is not heard, which say that it never is.
+    scores[:, folds.in_one_group(task.groups, task.targets)] = np.nan
     for fold in np.unique(task.folds):
         test = task.folds == fold
         slope, offset = _calibration(task, kind, np.where(test[:, None], np.nan, scores))
@@ -299,7 +302,7 @@ def _calibration(task: _Task, kind: str, scores: Floats) -> tuple[Floats, Floats
 def _finished(task: _Task, best: _Tried, trials: tuple[Trial, ...]) -> Fitted:
     kind, strength = best.trial.kind, best.trial.strength
     slope, offset = (np.asarray(array, np.float32) for array in _calibration(task, kind, best.scores))
-    head = replace(_head(task.rows(), kind, strength, task.metric), slope=slope, offset=offset)
+    head = replace(_head(task.rows(), kind, strength), slope=slope, offset=offset)
     tested = (task.targets == 1) & np.isfinite(best.scores)
     heard = len({group for group, row in zip(task.groups, tested, strict=True) if row.any()})
     enough = heard >= ENOUGH_TO_CALIBRATE
@@ -321,7 +324,8 @@ def _notes(task: _Task, heard: int, enough: bool) -> list[str]:
                     g for g, row in zip(task.groups, task.targets, strict=True) if row[task.names.index(name)] == 1
                 )
                 notes.append(
-                    f"{name}: all its examples are of one group ({group}): nothing can be known of how well it is told elsewhere"
+                    f"{name}: all its examples are of one group ({group}): nothing can be known of how well it is told "
+                    "elsewhere"
                 )
     if not enough:
         notes.append(

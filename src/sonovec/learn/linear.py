@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+#: What the cosine with a centroid weighs beside a logistic regression's logits.
+CENTROID = 12.0
 #: Iterations of the logistic regression, and the gradient at which it ends.
 ITERATIONS, GRADIENT = 200, 1e-5
 
@@ -20,8 +22,8 @@ class Rows:
 
     Attributes
     ----------
-    seen : array, shape (n, k)
-        Vectors as the metric sees them.
+    seen : array, shape (n, dim)
+        Vectors at length 1, around a center.
     heard, not_heard : array, shape (n, n_classes)
         The weight of each row where the class is heard, and where it is not; 0 in both where nobody knows.
     """
@@ -33,19 +35,19 @@ class Rows:
     @property
     def possible(self) -> NDArray[np.bool_]:
         """Which classes have a row in which they are heard, and one in which they are not."""
-        return (self.heard > 0).any(axis=0) & (self.not_heard > 0).any(axis=0)
+        return np.asarray((self.heard > 0).any(axis=0) & (self.not_heard > 0).any(axis=0))
 
 
-def centroid(rows: Rows, strength: float) -> tuple[Floats, Floats]:
-    """The direction of the mean of what is heard: weights (n_classes, k) of length 1, and no bias.
+def centroid(rows: Rows) -> Floats:
+    """The direction of the mean of what is heard: shape (n_classes, dim), of length 1.
 
-    Each row counts by its direction alone. It asks for nothing but examples of the class, and is hard to beat with few.
+    Each row counts by its direction alone. It needs nothing but examples of the class, and is hard to beat with few.
     """
     lengths = np.linalg.norm(rows.seen, axis=1, keepdims=True)
     directions = rows.seen / np.where(lengths > 0, lengths, 1)
     sums = rows.heard.T @ directions
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return sums / np.where(lengths > 0, lengths, 1), np.zeros(len(sums))
+    return np.asarray(sums / np.where(lengths > 0, lengths, 1))
 
 
 def logistic(rows: Rows, strength: float) -> tuple[Floats, Floats]:
@@ -69,11 +71,18 @@ def logistic(rows: Rows, strength: float) -> tuple[Floats, Floats]:
     return found[: n_classes * size].reshape(n_classes, size), found[n_classes * size :]
 
 
+def both(rows: Rows, strength: float) -> tuple[Floats, Floats]:
+    """The sum of a logistic regression and of what a centroid says, which keeps it from trusting few examples too much."""
+    weights, bias = logistic(rows, strength)
+    return weights + CENTROID * centroid(rows), bias
+
+
 #: Kinds by name, and the strengths that are tried.
-KINDS: Mapping[str, Callable[[Rows, float], tuple[Floats, Floats]]] = {"centroid": centroid, "logistic": logistic}
-STRENGTHS: Mapping[str, tuple[float, ...]] = {"centroid": (1.0,), "logistic": (1.0, 10.0, 100.0)}
+KINDS: Mapping[str, Callable[[Rows, float], tuple[Floats, Floats]]] = {"both": both, "logistic": logistic}
+#: The first is taken where a kind is given, or where there is too little to choose by.
+STRENGTHS: Mapping[str, tuple[float, ...]] = {"both": (100.0, 10.0, 1000.0), "logistic": (100.0, 10.0, 1000.0)}
 #: Slope and offset that calibrate the scores of a kind, where nothing else is known.
-USUAL: Mapping[str, tuple[float, float]] = {"centroid": (12.0, -4.0), "logistic": (1.0, 0.0)}
+USUAL: Mapping[str, tuple[float, float]] = {"both": (0.5, 0.0), "logistic": (1.0, 0.0)}
 
 
 def _sigmoid(scores: Floats) -> Floats:
