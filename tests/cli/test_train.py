@@ -115,3 +115,18 @@ def test_broken_files_of_a_pool_are_named_and_the_detector_is_there(
     assert run(["train", str(sounds), *arguments]) == 1
     assert "b.wav" in capsys.readouterr().err
     assert Detector.load(tmp_path / "c.detector").report["false_alarms"]["sounds"] == 1
+
+
+def test_recordings_that_fail_are_named_and_the_others_are_trained_on(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{path},0,1,{path.parent.name}" for path in sorted(sounds.rglob("*.wav"))]
+    (tmp_path / "broken.wav").write_bytes(b"RIFF....WAVE")
+    rows = ["path,start,end,label", *lines, "broken.wav,0,1,tone", "nowhere.wav,0,1,hiss"]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    target = tmp_path / "d.detector"
+    assert run(["train", str(tmp_path / "labels.csv"), "--no-rest", "-m", "logmel", "-o", str(target), "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["failures"]) == 2
+    assert "nowhere.wav: no such recording" in err and "broken.wav" in err
+    assert Detector.load(target).report["stretches"] == 16

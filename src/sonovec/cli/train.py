@@ -10,7 +10,7 @@ import click
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.log import watched
 from sonovec.cli.options import add_options, encoder_settings, json_option, model_options, running_options
-from sonovec.cli.output import fail_of, position_text, print_json, print_table, shown_path
+from sonovec.cli.output import fail, fail_of, position_text, print_json, print_table, shown_path
 
 if TYPE_CHECKING:
     from sonovec.learn.false_alarms import FalseAlarms
@@ -117,14 +117,18 @@ def train(
             print_json(result.to_json(target))
         else:
             _print(result, target)
-    return _failures(result.report)
+    return _failures(result)
 
 
-def _failures(report: Report) -> int:
-    failures = report.false_alarms.failures if report.false_alarms else ()
-    for path, reason in failures:
+def _failures(result: Training) -> int:
+    """Name files that failed, and return the exit code."""
+    alarms = result.report.false_alarms
+    unheard = alarms.failures if alarms else ()
+    for line in result.failures:
+        fail(line)
+    for path, reason in unheard:
         fail_of(path, reason)
-    return 1 if failures else 0
+    return 1 if result.failures or unheard else 0
 
 
 def _print(result: Training, target: Path) -> None:

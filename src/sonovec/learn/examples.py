@@ -64,6 +64,8 @@ class Examples(Brief):
     passport : Passport
     notes : tuple of str
         What was left out, and why.
+    failures : tuple of str
+        Recordings that were not found or could not be decoded, and why.
     """
 
     vectors: NDArray[np.float32]
@@ -76,6 +78,7 @@ class Examples(Brief):
     weights: NDArray[np.float32]
     passport: Passport
     notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 def embed(
@@ -156,7 +159,13 @@ def embed(
     if found is not None:
         rows.add_background(found)
     notes = [*labels.notes, *_of_copies(original), *trouble.notes(), *(found.notes if found else ())]
-    examples = Examples(**rows.columns(len(stretches)), classes=classes, passport=encoder.passport, notes=tuple(notes))
+    examples = Examples(
+        **rows.columns(len(stretches)),
+        classes=classes,
+        passport=encoder.passport,
+        notes=tuple(notes),
+        failures=(*labels.failures, *trouble.failed),
+    )
     _check(examples, labels.origin)
     return examples
 

@@ -54,12 +54,15 @@ class LabelSet:
         whole sounds were.
     notes : tuple of str
         What was left out, and why.
+    failures : tuple of str
+        Recordings that were not found, and why.
     """
 
     origin: str
     labels: tuple[Labelled, ...]
     rest: bool
     notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def classes(self) -> dict[str, int]:

@@ -102,7 +102,7 @@ def read(
     labels = _once(_named(found.labels, found.notes), found.notes)
     together(labels)  # which refuses contradictions
     covers = found.has_times if rest is None else rest
-    return LabelSet(origin, tuple(_grouped(labels, group, found)), covers, tuple(found.notes))
+    return LabelSet(origin, tuple(_grouped(labels, group, found)), covers, tuple(found.notes), tuple(found.failures))
 
 
 @dataclass
@@ -113,6 +113,7 @@ class _Read:
     notes: list[str] = field(default_factory=list)
     has_times: bool = False
     missing: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
 
 
@@ -137,6 +138,7 @@ def _read_files(path: Path, audio: Path | None, group: str | None, min_score: fl
             "audio= the folder that they are in"
         )
     if missing:
+        found.failures += [f"{name}: no such recording" for name in missing]
         found.notes.append(f"{counted(len(missing), 'recording')} not found, and left out: {listed(missing)}")
     if path.is_dir() and audio is None:
         _note_without(found, path)

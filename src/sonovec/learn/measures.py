@@ -262,15 +262,16 @@ def _drawn_precisions(outcomes: Outcomes, seed: int) -> tuple[Floats, Floats]:
     codes, count = _coded(outcomes.groups)
     drawn = np.full((DRAWS, len(outcomes.classes)), np.nan)
     values = np.full(len(outcomes.classes), np.nan)
-    for column in np.flatnonzero(outcomes.positive.any(axis=0)):
-        known = np.flatnonzero(outcomes.known[:, column])
-        order = known[np.argsort(-outcomes.probabilities[known, column], kind="stable")]
-        ranked, heard = outcomes.probabilities[order, column], outcomes.targets[order, column]
-        values[column] = _average_precision(ranked, heard, np.ones((1, len(order))))[0]
-        blocks = (
-            _average_precision(ranked, heard, weights[:, codes[order]]) for weights in _draws(count, seed, len(order))
+    for column in np.flatnonzero(outcomes.positive.any(axis=0)).tolist():
+        ranking = _Ranking.of(outcomes, column)
+        values[column] = ranking.average_precision(np.ones((1, len(outcomes))))[0]
+        # Blocks of draws with a weight for each row, as memory allows.
+        drawn[:, column] = np.concatenate(
+            [
+                ranking.average_precision(np.take(weights, codes, axis=1))
+                for weights in _draws(count, seed, len(outcomes))
+            ]
         )
-        drawn[:, column] = np.concatenate(list(blocks))
     return values, drawn
 
 
@@ -280,28 +281,48 @@ def _means(drawn: Floats) -> Floats:
 
 
 def precision_recall(outcomes: Outcomes, column: int) -> tuple[Floats, Floats]:
-    """Recall and precision of a class at each distinct probability, highest first: shape (m,) both."""
-    known = outcomes.known[:, column]
-    given = outcomes.probabilities[known, column]
-    order = np.argsort(-given, kind="stable")
-    found, counted, _ = _cumulated(given[order], outcomes.targets[known, column][order], np.ones((1, known.sum())))
-    return found[0] / max(1.0, found[0, -1]), found[0] / counted[0]
+    """Recall and precision of a class at each probability at which one more is found, highest first: shape (m,) both."""
+    found, counted = _Ranking.of(outcomes, column).cumulated(np.ones((1, len(outcomes))))
+    return found[0] / found[0, -1], found[0] / counted[0]
 
 
-def _average_precision(ranked: Floats, heard: NDArray[np.int8], weights: Floats) -> Floats:
-    """For each row of weights, shape (draws, n); NaN where none that is heard was drawn."""
-    found, counted, total = _cumulated(ranked, heard, weights)
-    gained = np.diff(found, axis=1, prepend=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(counted > 0, found / counted, 0)
-        return np.asarray((precision * gained).sum(axis=1) / total)
+@dataclass(frozen=True, eq=False)
+class _Ranking:
+    """Stretches from the most probable on, in steps: each ends behind those of one probability of which some are heard.
 
+    `rows` are all down to the last that is heard, and `heard` those that are; `starts` and `heard_starts` tell where in them
+    each step begins.
+    """
 
-def _cumulated(ranked: Floats, heard: NDArray[np.int8], weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Of those down to each distinct probability: the weight of the heard, of all; and that of all heard."""
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    found = np.cumsum(weights * (heard == 1), axis=1)[:, last]
-    return found, np.cumsum(weights, axis=1)[:, last], found[:, -1]
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    heard: NDArray[np.int64]
+    heard_starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, outcomes: Outcomes, column: int) -> _Ranking:
+        """Of a class that is heard in one of them at least."""
+        known = np.flatnonzero(outcomes.known[:, column])
+        order = known[np.argsort(-outcomes.probabilities[known, column], kind="stable")]
+        ranked, places = outcomes.probabilities[order, column], np.flatnonzero(outcomes.targets[order, column] == 1)
+        ends = np.append(np.flatnonzero(np.diff(ranked)), len(order) - 1) + 1
+        steps = np.unique(ends[np.searchsorted(ends, places, side="right")])
+        starts = np.concatenate([[0], steps[:-1]])
+        return cls(order[: steps[-1]], starts, order[places], np.searchsorted(places, starts))
+
+    def cumulated(self, weights: Floats) -> tuple[Floats, Floats]:
+        """The weight of the heard, and of all, down to each step: shape (draws, n_steps), of weights (draws, n)."""
+        found = np.add.reduceat(np.take(weights, self.heard, axis=1), self.heard_starts, axis=1)
+        counted = np.add.reduceat(np.take(weights, self.rows, axis=1), self.starts, axis=1)
+        return found.cumsum(axis=1), counted.cumsum(axis=1)
+
+    def average_precision(self, weights: Floats) -> Floats:
+        """Of each draw, shape (draws,); NaN where none that is heard was drawn."""
+        found, counted = self.cumulated(weights)
+        gained = np.diff(found, axis=1, prepend=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(counted > 0, found / counted, 0)
+            return np.asarray((precision * gained).sum(axis=1) / found[:, -1])
 
 
 def _score(value: float, drawn: Floats, n: int, trials: int = 0) -> Score:

@@ -196,9 +196,8 @@ def make(
 
 
 def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Points of a curve where the recall grows, at most so many, the ends among them."""
-    grows = np.flatnonzero(np.diff(recall, prepend=0) > 0)
-    kept = grows[np.unique(np.linspace(0, len(grows) - 1, POINTS).round().astype(int))]
+    """Points of a curve, at most so many, the ends among them."""
+    kept = np.unique(np.linspace(0, len(recall) - 1, POINTS).round().astype(int))
     return [(round(float(recall[place]), 4), round(float(precision[place]), 4)) for place in kept]
 
 
@@ -238,13 +237,10 @@ def unknown(outcomes: Outcomes, calibrated: bool = True) -> list[str]:
     for column, name in enumerate(outcomes.classes):
         heard = outcomes.targets[:, column] == 1
         if not outcomes.positive[:, column].any():
-            many = f"{heard.sum()} examples" if heard.sum() > 1 else "its one example"
-            told.append(
-                f"how good {name!r} is detected: {many} {'are' if heard.sum() > 1 else 'is'} from one group, "
-                f"{groups[heard][0]!r}; add examples from another recording"
-                if heard.any()
-                else f"how good {name!r} is detected: it has no example"
-            )
+            own = sorted(set(groups[heard].tolist()))
+            of = f"its examples are all from one group, {own[0]!r}" if len(own) == 1 else "its groups are all in one fold"
+            count = "one example" if heard.sum() == 1 else f"{heard.sum()} examples"
+            told.append(f"how well {name!r} is detected ({count}): {of}; add examples from other recordings")
     if not (outcomes.targets == 0).all(axis=1).any():
         told.append(
             "what the detector says of sounds that hold none of its classes: there is no background; add some "

@@ -40,10 +40,11 @@ ENDING, UNFINISHED = ".detector", ".part"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Training(Brief):
-    """A detector, and its report as a record."""
+    """A detector, its report as a record, and recordings that were not found or could not be decoded, with the reason."""
 
     detector: Detector
     report: Report
+    failures: tuple[str, ...] = ()
 
     def to_json(self, folder: Path) -> dict[str, Any]:
         """What ``sonovec train --json`` prints."""
@@ -55,6 +56,7 @@ class Training(Brief):
             "passport": detector.passport.to_json(),
             "settings": dict(detector.settings),
             "report": self.report.to_json(),
+            "failures": list(self.failures),
         }
 
 
@@ -236,7 +238,7 @@ def _train(
     if settings.false_alarms is not None:
         found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, progress=job.report)
         report = report.with_false_alarms(found)
-    return Training(replace(detector, report=report.to_json()), report)
+    return Training(replace(detector, report=report.to_json()), report, examples.failures)
 
 
 def _encoder_of(labels: Source) -> Encoder:
