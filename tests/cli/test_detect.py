@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sonovec import Library, load
+from sonovec import Library
 from sonovec.cli.stretch_files import FORMATS
 from sonovec.learn.analyser import COARSE
-from tests.learn.detectors import BEEP, BUZZ, RATE, fitted, scene, tones
+from tests.learn.detectors import BEEP, BUZZ, RATE, scene, tones
 
 EVENTS = [(3.0, 3.6, BEEP), (8.0, 12.0, BUZZ), (10.0, 13.0, BEEP), (20.0, 22.0, BEEP)]
 
@@ -230,10 +230,9 @@ def test_segments_leave_what_windows_gave(sonovec, library: Path, sounds: Path, 
 
 
 def test_a_detector_of_another_encoder_is_refused(sonovec, library: Path, sounds: Path, tmp_path: Path) -> None:
-    encoder = load("default")
-    heard = encoder.embed((scene(20, [(8, 12, BEEP)]), RATE))
-    targets = ((heard.times[:, 0] >= 8) & (heard.times[:, 1] <= 12)).astype(np.int8)[:, None]
-    fitted("other", ("whistle",), heard.windows, targets, encoder).save(tmp_path / "other.detector")
+    replace(tones(), name="other", passport=replace(tones().passport, model="sonovec-1")).save(
+        tmp_path / "other.detector"
+    )
     for command in (["index", sounds, "-l", library, "--detector"], ["detect", "-l", library, "-d"]):
         code, _, err = sonovec(*command, tmp_path / "other.detector")
         assert code == 2 and "detector 'other' takes vectors with model='sonovec-1', and these have 'logmel'" in err

@@ -26,7 +26,7 @@ MORE, SAME = {"search-places", "search-many", "detect-library", "label-suggest",
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, and a detector.
+#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, a detector.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),

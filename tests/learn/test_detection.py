@@ -70,6 +70,7 @@ def test_several_detectors_share_one_pass(monkeypatch: pytest.MonkeyPatch) -> No
     assert {each.detector for each in found.detections} == {beeps.source, buzzes.source}
 
 
+@pytest.mark.slow
 def test_detectors_of_two_encoders_take_a_pass_each_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     default = load("default")
     vectors = default.embed((scene(20, [(8, 12, BEEP)]), RATE))
@@ -208,6 +209,8 @@ def rewrite(folder: Path, **changed: object) -> None:
         (lambda folder: rewrite(folder, bias=np.zeros(2, np.float32)), WeightsError, "says version"),
         (lambda folder: rewrite(folder, center=np.zeros(3, np.float32)), WeightsError, "should have the shape"),
         (lambda folder: rewrite(folder, scale=np.zeros(192, np.float32)), WeightsError, "not above 0"),
+        (lambda folder: rewrite(folder, thresholds=np.array([{}, {}])), WeightsError, "cannot be read"),
+        (lambda folder: edit(folder, model={}), WeightsError, "are no texts"),
         (lambda folder: rewrite(folder, thresholds=np.array(["a", "b"])), WeightsError, "thresholds is"),
     ],
 )  # fmt: skip

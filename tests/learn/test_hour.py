@@ -13,10 +13,10 @@ from tests.learn.planted import RATE, Planted, mix, takes
 
 
 def fields(folder: Path, data: Path) -> Path:
-    """Six recordings of three minutes to train on, with Audacity's labels beside them: 18 events of each of two classes."""
+    """Six recordings of three minutes to train on, with Audacity's labels beside them: 36 events of each of two classes."""
     folder.mkdir()
     for number in range(6):
-        samples, planted = mix(takes(data, 0), 180, 3, 100 + number)
+        samples, planted = mix(takes(data, 0), 180, 6, 100 + number)
         soundfile.write(folder / f"{number}.wav", samples, RATE)
         lines = [f"{each.start:.3f}\t{each.end:.3f}\t{each.name}\n" for each in planted]
         (folder / f"{number}.txt").write_text("".join(lines))
@@ -52,4 +52,4 @@ def test_thirty_events_in_an_hour(shared_data: Path, tmp_path: Path) -> None:
     (heard,) = detect(tmp_path / "hour.wav", detector)
     assert isinstance(heard, Detected) and heard.duration == 3600
     recall, precision, edge = figures(planted, heard.detections)
-    assert (recall >= 0.7, precision >= 0.7, edge <= 0.5) == (True,) * 3, (recall, precision, edge)
+    assert (recall >= 0.65, precision >= 0.9, edge <= 0.4) == (True,) * 3, (recall, precision, edge)

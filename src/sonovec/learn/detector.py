@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -206,6 +207,8 @@ class Detector(Brief):
             return f"its classes are {self.classes}"
         if not (self.head.scale > 0).all():
             return "scale holds values that are not above 0"
+        if not isinstance(self.model.get("name"), str) or not all(isinstance(path, str) for path in examples.paths):
+            return "the names of its model and of its examples are no texts"
         return None
 
     @classmethod
@@ -276,8 +279,11 @@ def _read_arrays(place: Path, digest: str) -> dict[str, NDArray[Any]]:
         raise _damaged(file, "no such file")
     if sha256_of(file) != digest:
         raise _damaged(file, "is not the file that was saved")
-    with np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, BadZipFile) as error:
+        raise _damaged(file, f"cannot be read ({error})") from error
 
 
 def _damaged(file: Path, why: str) -> WeightsError:
