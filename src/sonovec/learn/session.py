@@ -7,14 +7,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.brief import Brief
-from sonovec.errors import UsageError
-from sonovec.evaluation.metrics import require
+from sonovec.errors import MissingExtraError, UsageError
 from sonovec.learn import pool as pools
 from sonovec.learn.answers import PERSON, SCORES, source_of
 from sonovec.learn.examples import Examples
@@ -118,7 +118,7 @@ class Session:
     AudioError
         An example is no sound.
     MissingExtraError
-        If scikit-learn is not installed.
+        If scikit-learn, with SciPy, is not installed.
 
     Examples
     --------
@@ -142,7 +142,8 @@ class Session:
         space: str = MAIN,
         write: bool = True,
     ) -> None:
-        require("sklearn")
+        if find_spec("scipy") is None:
+            raise MissingExtraError("labelling needs scikit-learn, with SciPy: pip install 'sonovec[learn]'")
         self.classes = _checked(classes)
         self.library = library if isinstance(library, Library) else Library(os.fspath(library))
         self.source = source_of(getpass.getuser() if who is None else who)
