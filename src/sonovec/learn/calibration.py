@@ -13,7 +13,9 @@ Floats = NDArray[np.float64]
 
 #: How far calibration may go from the usual one, and a class's own from what all classes share: deviations of a Gaussian
 #: prior on the factor of the slope and on the offset.
-SHARED, OWN = (0.5, 2.0), (0.2, 0.5)
+SHARED, OWN = (1.0, 2.0), (0.2, 0.5)
+#: The least factor of a slope, so that the order of the scores stays.
+FLATTEST = 0.02
 #: Steps of Newton's method, and the change at which it ends.
 STEPS, CHANGE = 100, 1e-10
 #: Bins of the calibration error, each with equally many probabilities.
@@ -52,7 +54,7 @@ def platt(
     >>> scores = np.array([[-2.0], [-1.0], [-0.5], [0.5], [1.0], [2.0]])
     >>> slope, offset = platt(scores, [[0], [0], [1], [0], [1], [1]])
     >>> slope.round(2).tolist(), abs(offset.round(2)).tolist()
-    ([0.89], [0.0])
+    ([0.76], [0.0])
     """
     values, heard, total = _counted(scores, targets, weights)
     n_classes = values.shape[1]
@@ -83,7 +85,7 @@ def _counted(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -
 def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[float, float]) -> tuple[float, float]:
     """Slope and offset that are most probable, by Newton's method with halved steps; without examples, 1 and 0.
 
-    Scores that go against what is heard tell nothing: then the slope is 0, and the offset alone is fitted.
+    Scores that go against what is heard tell next to nothing: then the slope is `FLATTEST`, and the offset alone is fitted.
     """
     prior, precision = np.array([1.0, 0.0]), np.array(deviations) ** -2.0
 
@@ -109,8 +111,8 @@ def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[floa
             at = moved if improved <= value else at
             break
         at, value = moved, improved
-    if at[0] < 0:
-        return 0.0, _newton(np.zeros_like(scores), heard, total, deviations)[1]
+    if at[0] < FLATTEST:
+        return FLATTEST, _newton(np.zeros_like(scores), heard, total, deviations)[1] if scores.any() else float(at[1])
     return float(at[0]), float(at[1])
 
 

@@ -34,8 +34,10 @@ class Trial:
     ----------
     kind : str
     strength : float
-    log_loss, brier, calibration_error : float
-        Means over rows and classes; NaN where no class could be tested.
+    log_loss : float
+        Mean over groups; NaN where no class could be tested.
+    brier, calibration_error : float
+        Over rows and classes; see `sonovec.learn.calibration`.
     """
 
     kind: str
@@ -93,9 +95,10 @@ def fit(
     """Fit a head to examples, and calibrate it on groups that it did not hear.
 
     The groups are dealt to folds (see `sonovec.learn.folds.deal`); each fold is scored by a head that was fitted to the
-    others, and these scores calibrate the head that is fitted to all rows (`sonovec.learn.calibration.platt`). Where the
-    classes are heard in enough groups, ``"auto"`` compares all kinds and strengths in this way and takes the one of the
-    lowest log loss; with fewer, it takes the one that is best with few. The same input gives the same head, to the bit.
+    others, and these scores calibrate the head that is fitted to all rows (`sonovec.learn.calibration.platt`). The first
+    kind is that which is best with few examples. Where the classes are heard in enough groups, ``"auto"`` compares all kinds
+    and strengths in this way, and takes another if its log loss is lower by more than a standard error. The same input
+    gives the same head, to the bit.
 
     Parameters
     ----------
@@ -140,8 +143,7 @@ def fit(
     task = _Task.of(vectors, targets, groups, weights, classes, seed)
     with threadpool_limits(1):  # sums that are split over threads differ in their last bits
         tried = [_tried(task, *candidate) for candidate in _candidates(task, kind)]
-        best = min(tried, key=lambda each: np.nan_to_num(each.trial.log_loss, nan=np.inf))
-        return _finished(task, best, tuple(each.trial for each in tried))
+        return _finished(task, _best(task, tried), tuple(each.trial for each in tried))
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,14 +287,26 @@ def _tried(task: _Task, kind: str, strength: float) -> _Tried:
         test = task.folds == fold
         slope, offset = _calibration(task, kind, np.where(test[:, None], np.nan, scores))
         said[test] = _sigmoid(slope * scores[test] + offset)
+    losses = _losses(said, task)
     trial = Trial(
         kind,
         strength,
-        _log_loss(said, task),
+        float(np.nanmean(losses)) if np.isfinite(losses).any() else float("nan"),
         calibration.brier(said, task.targets),
         calibration.error(said, task.targets),
     )
     return _Tried(trial, scores, said)
+
+
+def _best(task: _Task, tried: Sequence[_Tried]) -> _Tried:
+    """The first, unless another's log loss is lower by more than a standard error over groups (Breiman et al. 1984)."""
+    losses = np.stack([_losses(each.probabilities, task) for each in tried])
+    losses = losses[:, np.isfinite(losses).all(axis=0)]
+    if losses.shape[1] < 2:
+        return tried[0]
+    gain = losses[0] - losses
+    sure = gain.mean(axis=1) > gain.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
+    return tried[int(np.where(sure, gain.mean(axis=1), 0).argmax())]
 
 
 def _calibration(task: _Task, kind: str, scores: Floats) -> tuple[Floats, Floats]:
@@ -335,13 +349,15 @@ def _notes(task: _Task, heard: int, enough: bool) -> list[str]:
     return notes
 
 
-def _log_loss(said: Floats, task: _Task) -> float:
+def _losses(said: Floats, task: _Task) -> Floats:
+    """The mean log loss of each group, in the order of their names; NaN where nothing was said of it."""
     known = np.isfinite(said) & (task.targets >= 0)
-    if not known.any():
-        return float("nan")
     chance = np.clip(np.where(task.targets == 1, said, 1 - said), 1e-12, 1)
-    weighed = np.broadcast_to(task.weights[:, None], known.shape)[known]
-    return float(np.average(-np.log(chance[known]), weights=weighed))
+    weighed = np.where(known, task.weights[:, None], 0.0)
+    names, codes = np.unique(np.array(task.groups, object), return_inverse=True)
+    loss = np.bincount(codes, (weighed * -np.log(np.where(known, chance, 1.0))).sum(axis=1), len(names))
+    total = np.bincount(codes, weighed.sum(axis=1), len(names))
+    return np.asarray(np.divide(loss, total, out=np.full(len(names), np.nan), where=total > 0))
 
 
 def _sigmoid(logits: Floats) -> Floats:

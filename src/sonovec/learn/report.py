@@ -139,6 +139,7 @@ def make(
     learning_curve: LearningCurve | None = None,
     choices: Sequence[str] = (),
     calibrated: bool = True,
+    counts_alarms: bool = False,
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> Report:
@@ -156,6 +157,8 @@ def make(
     choices, notes : sequence of str
     calibrated : bool
         Whether there were enough groups to calibrate by.
+    counts_alarms : bool
+        Whether false alarms are still to be counted.
     seed : int
         Of the intervals.
 
@@ -190,7 +193,7 @@ def make(
         suspects={"labels": len(suspects), "leaks": len(copies)},
         false_detections=tuple(_false_detections(outcomes, thresholds)),
         choices=tuple(choices),
-        unknown=tuple(unknown(outcomes, calibrated)),
+        unknown=tuple(unknown(outcomes, calibrated, counts_alarms)),
         notes=tuple(notes),
     )
 
@@ -217,7 +220,7 @@ def _false_detections(outcomes: Outcomes, thresholds: Sequence[float]) -> list[F
     return sorted(found, key=lambda each: (-each.probability, each.path, each.start))[:NAMED]
 
 
-def unknown(outcomes: Outcomes, calibrated: bool = True) -> list[str]:
+def unknown(outcomes: Outcomes, calibrated: bool = True, counts_alarms: bool = False) -> list[str]:
     """What cannot be known from these examples, and what would help.
 
     Examples
@@ -238,10 +241,14 @@ def unknown(outcomes: Outcomes, calibrated: bool = True) -> list[str]:
         heard = outcomes.targets[:, column] == 1
         if not outcomes.positive[:, column].any():
             own = sorted(set(groups[heard].tolist()))
-            of = f"its examples are all from one group, {own[0]!r}" if len(own) == 1 else "its groups are all in one fold"
+            of = (
+                f"its examples are all from one group, {own[0]!r}"
+                if len(own) == 1
+                else "its groups are all in one fold"
+            )
             count = "one example" if heard.sum() == 1 else f"{heard.sum()} examples"
             told.append(f"how well {name!r} is detected ({count}): {of}; add examples from other recordings")
-    if not (outcomes.targets == 0).all(axis=1).any():
+    if not counts_alarms and not (outcomes.targets == 0).all(axis=1).any():
         told.append(
             "what the detector says of sounds that hold none of its classes: there is no background; add some "
             "(--background FOLDER), or count false alarms (--false-alarms FOLDER)"

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Source = LabelSet | Examples | str | os.PathLike[str]
 
+#: Kinds of heads in words.
+HEADS = {"both": "logistic regression with centroids", "logistic": "logistic regression"}
 #: What the folder of a detector is called, and beside it that of a training that has not ended.
 ENDING, UNFINISHED = ".detector", ".part"
 
@@ -298,6 +300,7 @@ def _report(
         learning_curve=learning_curve(examples, outcomes, fitted.folds, predict, settings.seed, tell),
         choices=choices(examples, fitted, thresholds, settings),
         calibrated=fitted.calibrated,
+        counts_alarms=settings.false_alarms is not None,
         notes=examples.notes,
         seed=settings.seed,
     )
@@ -311,7 +314,7 @@ def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold],
     why = (
         f"of {len(fitted.trials)} that were tried, the one of the lowest log loss on groups that it had not heard ({tried})"
         if compared
-        else "there are too few groups to compare heads by, and it is the best with few"
+        else "there are too few groups to compare heads by, and it is best with few examples"
     )
     dealt = "each group is one" if len(set(examples.groups)) == count else "no group is in two of them"
     rule = (
@@ -321,7 +324,7 @@ def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold],
     )
     return [
         f"vectors: {passport.model}, windows of {passport.window / passport.rate:g} s",
-        f"head: {fitted.kind}, strength {fitted.strength:g}: {why}",
+        f"head: {HEADS.get(fitted.kind, fitted.kind)}, strength {fitted.strength:g}: {why}",
         f"cross-validation: {count} folds, {dealt}" if count > 1 else "no cross-validation: there is one group",
         f"thresholds: for each class that {rule}, on the probabilities of the cross-validation",
         *(f"{name}: {each.note}" for name, each in zip(examples.classes, thresholds, strict=True) if each.note),
