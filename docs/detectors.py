@@ -17,7 +17,7 @@ from sonovec.learn import chart, report
 from sonovec.learn.training import Settings, Training, train_into
 
 PICTURE = Path(__file__).parent / "pictures" / "train-esc10.png"
-#: Seconds of each set in the hour of speech and music, and the recordings of DATA/music that are neither.
+#: Seconds of each set in the hour of speech and music, and the recordings of DATA/music that are neither: animals.
 HOUR = {
     "kathleen": 870,
     "picovoice_intent": 645,
@@ -26,7 +26,7 @@ HOUR = {
     "lmms": 367,
     "sonic_pi": 401,
 }
-NEITHER = ("robin", "humpback")
+NEITHER = ("robin", "humpback", "pibble")
 #: What the last letters of a name in Donate-a-Cry say.
 CRIES = {"hu": "hungry", "ti": "tired", "dc": "discomfort", "bp": "belly pain", "bu": "burping", "ch": "cold or hot"}
 

@@ -1,9 +1,9 @@
 """Events: from when to when the classes of a detector are heard, found while the windows come.
 
 Windows that overlap give more than one answer for each moment. Time is cut into cells as long as the hop, and the value of a
-cell is the lower quartile, rounded down, of the probabilities of the windows that lie over it: so more than three quarters of
-them agree. A window answers for its whole length as soon as a short sound is somewhere in it, and this takes back what sticks
-out on either side. Of the rules that were compared (the highest, the mean, the median, the lower quartile, the lowest) it gives the best edges;
+cell is the lower quartile, rounded down, of the probabilities of the windows over it: more than three quarters of them agree.
+A window answers for its whole length as soon as a short sound is somewhere in it, and this takes back what sticks out.
+Of the rules that were compared (the highest, the mean, the median, the lower quartile, the lowest) it gives the best edges;
 docs/detect.md has the figures.
 
 An event is a run of cells that reach a level of half the threshold, one of which reaches the threshold.
