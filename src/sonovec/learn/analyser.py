@@ -36,8 +36,11 @@ def analyser(
 
     Examples
     --------
-    >>> library.add("recordings", analysers=[analyser(Detector.load("crows.detector"))])  # doctest: +SKIP
-    >>> library.tracks("crows has 'crow'")  # doctest: +SKIP
+    ``library.add("recordings", analysers=[analyser(detector)])``, and then ``library.tracks("crows has 'crow'")``.
+
+    >>> analyser(Detector.load("crows.detector"))
+    Traceback (most recent call last):
+    sonovec.errors.UsageError: crows.detector: is not a detector; give a folder that sonovec train wrote
     """
     name = detector.name if fault(detector.name) is None else free(detector.name)
     asked = rules or Rules()

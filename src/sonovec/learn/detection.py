@@ -130,9 +130,11 @@ def detect(
 
     Examples
     --------
-    >>> for sound in detect(["dawn.wav"], "crows.detector", min_duration=0.2):  # doctest: +SKIP
-    ...     for event in sound.detections:
-    ...         print(event.start, event.end, event.name, event.probability)
+    The events of a sound are in its `detections`: ``for sound in detect(["dawn.wav"], "crows.detector")``.
+
+    >>> detect(["dawn.wav"], "crows.detector")
+    Traceback (most recent call last):
+    sonovec.errors.UsageError: crows.detector: is not a detector; give a folder that sonovec train wrote
     """
     if isinstance(sounds, str | os.PathLike):
         sounds = [sounds]
