@@ -84,7 +84,7 @@ def test_no_answers_at_all_are_told(label):
     assert code == 2 and "no answers: the standard input is empty and no terminal" in err
 
 
-@pytest.mark.parametrize("columns", [40, 80, 140])
+@pytest.mark.parametrize("columns", [40, *(pytest.param(each, marks=pytest.mark.slow) for each in (80, 140))])
 def test_on_a_terminal_no_line_is_wider_than_it(library, columns):
     shown = on_terminal(
         "label", library, "--class", "bells", "--who", "ann", answer="?\ny\nwhat\nn\nu\ns\nq", COLUMNS=str(columns)
@@ -178,6 +178,7 @@ def test_notes_tell_of_classes_without_examples_and_of_contradictions(label, lib
     assert "bells: ann said yes, then bob said no; the latest answer counts" in label("--suggest", "1")[2]
 
 
+@pytest.mark.slow
 def test_a_library_that_may_not_be_written_can_only_be_asked(library, read_only, run_as_user):
     read_only(library)
     told = run_as_user(*CLI, "label", library, "--class", "bells", input="y\n")

@@ -13,7 +13,7 @@ from sonovec.learn.standing import UNASKED, Standing
 from sonovec.learn.strategies import TURNS, View, uncertain
 from sonovec.vectors import unit32
 
-N, DIM = 300, 24
+N, DIM = 300, 12
 
 
 def pool(seed=0, copies=0):
@@ -51,7 +51,7 @@ def test_one_that_begins_anew_goes_on_as_the_former(strategy, n_classes):
         assert choice.row == rows[answered]
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.lists(st.integers(0, N - 1), unique=True, max_size=30), st.integers(0, 30), st.integers(1, 60))
 def test_choices_are_never_answered_ones_and_never_twice(rows, more, n):
     proposer = Proposer(pool(), 1)

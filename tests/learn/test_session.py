@@ -52,11 +52,11 @@ def test_from_one_example_the_others_are_found_and_learnt(library, made):
     assert {label.score for label in library.labels.get()} == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("strategy", ["mix", "uncertain", "diverse", "likely", "random"])
+@pytest.mark.parametrize("strategy", ["mix", "random"])
 def test_a_session_that_begins_anew_asks_what_the_former_would_have_asked(library, strategy, tmp_path, made):
-    whole = answer(Session(library, ["bells"], strategy=strategy, who="ann"), 12)
+    whole = answer(Session(library, ["bells"], strategy=strategy, who="ann"), 6)
     with sonovec.Library(rings.copy(made, tmp_path / "again")) as other:
-        parts = [answer(Session(other, ["bells"], strategy=strategy, who="ann"), 3) for _ in range(4)]
+        parts = [answer(Session(other, ["bells"], strategy=strategy, who="ann"), 3) for _ in range(2)]
     assert [asked for part in parts for asked in part] == whole
 
 
