@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,10 @@ class Proposer:
         vectors, targets, weights = self.training(standing)
         if not (targets == HEARD).any():
             return None
-        return trained(vectors, targets, weights, kind=KIND, strength=STRENGTH)
+        head = trained(vectors, targets, weights, kind=KIND, strength=STRENGTH)
+        # The scores are logits already: the strategies were measured so, and the usual calibration is for other tasks.
+        one = np.ones(self._n_classes, np.float32)
+        return replace(head, slope=one, offset=0 * one)
 
     def training(self, standing: Standing) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.float32]]:
         """What a head is fitted to: vectors (n, dim), targets (n, n_classes), and how much each row weighs (n,)."""
