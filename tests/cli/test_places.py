@@ -63,9 +63,8 @@ def test_files_of_every_format(folder, tmp_path):
     targets = [tmp_path / f"out{each.ending}" for each in stretch_files.FORMATS.values()]
     result = places(folder, "--by-time", *(word for target in targets for word in ("--out", target)))
     assert result.exit_code == 0
-    names = {"out.csv", "out.jsonl", "out.selections.txt"} | {
-        f"out.{sound}.{kind}" for sound in "ab" for kind in ("txt", "srt", "cue")
-    }
+    names = {"out.csv", "out.jsonl", "out.selections.txt", "out.tasks.json"}
+    names |= {f"out.{sound}.{kind}" for sound in "ab" for kind in ("txt", "srt", "cue")}
     assert {path.name for path in tmp_path.iterdir()} == names
     rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8")))
     assert [float(row["start"]) for row in rows] == [5, 15, 25] * 2 and rows[0]["label"] == "tone"
@@ -74,6 +73,10 @@ def test_files_of_every_format(folder, tmp_path):
     raven = list(csv.DictReader((tmp_path / "out.selections.txt").open(encoding="utf-8"), delimiter="\t"))
     assert [float(row["Begin Time (s)"]) for row in raven] == [5, 15, 25] * 2
     assert Path(raven[0]["Begin Path"]) == folder / "sounds" / "a.wav"
+    tasks = json.loads((tmp_path / "out.tasks.json").read_text(encoding="utf-8"))
+    assert [task["data"]["audio"].rpartition("/")[2] for task in tasks] == ["a.wav", "b.wav"]
+    regions = tasks[0]["predictions"][0]["result"]
+    assert [region["value"]["start"] for region in regions] == [5, 15, 25]
     labels = (tmp_path / "out.a.txt").read_text().splitlines()
     assert re.fullmatch(r"5\.000000\t6\.000000\ttone \d\.\d{3}", labels[0]) and len(labels) == 3
     cue = (tmp_path / "out.b.cue").read_text()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ jsonschema = pytest.importorskip("jsonschema", reason="shapes are held by the pa
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
-MORE, SAME = {"search-places", "search-many", "detect-library", "error"}, {"models": "models-list"}
+MORE, SAME = {"search-places", "search-many", "detect-library", "label-suggest", "error"}, {"models": "models-list"}
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
@@ -77,6 +79,11 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "library-drop-space": [("library drop-space library second", 0)],
     "error": [("search missing.wav -l library", 2), ("search --no-such-option", 2), ("list -l nowhere", 2)],
     "demo": [("demo", 0)],
+    "label": [("label library --class bells --who ann", 0), ("label library --class rain --class bells --who bob", 0)],
+    "label-suggest": [
+        ("label library --class bells --class rain --suggest 3", 0),
+        ("label failed --class a --suggest 9", 0),
+    ],
     "detect": [
         ("detect sounds/bells broken -d tones.detector --explain --threshold 0.01", 1),
         ("detect sounds -d tones.detector --class beep", 0),
@@ -144,6 +151,7 @@ def test_what_a_command_prints_has_its_shape(name, folder, monkeypatch, capsys):
     validator = jsonschema.Draft202012Validator(SCHEMAS[name])
     capsys.readouterr()
     for command, code in RUNS[name]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("1\nn\ns\n"))  # for what asks; others read nothing
         assert run([*command.split(), "--json"]) == code, capsys.readouterr()
         wrong = [
             (error.json_path, error.message) for error in validator.iter_errors(json.loads(capsys.readouterr().out))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: What a stream is called where a file would have its path.
 PATH = "-"
 #: Formats whose lines can be printed one by one.
-LINED = [name for name, each in stretch_files.FORMATS.items() if name != "cue"]
+LINED = [name for name in stretch_files.FORMATS if name not in ("cue", "labelstudio")]
 
 stream_options: Sequence[Callable[[Any], Any]] = (
     click.option("--rate", type=int, help="Of a stream of samples without a header: samples a second."),

@@ -28,7 +28,7 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
+    *("index", "label", "library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
 )
 
 EXIT_CODES = """\b
@@ -97,6 +97,7 @@ INTERRUPTED = {
     "finetune": f"the last checkpoint is kept; {_GOES_ON}",
     "import": f"what was read is kept; {_GOES_ON}",
     "index": f"what was indexed is kept; {_GOES_ON}",
+    "label": f"every answer is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",

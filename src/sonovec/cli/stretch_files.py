@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sonovec.cli import label_studio
 from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, output
 
@@ -125,6 +126,7 @@ FORMATS: Mapping[str, Format] = {
     "raven": Format(_raven, ".selections.txt"),
     "audacity": Format(_audacity, ".txt", alone=True),
     "srt": Format(_srt, ".srt", alone=True),
+    "labelstudio": Format(label_studio.texts, ".tasks.json"),
     "cue": Format(_cue, ".cue", alone=True),
 }
 

@@ -12,7 +12,8 @@ from sonovec.cli import stretch_files
 from sonovec.cli.output import warn, warn_of_nothing_written
 from sonovec.paths import check_output, display
 
-_ENDINGS = ", ".join(each.ending for each in stretch_files.FORMATS.values())
+#: The endings that are known.
+ENDINGS = ", ".join(each.ending for each in stretch_files.FORMATS.values())
 
 
 def out_option(what: str) -> Callable[[Any], Any]:
@@ -24,7 +25,7 @@ def out_option(what: str) -> Callable[[Any], Any]:
         multiple=True,
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help=f"{what} to a file, by its ending: {_ENDINGS}. Repeatable.",
+        help=f"{what} to a file, by its ending: {ENDINGS}. Repeatable.",
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sonovec.learn.examples import Examples
     from sonovec.learn.labels import LabelSet
     from sonovec.learn.labels import read as read_labels
+    from sonovec.learn.session import Session
     from sonovec.learn.training import train
     from sonovec.learn.tuning.finetune import finetune
     from sonovec.learn.tuning.plan import Plan
@@ -32,6 +33,7 @@ __all__ = [
     "FineTuned",
     "LabelSet",
     "Plan",
+    "Session",
     "detect",
     "finetune",
     "read_labels",
@@ -48,6 +50,7 @@ _HOMES = {
     "FineTuned": ("tuning.result", "FineTuned"),
     "LabelSet": ("labels", "LabelSet"),
     "Plan": ("tuning.plan", "Plan"),
+    "Session": ("session", "Session"),
     "detect": ("detection", "detect"),
     "finetune": ("tuning.finetune", "finetune"),
     "read_labels": ("labels", "read"),

@@ -374,6 +374,37 @@ class Library(Opening):
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
         return StoredVectors(partial(store.vectors, space, level), store.space(space).dim)
 
+    def paths_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """The paths of tracks on this machine, by id, as `sonovec.paths.to_text` writes them; unknown ids are left out."""
+        shown = self._local.shown()
+        return {id: shown(id, path) for id, path in self._existing_store().paths(ids).items()}
+
+    def query_of(self, sound: Asked, start: float = 0.0, end: float | None = None, *, space: str = MAIN) -> Query:
+        """The vectors of a sound in a space: those that are stored, where the library has it; see `search`."""
+        return self._queries(space).query(sound, start, end)
+
+    def check_writable(self, remedy: str) -> None:
+        """Refuse a library that may not be written; one of a former format becomes one of the present format.
+
+        Parameters
+        ----------
+        remedy : str
+            What to do in place of it, for the message.
+
+        Raises
+        ------
+        LibraryError
+            There is no library here, or it may not be written.
+        LibraryLockedError
+            It has a former format, and another process is writing it.
+        """
+        config = self._require_config()
+        if (reason := self._local.why_read_only()) is not None:
+            raise LibraryError(f"{self.location}: cannot be written ({reason}); {remedy}")
+        if config.format < LibraryConfig.format:
+            with running(None) as job, self._writing("upgrade", job, "cannot be changed"):
+                self._store.upgrade()
+
     # -- filling it
 
     def add(

@@ -64,14 +64,22 @@ class Stretches(Generic[Stretch]):
         self.put(stretches)
 
     def get(
-        self, track: str | None = None, *, source: str | None = None, limit: int | None = None, **equal: str
+        self,
+        track: str | None = None,
+        *,
+        source: str | None = None,
+        source_begins: str | None = None,
+        limit: int | None = None,
+        **equal: str | float,
     ) -> list[Stretch]:
-        """Stretches by track, source and further fields; of one track in the order of their start."""
-        rows = self._store.table(self._spec).rows(self._where(track, source, equal), self._names, limit)
+        """Stretches by track, source, how the source begins, and further fields; of one track in the order of their start."""
+        begins = None if source_begins is None else StartsWith("source", source_begins)
+        where = all_of(self._where(track, source, equal), begins)
+        rows = self._store.table(self._spec).rows(where, self._names, limit)
         found = [self._made(**row) for row in rows]
         return sorted(found, key=lambda stretch: (stretch.track, stretch.start, stretch.end))
 
-    def delete(self, track: str | None = None, *, source: str | None = None, **equal: str) -> None:
+    def delete(self, track: str | None = None, *, source: str | None = None, **equal: str | float) -> None:
         """Remove stretches by track, source and further fields.
 
         Raises
@@ -108,7 +116,7 @@ class Stretches(Generic[Stretch]):
         found = self._store.table(self._spec).find(words, limit, where, self._names)
         return [(self._made(**row), score) for row, score in found]
 
-    def _where(self, track: str | None, source: str | None, equal: dict[str, str]) -> Filter | None:
+    def _where(self, track: str | None, source: str | None, equal: dict[str, str | float]) -> Filter | None:
         given: dict[str, Any] = {"track": track, "source": source, **equal}
         if unknown := given.keys() - set(self._names):
             raise UsageError(f"{self._spec.name} have no field {min(unknown)!r}; they have {', '.join(self._names)}")
