@@ -204,7 +204,7 @@ TIMES = st.floats(0, 1e5)
 STRETCHES = st.lists(st.tuples(LABELS, TIMES, TIMES, st.floats(0, 1)), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("kind", [name for name in stretch_files.FORMATS if name != "cue"])
+@pytest.mark.parametrize("kind", [name for name in stretch_files.FORMATS if name not in ("cue", "labelstudio")])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(given_ones=STRETCHES)
 def test_what_sonovec_writes_is_read_as_it_was(kind: str, given_ones, tmp_path_factory) -> None:
@@ -224,6 +224,21 @@ def test_what_sonovec_writes_is_read_as_it_was(kind: str, given_ones, tmp_path_f
         assert read.score == pytest.approx(row["score"], abs=6e-4) and read.start <= read.end
         assert read.paths == (() if stretch_files.FORMATS[kind].alone else (row["path"],))
     assert found.has_times
+
+
+def test_tasks_of_label_studio_are_labels_once_a_person_has_answered(tmp_path: Path) -> None:
+    target = tmp_path / "x.tasks.json"
+    row = {"path": "/so und  s/a%'b.wav", "start": 1.5, "end": 2.25, "score": 0.9, "label": "big dog"}
+    stretch_files.write(target, [row])
+    asked = read_file(target)
+    assert asked.rows == () and asked.notes == ("x.tasks.json: 1 task without annotations, left out",)
+    tasks = json.loads(target.read_text("utf-8"))
+    for task in tasks:
+        task["annotations"] = task.pop("predictions")
+    target.write_text(json.dumps(tasks), "utf-8")
+    (read,) = read_file(target).rows
+    assert (read.name, read.start, read.end) == (row["label"], row["start"], row["end"])
+    assert row["path"] in read.paths
 
 
 KEYS = st.sampled_from(

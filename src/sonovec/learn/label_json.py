@@ -36,7 +36,7 @@ def rows_of(text: str) -> Listed:
     if isinstance(whole, dict):  # of `sonovec tag --json`
         whole = whole.get("sounds", [whole])
     objects = _objects(whole)
-    if any("annotations" in each for each in objects):
+    if any({"annotations", "predictions"} & each.keys() for each in objects):  # what a model predicts is no label yet
         return _of_tasks(objects)
     if any("events" in each for each in objects):
         objects = [{"path": each.get("path"), **event} for each in objects for event in _objects(each.get("events"))]
