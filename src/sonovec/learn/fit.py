@@ -22,8 +22,8 @@ Floats = NDArray[np.float64]
 AUTO = "auto"
 #: Kinds are compared where the classes have this many groups at the median; with fewer, the first kind is taken.
 ENOUGH_TO_CHOOSE = 5
-#: Groups in which a class is heard, over all classes, from which on calibration can be trusted.
-ENOUGH_TO_CALIBRATE = 20
+#: Examples in which a class is heard, and groups that they are from, from which on calibration can be trusted.
+ENOUGH_EXAMPLES, ENOUGH_GROUPS = 20, 5
 
 
 @dataclass(frozen=True)
@@ -317,15 +317,15 @@ def _finished(task: _Task, best: _Tried, trials: tuple[Trial, ...]) -> Fitted:
     kind, strength = best.trial.kind, best.trial.strength
     slope, offset = (np.asarray(array, np.float32) for array in _calibration(task, kind, best.scores))
     head = replace(_head(task.rows(), kind, strength), slope=slope, offset=offset)
-    tested = (task.targets == 1) & np.isfinite(best.scores)
-    heard = len({group for group, row in zip(task.groups, tested, strict=True) if row.any()})
-    enough = heard >= ENOUGH_TO_CALIBRATE
-    return Fitted(
-        head, kind, strength, trials, best.probabilities, task.folds, enough, tuple(_notes(task, heard, enough))
-    )
+    tested = ((task.targets == 1) & np.isfinite(best.scores)).any(axis=1)
+    examples = round(float(task.weights[tested].sum()))  # the rows of one example weigh 1 together
+    groups = len({group for group, there in zip(task.groups, tested, strict=True) if there})
+    enough = examples >= ENOUGH_EXAMPLES and groups >= ENOUGH_GROUPS
+    notes = tuple(_notes(task, examples, groups, enough))
+    return Fitted(head, kind, strength, trials, best.probabilities, task.folds, enough, notes)
 
 
-def _notes(task: _Task, heard: int, enough: bool) -> list[str]:
+def _notes(task: _Task, examples: int, groups: int, enough: bool) -> list[str]:
     notes = []
     if len(set(task.groups)) == 1:
         notes.append(
@@ -343,8 +343,8 @@ def _notes(task: _Task, heard: int, enough: bool) -> list[str]:
                 )
     if not enough:
         notes.append(
-            f"calibrated on {heard} groups in which a class is heard, and {ENOUGH_TO_CALIBRATE} would be enough: "
-            "take probabilities as a rough guide"
+            f"calibrated on {examples} examples of {groups} groups, and {ENOUGH_EXAMPLES} of {ENOUGH_GROUPS} would be "
+            "enough: take probabilities as a rough guide"
         )
     return notes
 
