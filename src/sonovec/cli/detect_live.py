@@ -63,6 +63,7 @@ def listen(panels: Sequence[Panel], stream: Stream, targets: Sequence[Path], for
     """Print events as they come, and write files at the end, whether that is the stream's or Ctrl-C."""
     from sonovec.audio.pipe import NAME, open_pipe
     from sonovec.learn.live import Live
+    from sonovec.learn.words import counted
 
     if len(panels) > 1:
         raise UsageError(
@@ -87,7 +88,7 @@ def listen(panels: Sequence[Panel], stream: Stream, targets: Sequence[Path], for
         stretch_output.write(targets, printer.ended, "nothing was detected")
         for note in live.notes:
             warn(f"{NAME}: {note}")
-        warn(f"{NAME}: {position_text(live.seconds)} heard, {len(printer.ended)} events")
+        warn(f"{NAME}: {position_text(live.seconds)} heard, {counted(len(printer.ended), 'event')}")
     return 0
 
 

@@ -19,7 +19,7 @@ from sonovec.embedding.passport import Passport
 from sonovec.errors import PassportError, UsageError, WeightsError
 from sonovec.learn.head import Head
 from sonovec.models.weights import sha256_of
-from sonovec.paths import atomic, display, why_not_writable
+from sonovec.paths import absolute, atomic, display, why_not_writable
 
 CARD, ARRAYS = "detector.json", "arrays.npz"
 FORMAT = 1
@@ -27,6 +27,8 @@ FORMAT = 1
 DIGITS = 8
 #: Arrays of a head that have numbers for each place of a vector; the others have one for each class.
 PER_DIM = frozenset({"center", "scale", "weights"})
+#: As the name of the model: the encoder in whose folder the detector lies, wherever that was moved to.
+ENCLOSING = ".."
 #: Entries of the card, and what each is.
 ENTRIES: Mapping[str, type] = {
     "format": int, "name": str, "version": str, "classes": list, "passport": dict, "model": dict, "settings": dict,
@@ -243,7 +245,7 @@ class Detector(Brief):
             thresholds,
             head,
             passport,
-            card["model"],
+            _placed(card["model"], place),
             examples,
             card["settings"],
             card["report"],
@@ -253,6 +255,10 @@ class Detector(Brief):
         if found.version != card["version"]:
             raise _damaged(place / CARD, f"says version {card['version']}, and its parts have {found.version}")
         return found
+
+
+def _placed(model: Mapping[str, Any], place: Path) -> Mapping[str, Any]:
+    return {**model, "name": str(absolute(place).parent)} if model.get("name") == ENCLOSING else model
 
 
 def _read_card(place: Path) -> dict[str, Any]:

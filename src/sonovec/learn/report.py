@@ -254,7 +254,9 @@ def unknown(outcomes: Outcomes, calibrated: bool = True, counts_alarms: bool = F
             "(--background FOLDER), or count false alarms (--false-alarms FOLDER)"
         )
     if not calibrated:
-        told.append("whether probabilities are right: too few examples or groups to calibrate by; take them as a rough guide")
+        told.append(
+            "whether probabilities are right: too few examples or groups to calibrate by; take them as a rough guide"
+        )
     if len(names) < FEW:
         told.append(f"how far the figures reach: {len(names)} groups are few, and the intervals are rough")
     return told

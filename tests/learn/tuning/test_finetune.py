@@ -76,25 +76,14 @@ def test_the_result_is_an_encoder_like_any_other(folder, tmp_path, monkeypatch, 
     # It can be trained on, and is not written over.
     assert run(["finetune", "sounds", "-o", "mine"]) == 2
     assert "is there and not empty; give a new folder" in capsys.readouterr().err
-    assert (
-        run(
-            [
-                "finetune",
-                "sounds",
-                "-o",
-                "again",
-                "-m",
-                "mine",
-                "--epochs",
-                "1",
-                "--from-layer",
-                "encoder.vector",
-                "--quiet",
-            ]
-        )
-        == 0
-    )
-    changed = {name for name, each in state(Path("again")).items() if not torch.equal(each, state(Path("mine"))[name])}
+    again = "finetune sounds -o again -m mine --epochs 1 --from-layer encoder.vector --quiet"
+    assert run(again.split()) == 0
+    # The detector finds the encoder that it lies in.
+    Path("mine").rename("moved")
+    capsys.readouterr()
+    assert run(["detect", "sounds/low/0.wav", "-d", f"moved/{DETECTOR}", "--quiet"]) == 0
+    assert "low" in capsys.readouterr().out
+    changed = {name for name, each in state(Path("again")).items() if not torch.equal(each, state(Path("moved"))[name])}
     assert changed <= {"encoder.vector.weight", "encoder.vector.bias"}
 
 

@@ -20,7 +20,7 @@ from sonovec.errors import PassportError, TrainingError, UsageError
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.learn import thresholds
 from sonovec.learn.calibration import platt
-from sonovec.learn.detector import Detector, Exemplars
+from sonovec.learn.detector import ENCLOSING, Detector, Exemplars
 from sonovec.learn.examples import Examples
 from sonovec.learn.labels import LabelSet
 from sonovec.learn.tuning.plan import FROM_SCRATCH, Plan
@@ -323,8 +323,7 @@ def _finished(
         notes=examples.notes,
     )
     detector = _detector(target.name, encoder, run, examples, vectors, result)
-    detector = replace(detector, model={**detector.model, "name": str(target)})
-    detector.save(made / DETECTOR)
+    replace(detector, model={**detector.model, "name": ENCLOSING}).save(made / DETECTOR)
     (made / REPORT).write_text(json.dumps(result.to_json(), indent=1), encoding="utf-8")
     return result
 
