@@ -43,7 +43,7 @@ from sonovec.errors import UsageError
 )
 @click.option("--batch", type=int, help="Windows of one step. [default: 16; from scratch 32]")
 @click.option(
-    "--rate", type=float, help="Highest learning rate of the last layer. [default: 0.00002; from scratch 0.0001]"
+    "--rate", type=float, help="Highest learning rate of the last layer. [default: 0.00002; from scratch 0.0003]"
 )
 @click.option(
     "--layer-decay",

@@ -97,4 +97,4 @@ def _refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
 
 
 #: What suits random weights: nothing is known yet that could be lost.
-FROM_SCRATCH = Plan(epochs=60, batch=32, rate=1e-4, head_rate=1e-4, layer_decay=1.0, patience=15)
+FROM_SCRATCH = Plan(epochs=60, batch=32, rate=3e-4, head_rate=1e-3, layer_decay=1.0, patience=15)
