@@ -385,17 +385,18 @@ def test_the_command_refuses(sonovec_compare, sounds, arguments, message):
     assert message in (error.format_message() if isinstance(error, click.ClickException) else str(error))
 
 
-@pytest.mark.parametrize(("module", "name"), [("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")])
-def test_a_missing_package_is_named_with_its_pip_line(sounds, module, name):
+@pytest.mark.parametrize(
+    ("module", "needs"),
+    [("sklearn", "comparing encoders needs scikit-learn"), ("matplotlib", "drawing needs matplotlib")],
+)
+def test_a_missing_package_is_named_with_its_pip_line(sounds, module, needs):
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
         "from sonovec.cli.compare import compare\n"
         f"compare.main([{str(sounds)!r}, '--models', 'logmel', '--picture', 'out.png'], standalone_mode=False)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    line = (
-        f"sonovec.errors.{MissingExtraError.__name__}: comparing encoders needs {name}: pip install 'sonovec[evaluate]'"
-    )
+    line = f"sonovec.errors.{MissingExtraError.__name__}: {needs}: pip install 'sonovec[evaluate]'"
     assert run.stderr.splitlines()[-1] == line
 
 

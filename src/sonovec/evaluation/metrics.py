@@ -74,13 +74,13 @@ def require(module: str) -> None:
     --------
     >>> require("not_there")
     Traceback (most recent call last):
-    sonovec.errors.MissingExtraError: comparing encoders needs not_there: pip install 'sonovec[evaluate]'
+    sonovec.errors.MissingExtraError: drawing needs not_there: pip install 'sonovec[evaluate]'
     """
     try:
         import_module(module)
     except ImportError:
-        name = {"sklearn": "scikit-learn"}.get(module, module)
-        raise MissingExtraError(f"comparing encoders needs {name}: pip install 'sonovec[evaluate]'") from None
+        what, name = {"sklearn": ("comparing encoders", "scikit-learn")}.get(module, ("drawing", module))
+        raise MissingExtraError(f"{what} needs {name}: pip install 'sonovec[evaluate]'") from None
 
 
 def probe(

@@ -189,3 +189,10 @@ def test_what_is_wrong_is_told(folder, tmp_path, words, told, capsys):
     assert run(["finetune", str(folder), "-o", str(tmp_path / "out"), *words.split()]) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("module", "name"), [("torch", "PyTorch"), ("sklearn", "scikit-learn")])
+def test_a_missing_package_is_named_before_anything_is_heard(tmp_path, monkeypatch, capsys, module, name):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert run(["finetune", str(tmp_path), "-o", str(tmp_path / "mine")]) == 2
+    assert f"fine-tuning needs {name}: pip install 'sonovec[torch,learn]'" in capsys.readouterr().err
