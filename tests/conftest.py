@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +25,10 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 # Read when the libraries are imported, so a fixture would be too late; a test must neither phone home nor download.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+# What runs in the background has Ctrl-C ignored, and its children inherit that; tests of it send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def data_folder() -> Path:
