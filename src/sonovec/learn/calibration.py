@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sonovec.learn.head import sigmoid
+
 Floats = NDArray[np.float64]
 
 #: How far calibration may go from the usual one, and a class's own from what all classes share: deviations of a Gaussian
@@ -97,7 +99,7 @@ def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[floa
 
     at, value = prior.copy(), loss(prior)
     for _ in range(STEPS):
-        chance = 0.5 * (1 + np.tanh((at[0] * scores + at[1]) / 2))
+        chance = sigmoid(at[0] * scores + at[1])
         error, curve = total * chance - heard, total * chance * (1 - chance)
         slope = np.array([(error * scores).sum(), error.sum()]) + precision * (at - prior)
         cross = float((curve * scores).sum())

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sonovec.brief import Brief
 from sonovec.errors import MissingExtraError, UsageError
 from sonovec.learn import calibration, folds, linear
-from sonovec.learn.head import Head
+from sonovec.learn.head import Head, sigmoid
 from sonovec.learn.linear import Rows
 from sonovec.vectors import unit
 
@@ -286,7 +286,7 @@ def _tried(task: _Task, kind: str, strength: float) -> _Tried:
     for fold in np.unique(task.folds):
         test = task.folds == fold
         slope, offset = _calibration(task, kind, np.where(test[:, None], np.nan, scores))
-        said[test] = _sigmoid(slope * scores[test] + offset)
+        said[test] = sigmoid(slope * scores[test] + offset)
     losses = _losses(said, task)
     trial = Trial(
         kind,
@@ -358,7 +358,3 @@ def _losses(said: Floats, task: _Task) -> Floats:
     loss = np.bincount(codes, (weighed * -np.log(np.where(known, chance, 1.0))).sum(axis=1), len(names))
     total = np.bincount(codes, weighed.sum(axis=1), len(names))
     return np.asarray(np.divide(loss, total, out=np.full(len(names), np.nan), where=total > 0))
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    return np.asarray(0.5 * (1 + np.tanh(logits / 2)))

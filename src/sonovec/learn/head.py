@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sonovec.brief import Brief
 from sonovec.vectors import unit
+
+
+def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
+    """The probability that logits stand for, of their shape and type; no size of them overflows.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return np.asarray(0.5 * (1 + np.tanh(logits / 2)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,8 +59,7 @@ class Head(Brief):
 
     def probabilities(self, vectors: ArrayLike) -> NDArray[np.float64]:
         """How probable it is that each class is heard: shape (n, n_classes), in 0 to 1."""
-        logits = self.scores(vectors) * self.slope + self.offset
-        return np.asarray(0.5 * (1 + np.tanh(logits / 2)))  # which no size overflows
+        return sigmoid(self.scores(vectors) * self.slope + self.offset)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The arrays by their names."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.learn.head import sigmoid
+
 Floats = NDArray[np.float64]
 
 #: What the cosine with a centroid weighs beside a logistic regression's logits.
@@ -63,7 +65,7 @@ def logistic(rows: Rows, strength: float) -> tuple[Floats, Floats]:
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights, bias = flat[: n_classes * size].reshape(n_classes, size), flat[n_classes * size :]
         scores = seen @ weights.T + bias
-        errors = weighed * _sigmoid(scores) - rows.heard
+        errors = weighed * sigmoid(scores) - rows.heard
         value = (weighed * np.logaddexp(0, scores) - rows.heard * scores).sum() + (weights**2).sum() / (2 * strength)
         return float(value), np.concatenate([(errors.T @ seen + weights / strength).ravel(), errors.sum(axis=0)])
 
@@ -86,7 +88,3 @@ KINDS: Mapping[str, Callable[[Rows, float], tuple[Floats, Floats]]] = {"both": b
 STRENGTHS: Mapping[str, tuple[float, ...]] = {"both": (100.0, 1000.0), "logistic": (100.0, 1000.0)}
 #: Slope and offset that calibrate the scores of a kind, where nothing else is known: measured on tasks of ten classes.
 USUAL: Mapping[str, tuple[float, float]] = {"both": (0.2, -1.4), "logistic": (0.3, -0.7)}
-
-
-def _sigmoid(scores: Floats) -> Floats:
-    return np.asarray(0.5 * (1 + np.tanh(scores / 2)))  # which no size overflows

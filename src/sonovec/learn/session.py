@@ -18,6 +18,7 @@ from sonovec.errors import MissingExtraError, UsageError
 from sonovec.learn import pool as pools
 from sonovec.learn.answers import PERSON, SCORES, source_of
 from sonovec.learn.examples import Examples
+from sonovec.learn.head import sigmoid
 from sonovec.learn.labelled import Labelled
 from sonovec.learn.proposer import Example, Proposer
 from sonovec.learn.standing import Contradiction, Standing, standing_of
@@ -193,7 +194,7 @@ class Session:
 
     def probabilities(self) -> NDArray[np.float32]:
         """How probable each class is in each segment of `pool`, as the head says: (n, n_classes)."""
-        return np.asarray(0.5 * (1 + np.tanh(self._proposer.logits(self._standing) / 2)), np.float32)
+        return np.asarray(sigmoid(self._proposer.logits(self._standing)), np.float32)
 
     # -- asking and answering
 
@@ -206,7 +207,7 @@ class Session:
         choices = self._proposer.choose(self._standing, n)
         learnt = self._proposer.learnt(self._standing)
         logits = self._proposer.logits(self._standing)[[choice.row for choice in choices]].astype(np.float64)
-        likely = (0.5 * (1 + np.tanh(logits / 2))).tolist()
+        likely = sigmoid(logits).tolist()
         return [
             Proposal(
                 self.pool.track(choice.row),

@@ -33,11 +33,6 @@ class Stretches(Brief):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def of_one_class(self) -> bool:
-        """Whether each has exactly one class, so that it can be said how many are named rightly."""
-        return bool(((self.targets == HEARD).sum(1) == 1).all())
-
 
 def stretches_of(examples: Examples) -> Stretches:
     """Group the rows of examples by their stretch."""
