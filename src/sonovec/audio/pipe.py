@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import AudioError, UsageError
+from sonovec.words import counted
 
 NAME = "standard input"
 #: Seconds of a block: as much as an event may wait for its block to be full.
@@ -262,7 +263,7 @@ def _frames(container: Any, stream: Any, notes: list[str]) -> Iterator[Any]:
             notes.append(f"the stream ended within a packet ({error})")
             break
     if damaged:
-        notes.append(f"{damaged} damaged packet{'' if damaged == 1 else 's'} left out")
+        notes.append(f"{counted(damaged, 'damaged packet')} left out")
 
 
 def _converted(container: Any, first: Any, frames: Iterator[Any], rate: int) -> Iterator[Block]:

@@ -63,7 +63,7 @@ def listen(panels: Sequence[Panel], stream: Stream, targets: Sequence[Path], for
     """Print events as they come, and write files at the end, whether that is the stream's or Ctrl-C."""
     from sonovec.audio.pipe import NAME, open_pipe
     from sonovec.learn.live import Live
-    from sonovec.learn.words import counted
+    from sonovec.words import counted
 
     if len(panels) > 1:
         raise UsageError(

@@ -23,6 +23,7 @@ from sonovec.cli.options import (
 )
 from sonovec.cli.output import fail_of, print_json, print_table, shown_path, warn, warn_of
 from sonovec.paths import display, from_text, printable, to_text
+from sonovec.words import counted
 
 if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
@@ -171,7 +172,9 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
             if bar is not None:
                 bar.close()  # it would write over the question
             warn(_missing(display(place), files))
-            return click.confirm(f"Remove {_files(files)} from the library, with the columns of your own?", err=True)
+            return click.confirm(
+                f"Remove {counted(files, 'file')} from the library, with the columns of your own?", err=True
+            )
 
         report = library.add(
             paths,
@@ -228,11 +231,7 @@ def left_out_lines(left_out: list[tuple[str, str]]) -> list[str]:
 
 
 def _missing(place: str, files: int) -> str:
-    return f"{place}: {_files(files)} that the library holds there cannot be found; check that the disk is mounted"
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"
+    return f"{place}: {counted(files, 'file')} that the library holds there cannot be found; check that the disk is mounted"
 
 
 def report_json(report: Report, library: str, tracks: int) -> dict[str, object]:
@@ -269,7 +268,9 @@ def print_report(report: Report, library: str, tracks: int) -> None:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in ordered)
         click.echo(f"skipped: {reasons}; --show-skipped names the files")
     if report.moved:
-        click.echo(f"{_files(report.moved)} {'was' if report.moved == 1 else 'were'} moved; the vectors were kept")
+        click.echo(
+            f"{counted(report.moved, 'file')} {'was' if report.moved == 1 else 'were'} moved; the vectors were kept"
+        )
     if report.metadata_applied or report.metadata_unused:
         click.echo(f"metadata: {report.metadata_applied} rows applied, {len(report.metadata_unused)} not matched")
     if report.heard:
@@ -280,7 +281,7 @@ def print_report(report: Report, library: str, tracks: int) -> None:
     if report.vanished:
         removed = "removed from the library" if report.pruned else "still in the library; --prune removes them"
         are = "is" if report.vanished == 1 else "are"
-        click.echo(f"{_files(report.vanished)} {are} gone from disk and {removed}")
+        click.echo(f"{counted(report.vanished, 'file')} {are} gone from disk and {removed}")
     for place, files in report.withheld:
         missing = _missing(shown_path(place), files)
         click.echo(f"{missing}. Kept in the library; if you deleted what was there, --prune=all removes it")

@@ -11,6 +11,7 @@ from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import fail, print_json, shown_path
 from sonovec.errors import UsageError
 from sonovec.paths import to_text
+from sonovec.words import counted
 
 if TYPE_CHECKING:
     from sonovec.library.removal import Removal
@@ -85,7 +86,7 @@ def _name(found: Removal, error: bool = False) -> None:
 
 def _told(found: Removal) -> str:
     n_tracks, n_kept = len(found.tracks), len(found.kept)
-    told = f"{n_tracks} track{'' if n_tracks == 1 else 's'}"
+    told = counted(n_tracks, "track")
     if n_kept:
-        told += f", and {n_kept} cop{'y' if n_kept == 1 else 'ies'} of tracks that stay"
+        told += f", and {counted(n_kept, 'copy', 'copies')} of tracks that stay"
     return told

@@ -12,6 +12,7 @@ from sonovec.cli import stretch_files, stretch_output
 from sonovec.cli.output import warn
 from sonovec.errors import UsageError
 from sonovec.paths import check_output, display, from_text
+from sonovec.words import counted
 
 files_options: Sequence[Callable[[Any], Any]] = (
     stretch_output.out_option("Also write what is heard when"),
@@ -58,7 +59,7 @@ def write(
     if folder is not None and stretches:
         places = [(_below(from_text(path), roots), some) for path, some in stretches]
         written = stretch_files.write_each(folder, format or "csv", places)
-        warn(f"{len(written)} file{'' if len(written) == 1 else 's'} in {display(folder)}")
+        warn(f"{counted(len(written), 'file')} in {display(folder)}")
 
 
 def _stretch(path: str, event: Mapping[str, Any]) -> stretch_files.Stretch:

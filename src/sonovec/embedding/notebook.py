@@ -11,6 +11,7 @@ from sonovec.errors import SonovecError
 from sonovec.html import Html, block, element, facts, image, table
 from sonovec.paths import display
 from sonovec.png import heat_map
+from sonovec.words import counted
 
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
@@ -27,7 +28,7 @@ TAGS = 5
 def embedding_html(embedding: Embedding) -> Html:
     """The facts of an embedding, the spectrogram of its sound where the file is there, and its tags over time."""
     passport, notes = embedding.passport, "; ".join(embedding.notes)
-    channels = f"{embedding.channels} channel{'' if embedding.channels == 1 else 's'}"
+    channels = counted(embedding.channels, "channel")
     told = facts(
         {
             "sound": f"{embedding.duration:.2f} s, {embedding.rate} Hz, {channels}, {embedding.codec}",

@@ -21,11 +21,11 @@ from sonovec.learn.journal import Journal
 from sonovec.learn.kept import gather
 from sonovec.learn.sample import Sample
 from sonovec.learn.sources import library_at
-from sonovec.learn.words import counted
 from sonovec.library.binding import passport_of
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MAIN
 from sonovec.paths import display, to_text
+from sonovec.words import counted
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder

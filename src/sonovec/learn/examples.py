@@ -27,8 +27,8 @@ from sonovec.learn.sample import Sample
 from sonovec.learn.stretches import Stretch, together
 from sonovec.learn.targets import HEARD, NOT_HEARD, UNKNOWN
 from sonovec.learn.trouble import Trouble, place_of
-from sonovec.learn.words import counted, listed
 from sonovec.paths import display, to_text
+from sonovec.words import counted, listed
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder

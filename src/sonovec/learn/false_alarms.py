@@ -19,11 +19,11 @@ from sonovec.jobs import Job, Watched, running
 from sonovec.learn.detection import OVERLAP, Detected, detect
 from sonovec.learn.events import Detection, Tracker
 from sonovec.learn.sources import library_at
-from sonovec.learn.words import counted
 from sonovec.library.binding import passport_of
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MAIN
 from sonovec.paths import display, from_text, to_text
+from sonovec.words import counted
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder

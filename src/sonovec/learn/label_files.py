@@ -11,8 +11,8 @@ from sonovec.errors import UsageError
 from sonovec.learn import label_json, label_tables
 from sonovec.learn.label_rows import Listed, Row, head_of, lines_of, number_of
 from sonovec.learn.label_text import text_of
-from sonovec.learn.words import counted
 from sonovec.paths import display, printable
+from sonovec.words import counted
 
 #: Endings of files that may hold labels.
 ENDINGS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".srt")

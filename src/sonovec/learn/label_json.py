@@ -12,7 +12,7 @@ from sonovec.audio import names
 from sonovec.errors import UsageError
 from sonovec.learn import label_tables
 from sonovec.learn.label_rows import Listed, Row, lines_of, number_of
-from sonovec.learn.words import counted
+from sonovec.words import counted
 
 _NAMED = re.compile(rf'"({"|".join(["annotations", "events", *map(re.escape, label_tables.COLUMNS["label"])])})"\s*:')
 

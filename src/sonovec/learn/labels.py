@@ -20,8 +20,8 @@ from sonovec.learn.labelled import Labelled, LabelSet
 from sonovec.learn.sources import library_at
 from sonovec.learn.stretches import together
 from sonovec.learn.targets import UNKNOWN
-from sonovec.learn.words import counted, listed
 from sonovec.paths import display, to_text
+from sonovec.words import counted, listed
 
 if TYPE_CHECKING:
     from sonovec.library.library import Library

@@ -8,8 +8,8 @@ from sonovec.embedding.silence import QUIET
 from sonovec.errors import UsageError
 from sonovec.learn.labelled import Labelled
 from sonovec.learn.stretches import seconds
-from sonovec.learn.words import counted, listed
 from sonovec.paths import display
+from sonovec.words import counted, listed
 
 #: Seconds by which a label may end behind its recording without a word.
 OVERHANG = 0.1
