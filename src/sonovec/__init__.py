@@ -32,7 +32,7 @@ from sonovec.errors import (
 )
 
 if TYPE_CHECKING:
-    from sonovec import learn
+    from sonovec import learn, speech
     from sonovec.audio.waveform import Waveform
     from sonovec.embedding.embedding import Embedding, Failure
     from sonovec.embedding.encoder import Encoder, load
@@ -85,6 +85,7 @@ __all__ = [
     "learn",
     "load",
     "plot",
+    "speech",
 ]
 
 # Found on first use: NumPy and everything above it would make `import sonovec` slow.
@@ -109,7 +110,7 @@ _HOMES = {
     "plot": "sonovec.pictures.plot",
 }
 #: Packages with names of their own, such as `sonovec.learn.train`.
-_PACKAGES = ("learn",)
+_PACKAGES = ("learn", "speech")
 
 
 def __getattr__(name: str) -> object:
