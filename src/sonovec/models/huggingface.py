@@ -122,7 +122,7 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         ) from None
     files = pretrained.weight_files
     try:
-        with enough_memory(pretrained.name, "load"), _quiet(transformers.utils.logging):
+        with enough_memory(pretrained.name, "load"), quiet():
             network, report = getattr(transformers, kind).from_pretrained(
                 pretrained.folder,
                 local_files_only=True,
@@ -137,16 +137,18 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         raise WeightsError(
             f"{display(files[0])}: cannot be loaded ({_first_line(error)}); fetch {pretrained.name} again"
         ) from error
-    missing = [key for key in report["missing_keys"] if not any(part in key for part in UNNEEDED)]
-    if missing or report.get("mismatched_keys"):
-        odd = ", ".join([*sorted(missing), *map(str, report.get("mismatched_keys") or ())][:4])
+    odd_keys = [*sorted(report["missing_keys"]), *map(str, report.get("mismatched_keys") or ())]
+    if needed := [key for key in odd_keys if not any(part in key for part in UNNEEDED)]:
+        odd = ", ".join(needed[:4])
         raise WeightsError(f"{display(files[0])}: not weights of this {pretrained.type} (lacks {odd}); fetch it again")
     return network.to(torch.float32).eval()
 
 
 @contextmanager
-def _quiet(logging: Any) -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Let transformers say and draw nothing within the block."""
+    from transformers.utils import logging
+
     level, draws = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

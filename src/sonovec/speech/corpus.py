@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from sonovec.audio.scan import Found, scan
 from sonovec.brief import Brief
@@ -169,9 +168,7 @@ def _of_folder(folder: Path) -> tuple[list[_Row], list[str]]:
     if len(tables) == 1:
         return _table(tables[0])
     if tables:
-        raise UsageError(
-            f"{display(folder)}: has {len(tables)} tables; give one of them, such as {display(tables[0])}"
-        )
+        raise UsageError(f"{display(folder)}: has {len(tables)} tables; give one of them, such as {display(tables[0])}")
     if named := [sound for sound in sounds if FSDD.fullmatch(sound.stem)]:
         return _fsdd(named, len(sounds))
     raise UsageError(
@@ -182,7 +179,8 @@ def _of_folder(folder: Path) -> tuple[list[_Row], list[str]]:
 
 def _librispeech(files: Sequence[Path]) -> tuple[list[_Row], list[str]]:
     """Lines of an id and a text; the id is the recording's name, and begins with its speaker."""
-    rows, notes = [], []
+    rows: list[_Row] = []
+    notes: list[str] = []
     for file, text in _texts(files, notes):
         for number, line in enumerate(lines_of(text), start=1):
             name, _, said = line.strip().partition(" ")
@@ -248,7 +246,7 @@ def _json_lines(text: str) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
         except ValueError as error:
             raise UsageError(f"line {number}: is no JSON ({error}); give one object a line") from None
         if not isinstance(found, dict):
-            raise UsageError(f"line {number}: holds no object; give lines such as {{\"path\": ..., \"text\": ...}}")
+            raise UsageError(f'line {number}: holds no object; give lines such as {{"path": ..., "text": ...}}')
         cells = {str(name): "" if value is None else str(value) for name, value in found.items()}
         names.update(dict.fromkeys(cells))
         rows.append((number, cells))
@@ -307,7 +305,7 @@ def _found(source: Path, rows: Sequence[_Row], notes: list[str]) -> Corpus:
         reasons = "; ".join(notes) or "no rows"
         raise UsageError(f"{display(source)}: nothing to hear and read: {reasons}")
     ordered = sorted(utterances, key=lambda each: (each.path, each.start))
-    return Corpus(source, tuple(ordered), tuple([*notes, *_twice(ordered)]))
+    return Corpus(source, tuple(ordered), (*notes, *_twice(ordered)))
 
 
 def _twice(utterances: Sequence[Utterance]) -> list[str]:

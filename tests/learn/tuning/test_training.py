@@ -168,7 +168,7 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_state(folder, tm
 )
 def test_a_checkpoint_of_another_run_is_refused(folder, tmp_path, stack, change, told):
     first = small.training(stack, folder, tmp_path, architecture="a", data="0")
-    first._measure(None)
+    first._end_epoch(None)
     other = small.training(stack, folder, tmp_path, **{"architecture": "a", "data": "0", **change})
     with pytest.raises(UsageError, match=f"is of another run: {told}.*delete"):
         other.run()

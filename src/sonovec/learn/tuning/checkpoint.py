@@ -19,6 +19,7 @@ MEANINGS = {
     "encoder": "the encoder",
     "architecture": "the network",
     "classes": "the list of classes",
+    "vocabulary": "the vocabulary",
     "data": "what the labelled sounds hold",
     "device": "the device",
     "precision": "the precision",

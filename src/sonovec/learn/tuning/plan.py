@@ -66,32 +66,32 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "patience"):
-            _refuse_unless(
-                _is_whole(value := getattr(self, name)) and value > 0, name, value, "a whole number from 1 on"
-            )
+            refuse_unless(is_whole(value := getattr(self, name)) and value > 0, name, value, "a whole number from 1 on")
         for name in ("rate", "head_rate", "clip"):
-            _refuse_unless((value := getattr(self, name)) > 0, name, value, "a number above 0")
+            refuse_unless((value := getattr(self, name)) > 0, name, value, "a number above 0")
         for name, low, high in (("layer_decay", 0, 1), ("held_out", 0, 0.9)):
             value = getattr(self, name)
-            _refuse_unless(low < value <= high, name, value, f"a number above {low} and at most {high}")
+            refuse_unless(low < value <= high, name, value, f"a number above {low} and at most {high}")
         for name in ("warmup", "augment"):
-            _refuse_unless(0 <= (value := getattr(self, name)) <= 1, name, value, "a number from 0 to 1")
-        _refuse_unless(self.weight_decay >= 0, "weight_decay", self.weight_decay, "a number from 0 on")
-        _refuse_unless(_is_whole(self.seed) and self.seed >= 0, "seed", self.seed, "a whole number from 0 on")
+            refuse_unless(0 <= (value := getattr(self, name)) <= 1, name, value, "a number from 0 to 1")
+        refuse_unless(self.weight_decay >= 0, "weight_decay", self.weight_decay, "a number from 0 on")
+        refuse_unless(is_whole(self.seed) and self.seed >= 0, "seed", self.seed, "a whole number from 0 on")
         for name, known in (("class_weights", CLASS_WEIGHTS), ("precision", PRECISIONS)):
             value = getattr(self, name)
-            _refuse_unless(value in known, name, value, f"one of: {', '.join(known)}")
+            refuse_unless(value in known, name, value, f"one of: {', '.join(known)}")
 
     def to_json(self) -> dict[str, Any]:
         """All settings by their names."""
         return asdict(self)
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
+def refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
+    """Raise a `UsageError` that names a setting, its value and what is allowed, unless it holds."""
     if not holds:
         raise UsageError(f"{name}={value!r}; give {allowed}")
 

@@ -113,7 +113,8 @@ class Training(Loop[Batch, Figures]):
 
     def measure(self) -> Figures:
         """Measure it on the stretches that are held out."""
-        return self._held_out.measure(self.tuned, self._weights, self.autocast(), self.job)
+        found: Figures = self._held_out.measure(self.tuned, self._weights, self.autocast(), self.job)
+        return found
 
     def figures(self, values: Mapping[str, Any]) -> Figures:
         """Figures of their values."""
