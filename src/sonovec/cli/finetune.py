@@ -7,29 +7,60 @@ from pathlib import Path
 
 import click
 
+from sonovec.cli import finetune_ctc
 from sonovec.cli.completion import MODEL
 from sonovec.cli.log import watched
 from sonovec.cli.options import encoder_settings, json_option
 from sonovec.cli.output import print_json, print_table, warn
 from sonovec.errors import UsageError
 
+GIVEN = click.core.ParameterSource.COMMANDLINE
+#: Options that serve one task alone, by their parameters.
+ONLY = {
+    "classes": {"weights", "options", "whole", "head_only", "from_layer", "layer_decay", "class_weights", "background"},
+    "ctc": {"size", "vocabulary", "test", "head_first", "front_end", "dropout", "mask", "longest"},
+}
+
 
 @click.command(short_help="Train an encoder on with your own sounds.")
-@click.argument("labels", type=click.Path())
+@click.argument("labels", type=click.Path(), metavar="LABELS")
+@click.option(
+    "--task",
+    type=click.Choice(list(ONLY)),
+    default="classes",
+    show_default=True,
+    help="What is learned: classes of sounds, or to write what is said (ctc).",
+)
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="A new folder: the encoder.",
+    help="A new folder: the encoder, or the recogniser.",
 )
 @click.option("-m", "--model", type=MODEL, help="Encoder to begin from; `sonovec models` lists them.")
 @click.option("--weights", type=click.Path(), help="The model's file, or the folder that holds its files.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an option of the model.")
 @click.option(
-    "--from-scratch", is_flag=True, help="Begin from random weights, without the published ones (VGGish, PANNs)."
+    "--from-scratch", is_flag=True, help="Begin from random weights, without the published ones (VGGish, PANNs; ctc)."
 )
+@click.option("--size", metavar="NAME", help="ctc: size of a network with random weights. [default: tiny]")
+@click.option(
+    "--vocabulary",
+    metavar="FILE|made",
+    help="ctc: a vocab.json, or made: of the transcripts. [default: the model's own, or made]",
+)
+@click.option("--test", metavar="DATA", help="ctc: recordings and transcripts to measure the result on, once.")
+@click.option("--head-first", type=float, help="ctc: share of the steps in which the encoder rests. [default: 0.1]")
+@click.option(
+    "--front-end",
+    type=click.Choice(["frozen", "trained"]),
+    help="ctc: what becomes of the convolutions. [default: frozen; from scratch trained]",
+)
+@click.option("--dropout", type=float, help="ctc: share that the layers leave out. [default: 0.05]")
+@click.option("--mask", type=float, help="ctc: share of the frames that SpecAugment masks. [default: 0.05]")
+@click.option("--longest", type=float, metavar="SECONDS", help="ctc: longest utterance. [default: 30]")
 @click.option("--whole", is_flag=True, help="Train all layers. This is the default.")
 @click.option("--head-only", is_flag=True, help="Train only the head, and leave the encoder as it is.")
 @click.option(
@@ -39,24 +70,30 @@ from sonovec.errors import UsageError
 )
 @click.option("--epochs", type=int, help="Most passes over the sounds. [default: 20; from scratch 60]")
 @click.option(
-    "--patience", type=int, help="End after so many epochs without a better result. [default: 6; from scratch 15]"
+    "--patience",
+    type=int,
+    help="End after so many epochs without a better result. [default: 6; from scratch 15; ctc 10, 20]",
 )
-@click.option("--batch", type=int, help="Windows of one step. [default: 16; from scratch 32]")
+@click.option("--batch", type=int, help="Windows, or utterances, of one step. [default: 16; from scratch 32; ctc 16]")
 @click.option(
-    "--rate", type=float, help="Highest learning rate of the last layer. [default: 0.00002; from scratch 0.0003]"
+    "--rate",
+    type=float,
+    help="Highest learning rate of the last layer. [default: 0.00002; from scratch 0.0003; ctc 0.0001, 0.001]",
 )
 @click.option(
     "--layer-decay",
     type=float,
     help="Share of its rate that the layer before each layer has. [default: 0.8; from scratch 1]",
 )
-@click.option("--augment", type=float, help="How often a sound is changed in each way; 0 for never. [default: 0.3]")
+@click.option(
+    "--augment", type=float, help="How often a sound is changed in each way; 0 for never. [default: 0.3; ctc 0]"
+)
 @click.option(
     "--class-weights",
     type=click.Choice(["balanced", "none"]),
     help="Whether rare classes weigh more. [default: balanced]",
 )
-@click.option("--held-out", type=float, help="Share of the sounds that says when to end. [default: 0.2]")
+@click.option("--held-out", type=float, help="Share of the sounds that says when to end. [default: 0.2; ctc 0.1]")
 @click.option("--group", metavar="COLUMN|PATTERN", help="What must stay together, such as cuts of one recording.")
 @click.option("--background", type=click.Path(), help="Sounds in which none of the classes is heard.")
 @click.option("--seed", type=int, help="Of all that is random. [default: 0]")
@@ -68,11 +105,15 @@ from sonovec.errors import UsageError
 @json_option
 def finetune(
     labels: str,
+    task: str,
     output: Path,
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
     from_scratch: bool,
+    size: str | None,
+    vocabulary: str | None,
+    test: str | None,
     whole: bool,
     head_only: bool,
     from_layer: str | None,
@@ -90,7 +131,28 @@ def finetune(
 
     Recordings are held out, and the epoch that is best on them is taken. If the command is ended or killed, give it again: it
     goes on from its last checkpoint, in FOLDER.partial.
+
+    With --task ctc, LABELS are recordings with transcripts: a table, LibriSpeech's or Common Voice's layout, a text file
+    beside each recording, or FSDD's file names. FOLDER is a recogniser, which sonovec transcribe and transformers take.
     """
+    _check_task(click.get_current_context(), task)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if task == "ctc":
+        finetune_ctc.run(
+            labels,
+            output,
+            model=model,
+            from_scratch=from_scratch,
+            size=size,
+            vocabulary=vocabulary,
+            group=group,
+            test=test,
+            device=device,
+            plot=plot,
+            as_json=as_json,
+            **given,
+        )
+        return
     from sonovec.embedding.encoder import load
     from sonovec.learn.tuning import curves
     from sonovec.learn.tuning.finetune import finetune as tune
@@ -100,7 +162,6 @@ def finetune(
     if whole + head_only + (from_layer is not None) > 1:
         raise UsageError("--whole, --head-only and --from-layer are three choices; give one")
     layers = HEAD if head_only else WHOLE if from_layer is None else _layer(from_layer)
-    given = {name: value for name, value in chosen.items() if value is not None}
     plan = replace(FROM_SCRATCH if from_scratch else Plan(), layers=layers, **given)  # type: ignore[arg-type]
     if plot is not None:
         curves.check_target(plot)
@@ -132,6 +193,14 @@ def finetune(
             print_json(result.to_json())
         else:
             _print(result)
+
+
+def _check_task(context: click.Context, task: str) -> None:
+    """Refuse options of the other task."""
+    for other, names in ONLY.items():
+        for parameter in context.command.params:
+            if other != task and parameter.name in names and context.get_parameter_source(parameter.name) == GIVEN:
+                raise UsageError(f"{parameter.opts[0]} serves --task {other}, and the task is {task}; leave it out")
 
 
 def _layer(text: str) -> str | int:
