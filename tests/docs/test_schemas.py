@@ -16,13 +16,17 @@ import soundfile
 from sonovec import demo
 from sonovec.cli.main import cli, run
 from tests.learn.detectors import tones
+from tests.speech.training import spoken
 
 jsonschema = pytest.importorskip("jsonschema", reason="shapes are held by the package jsonschema")
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
-MORE, SAME = {"search-places", "search-many", "detect-library", "label-suggest", "error"}, {"models": "models-list"}
+MORE, SAME = (
+    {"finetune-ctc", "search-places", "search-many", "detect-library", "label-suggest", "error"},
+    {"models": "models-list"},
+)
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
@@ -63,6 +67,10 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "plot": [("plot sounds/bells/bells-01.flac -o picture.png", 0)],
     "doctor": [("doctor", 0), ("doctor -l library", 0)],
     "finetune": [("finetune sounds -o tuned --epochs 1 --head-only --batch 4 --held-out 0.4", 0)],
+    "finetune-ctc": [
+        ("finetune words -o written --task ctc --from-scratch --epochs 1 --batch 8 --front-end frozen", 0),
+        ("finetune words -o again --task ctc -m written --epochs 1 --batch 8 --test others/list.csv", 0),
+    ],
     "evaluate": [("evaluate sounds -m logmel --robustness gain", 0)],
     "models-list": [("models", 0), ("models list", 0)],
     "models-show": [("models show default", 0), ("models show yamnet", 0), ("models show byola-512", 0)],
@@ -94,7 +102,17 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
     ],
 }
-SLOW = {"plot", "finetune", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
+SLOW = {
+    "plot",
+    "finetune",
+    "finetune-ctc",
+    "search-places",
+    "demo",
+    "evaluate",
+    "models-check",
+    "models-quantize",
+    "models-compare",
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +136,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(["index", *paths, "-l", str(place / "copies"), "--analyser", "fingerprint", "--quiet"]) == 0
     assert run(["index", str(place / "broken"), "-l", str(place / "failed"), "-m", "logmel", "--quiet"]) == 1
     tones().save(place / "tones.detector")
+    spoken.write(place / "words", count=12)
+    spoken.write(place / "others", count=2, seed=1)
     assert run(["export", str(place / "library"), str(place / "exported")]) == 0
     assert run(["import", str(place / "exported"), "-l", str(place / "copied")]) == 0
     return place

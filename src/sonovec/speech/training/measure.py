@@ -53,7 +53,8 @@ class Scores:
 
     Attributes
     ----------
-    wer, cer : Score
+    wer, cer, ser : Score
+        In words, in characters, and the share of utterances that are not right as a whole.
     utterances, groups : int
     worst : tuple of (str, str)
         Texts that differ from what was written, and what was written; those with the most errors first.
@@ -61,6 +62,7 @@ class Scores:
 
     wer: Score
     cer: Score
+    ser: Score
     utterances: int
     groups: int
     worst: tuple[tuple[str, str], ...] = ()
@@ -76,7 +78,7 @@ class Scores:
         }
 
     def _rates(self) -> tuple[tuple[str, Score], ...]:
-        return ("wer", self.wer), ("cer", self.cer)
+        return ("wer", self.wer), ("cer", self.cer), ("ser", self.ser)
 
 
 #: Mistakes that are named.
@@ -106,12 +108,12 @@ def scores(said: Sequence[str], written: Sequence[str], groups: Sequence[str], s
     (0.333, (('one two', 'one too'),))
     """
     words, characters = (errors(said, written, of) for of in ("words", "characters"))
-    lengths = [[len(text.split()), len(text)] for text in said]
-    wer, cer = ratios(np.stack([words, characters], axis=1), lengths, list(groups), seed)
-    assert wer is not None and cer is not None
+    lengths = [[len(text.split()), len(text), 1] for text in said]
+    wer, cer, ser = ratios(np.stack([words, characters, characters > 0], axis=1), lengths, list(groups), seed)
+    assert wer is not None and cer is not None and ser is not None
     order = [number for number in np.argsort(-characters, kind="stable") if characters[number]]
     worst = tuple((said[number], written[number]) for number in order[:NAMED])
-    return Scores(wer, cer, len(said), len(set(groups)), worst)
+    return Scores(wer, cer, ser, len(said), len(set(groups)), worst)
 
 
 def errors(said: Sequence[str], written: Sequence[str], of: str) -> NDArray[np.int64]:
