@@ -99,7 +99,7 @@ class CtcRecogniser:
     Parameters
     ----------
     pretrained : Pretrained
-        What `sonovec.models.ctc.find` gave.
+        What `sonovec.models.ctc.ctc_of` gave.
     language : str, optional
         For a model that has an adapter for each language: the one that is heard where none is asked for.
     search : Search, optional
