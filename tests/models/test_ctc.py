@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import subprocess
 import sys
 
@@ -105,16 +105,20 @@ def test_nothing_but_the_conversion_needs_torch(tmp_path):
 
 
 def test_an_encoder_without_a_head_is_refused_with_what_to_use(tmp_path):
-    folder = tiny.waveform("hubert", tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "hubert", "architectures": ["HubertModel"]}))
     with pytest.raises(UsageError, match="HubertModel, an encoder without a CTC head, .*finetune --task ctc"):
-        ctc.find(str(folder))
+        ctc.ctc_of(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_weights_without_a_head_are_refused_whatever_the_configuration_says(tmp_path):
+    folder = tiny.waveform("hubert", tmp_path)
     tiny._change(folder / "config.json", architectures=None, vocab_size=13)
-    pretrained = ctc.find(str(folder))
     with pytest.raises(WeightsError, match=r"not weights of this hubert \(lacks lm_head"):
-        scores(ctc.build(pretrained), tiny.sound(0.5, 16000))
+        scores(ctc.build(ctc.ctc_of(str(folder))), tiny.sound(0.5, 16000))
 
 
 def test_what_writes_nothing_is_none(tmp_path):
-    assert ctc.find(str(tmp_path)) is None
-    shutil.copytree(tiny.ast(tmp_path / "ast", True), tmp_path / "copy")
-    assert ctc.find(str(tmp_path / "copy")) is None
+    assert ctc.ctc_of(str(tmp_path)) is None
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "audio-spectrogram-transformer"}))
+    assert ctc.ctc_of(str(tmp_path)) is None

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError, WeightsError
@@ -102,6 +102,7 @@ def test_words_are_spelled_with_the_letters_there_are(word, spelled, left_out):
     assert len(numbers) == (len(spelled.split()) if " " in spelled else len(spelled)) and missing == left_out
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=12))
 def test_spelling_takes_any_text_and_never_writes_what_is_no_letter(text):
     numbers, left_out = UPPER.spell(text)
