@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.errors import UsageError
+from sonovec.speech.spans import of_path
 from sonovec.speech.trellis import aligned, frames_needed
 
 BLANK = 0
@@ -52,6 +53,14 @@ def test_the_path_is_the_best_of_all_that_write_the_tokens(frames, tokens, seed)
     for span in spans:
         expected = np.exp(heard[span.start : span.end, span.token]).mean()
         assert span.confidence == pytest.approx(expected, abs=1e-5)
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32))
+def test_the_tokens_that_the_best_path_of_all_writes_are_aligned_along_it(frames, seed):
+    heard = posteriors(frames, 4, seed)
+    path = heard.argmax(axis=1)
+    if tokens := collapsed(path):
+        assert aligned(heard, tokens, BLANK) == of_path(path, heard, BLANK)
 
 
 def whole(log_posteriors, tokens) -> float:
