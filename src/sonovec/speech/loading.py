@@ -100,8 +100,8 @@ def load(
     ----------
     name : str
         A Whisper model by its size ("tiny", "base.en", "large-v3-turbo"), by hub id (Systran/faster-whisper-*,
-        openai/whisper-*) or folder; or a CTC model of the Transformers families (wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech, SEW, w2v-BERT, MMS) by hub
-        id or folder.
+        openai/whisper-*) or folder; or a CTC model of the Transformers families (wav2vec 2.0,
+        HuBERT, WavLM, data2vec, UniSpeech, SEW, w2v-BERT, MMS) by hub id or folder.
     language : str, optional
         What is spoken; for a model of several languages.
     beam : int
