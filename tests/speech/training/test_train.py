@@ -78,6 +78,10 @@ def test_it_goes_on_from_its_own_head(trained, words, tmp_path):
     again = train(words, tmp_path / "again", str(trained.recogniser), plan=QUICK)
     assert again.base == "mine" and again.vocabulary == trained.vocabulary
     assert again.epochs[0]["held_out"] == trained.epochs[trained.best]["held_out"]
+    # A vocabulary that is not that of its head.
+    (tmp_path / "vocab.json").write_text(json.dumps({"<pad>": 0, "|": 1, "d": 2, "c": 3, "b": 4, "a": 5}))
+    other = train(words, tmp_path / "other", str(trained.recogniser), plan=QUICK, vocabulary=tmp_path / "vocab.json")
+    assert "mine writes with 9 tokens, and the vocabulary is another one, of 6: its head is made anew" in other.notes
 
 
 def test_what_is_odd_is_counted_and_nothing_is_lost(words, base, tmp_path):

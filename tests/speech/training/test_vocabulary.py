@@ -62,7 +62,7 @@ def test_transcripts_without_a_letter_make_none():
     [
         ('{"a": 0, "|": 1}', "has no blank"),
         ('{"<pad>": 0, "a": 1}', r"has no '\|' between words"),
-        ('{"<pad>": 0, "|": 0}', "gives one number to several tokens"),
+        ('{"<pad>": 0, "|": 0}', "does not give each number from 0 to 1 to one token"),
         ('{"<pad>": "0"}', "is no vocabulary"),
         ("[]", "is no vocabulary"),
         ("{", "cannot be read as a vocabulary"),

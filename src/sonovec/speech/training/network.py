@@ -35,8 +35,16 @@ DROPOUTS = ("hidden_dropout", "attention_dropout", "activation_dropout", "final_
 Rows = Sequence[NDArray[np.float32]]
 
 
-def build(pretrained: Pretrained, vocabulary: Vocabulary, plan: Plan) -> nn.Module:
-    """A network that writes a vocabulary, on weights that are there; where they have no fitting head, that is random.
+def build(pretrained: Pretrained, vocabulary: Vocabulary, plan: Plan, keeps_head: bool = False) -> nn.Module:
+    """A network that writes a vocabulary, on weights that are there.
+
+    Parameters
+    ----------
+    pretrained : Pretrained
+    vocabulary : Vocabulary
+    plan : Plan
+    keeps_head : bool
+        Whether the weights have a head for just this vocabulary; otherwise it is random.
 
     Raises
     ------
@@ -53,6 +61,8 @@ def build(pretrained: Pretrained, vocabulary: Vocabulary, plan: Plan) -> nn.Modu
         if hasattr(config, name):
             setattr(config, name, value)
     network = hf.load(pretrained, "AutoModelForCTC", config=config, ignore_mismatched_sizes=True)
+    if not keeps_head:
+        network.lm_head.reset_parameters()
     if plan.front_end == FROZEN and hasattr(network, "freeze_feature_encoder"):
         network.freeze_feature_encoder()
     return network

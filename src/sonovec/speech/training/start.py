@@ -51,10 +51,15 @@ class Start:
         return self.model.features(samples[None], np.ones(1, np.float32))[0]
 
     @property
+    def has_head(self) -> bool:
+        """Whether it has learned to write."""
+        return any(str(each).endswith("ForCTC") for each in self.pretrained.config.get("architectures") or ())
+
+    @property
     def vocabulary(self) -> Vocabulary | None:
         """That of its own head, if it has one."""
         file = self.pretrained.folder / VOCABULARY
-        return vocabularies.read(file) if file.is_file() else None
+        return vocabularies.read(file) if self.has_head and file.is_file() else None
 
 
 def pretrained(name: str) -> Start:

@@ -113,10 +113,11 @@ def train(
     with running(progress) as job, generators.own(), partial_of(target) as partial:
         began = time.monotonic()
         start = starts.pretrained(str(model)) if size is None else starts.from_scratch(size, partial / START, plan.seed)
-        words = _vocabulary(vocabulary, start, corpus)
+        own = start.vocabulary if vocabulary is None else None
+        words = own or _vocabulary(vocabulary, corpus)
         heard = _Heard.of(corpus, tested, words)
         with Sounds(heard.utterances, start.rate, partial, job) as sounds:
-            run = _begun(start, words, heard, sounds, plan, partial, device, size, job)
+            run = _begun(start, words, own is not None, heard, sounds, plan, partial, device, size, job)
             try:
                 run.training.run()
             except Diverged as error:
@@ -144,10 +145,7 @@ def _corpus(data: str | os.PathLike[str] | Corpus, group: str | None) -> Corpus:
     return read(data, group)
 
 
-def _vocabulary(given: str | os.PathLike[str] | None, start: Start, corpus: Corpus) -> Vocabulary:
-    own = start.vocabulary if given is None else None
-    if own is not None:
-        return own
+def _vocabulary(given: str | os.PathLike[str] | None, corpus: Corpus) -> Vocabulary:
     if given is None or given == MADE:
         return vocabularies.made(each.text for each in corpus.utterances)
     return vocabularies.read(Path(given).expanduser())
@@ -206,6 +204,7 @@ class _Run:
 def _begun(
     start: Start,
     vocabulary: Vocabulary,
+    is_own: bool,
     heard: _Heard,
     sounds: Sounds,
     plan: Plan,
@@ -220,8 +219,15 @@ def _begun(
 
     device, low = devices.settled(device, plan.precision)
     generators.begin(plan.seed, HEAD)
-    network = networks.build(start.pretrained, vocabulary, plan).to(device)
     notes = list(heard.notes)
+    tokens = int(start.pretrained.config.get("vocab_size", len(vocabulary)))
+    keeps_head = is_own and tokens == len(vocabulary)
+    if start.has_head and not keeps_head:
+        notes.append(
+            f"{start.name} writes with {tokens} tokens, and the vocabulary is another one, of {len(vocabulary)}: its head is "
+            "made anew"
+        )
+    network = networks.build(start.pretrained, vocabulary, plan, keeps_head).to(device)
     hearable = _hearable(heard, sounds, plan, notes)
     train, held_out = _split(heard, [each for each in hearable if each < heard.n_trained], plan, notes)
     frames = _frames(start, network, sounds)

@@ -163,8 +163,10 @@ def read(file: Path) -> Vocabulary:
     for missing, name in ((blank is None, "blank"), (DELIMITER not in found, f"{DELIMITER!r} between words")):
         if missing:
             raise UsageError(f"{display(file)}: has no {name}; {remedy}")
-    if len(set(found.values())) < len(found):
-        raise UsageError(f"{display(file)}: gives one number to several tokens; {remedy}")
+    if sorted(found.values()) != list(range(len(found))):
+        raise UsageError(
+            f"{display(file)}: does not give each number from 0 to {len(found) - 1} to one token; {remedy}"
+        )
     return Vocabulary(found, str(blank))
 
 
