@@ -14,6 +14,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,8 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     plan = replace(FROM_SCRATCH, **json.loads(arguments.plan))
     starts = {"random": None, "pretrained": arguments.pretrained} if arguments.pretrained else {"random": None}
+    if arguments.only:
+        starts = {arguments.only: starts[arguments.only]}
     rows = []
     for seed in map(int, arguments.seeds.split(",")):
         reports = [_run(name, start, replace(plan, seed=seed), arguments) for name, start in starts.items()]
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("fsdd", type=Path)
     made.add_argument("--pretrained", help="the folder of `sonovec pretrain`")
+    made.add_argument("--only", choices=["random", "pretrained"], help="one column, so that two processes share --work")
     made.add_argument("--size", default="tiny")
     made.add_argument("--seeds", default="0,1,2")
     made.add_argument("--plan", default="{}", help="settings other than those for random weights, in JSON")
@@ -59,13 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _run(name: str, start: str | None, plan: Plan, arguments: argparse.Namespace) -> dict[str, object]:
+def _run(name: str, start: str | None, plan: Plan, arguments: argparse.Namespace) -> dict[str, Any]:
     """The report of one run, made now or before."""
     folder = arguments.work / f"{name}-{plan.seed}"
     if not (folder / REPORT).exists():
-        sounds = corpus.read(arguments.fsdd, GROUP)
+        sounds = corpus.read(arguments.fsdd)
         train(
-            _part(sounds, is_test=False),
+            _part(sounds, is_test=False).grouped(GROUP),
             folder,
             start,
             plan=plan,
@@ -73,7 +77,7 @@ def _run(name: str, start: str | None, plan: Plan, arguments: argparse.Namespace
             test=_part(sounds, is_test=True),
             progress=True,
         )
-    found: dict[str, object] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     return found
 
 
