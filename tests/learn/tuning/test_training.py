@@ -179,7 +179,7 @@ def test_a_checkpoint_of_another_run_is_refused(folder, tmp_path, stack, change,
 )
 def test_a_damaged_checkpoint_is_told(folder, tmp_path, stack, damage):
     run = small.training(stack, folder, tmp_path)
-    run._measure(None)
+    run._end_epoch(None)
     file = tmp_path / checkpoint.CHECKPOINT
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(WeightsError, match=r"checkpoint\.pt: cannot be read as a checkpoint .*to begin anew"):
@@ -190,14 +190,14 @@ def test_a_full_disk_is_told_and_the_run_goes_on_afterwards(folder, tmp_path, st
     """A limit on the size of files stands for it: the system refuses to write on, as a full disk does."""
     resource = pytest.importorskip("resource", reason="limits of POSIX")
     run = small.training(stack, folder, tmp_path)
-    measure, limits = run._measure, resource.getrlimit(resource.RLIMIT_FSIZE)
+    measure, limits = run._end_epoch, resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def full(mean):
         if len(run.history) == 2:
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
         measure(mean)
 
-    run._measure = full
+    run._end_epoch = full
     try:
         with pytest.raises(TrainingError, match=r"step 8 cannot be written \(File too large; \d+ MiB are free there\)"):
             run.run()
