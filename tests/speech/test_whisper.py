@@ -150,7 +150,7 @@ def drawn(tiny_en, tmp_path_factory):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = transformers.WhisperConfig(
-            vocab_size=51865, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+            vocab_size=51866, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
             decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
         )  # fmt: skip
         network = transformers.WhisperForConditionalGeneration(config)
