@@ -96,7 +96,17 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
     ],
 }
-SLOW = {"plot", "finetune", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare", "transcribe"}
+SLOW = {
+    "plot",
+    "finetune",
+    "search-places",
+    "demo",
+    "evaluate",
+    "models-check",
+    "models-quantize",
+    "models-compare",
+    "transcribe",
+}
 
 
 @pytest.fixture(scope="module")
