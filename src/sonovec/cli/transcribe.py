@@ -223,9 +223,15 @@ def _align(
 
 def _text(given: str) -> str:
     """A text, from a file if there is one of that name."""
+    path = Path(given)
     try:
-        path = Path(given)
-        return path.read_text(encoding="utf-8") if path.is_file() else given
+        is_file = path.is_file()
+    except (OSError, ValueError):  # a text that is too long for a name, or holds what no name does
+        is_file = False
+    if not is_file:
+        return given
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(f"--align {display(given)}: cannot be read as text in UTF-8 ({error})") from error
 
