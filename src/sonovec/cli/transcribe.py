@@ -47,7 +47,10 @@ _model_options = (
     click.option("--language", metavar="CODE", help="What is spoken, such as en; most models can tell it themselves."),
     click.option("--beam", type=click.IntRange(1), help="Texts that are kept as one is searched for.  [default: 1]"),
     click.option("--lm", "language_model", type=click.Path(), metavar="FILE", help="CTC: n-grams in ARPA format."),
+    click.option("--alpha", type=float, help="CTC: weight of --lm.  [default: 0.5]"),
+    click.option("--beta", type=float, help="CTC with --lm: what each word adds to the score.  [default: 1]"),
     click.option("--hot-word", "hot_words", multiple=True, metavar="WORD", help="A word to expect; repeatable."),
+    click.option("--hot-weight", type=float, help="CTC: what each hot word adds to the score.  [default: 3]"),
     click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Numbers to compute in."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs."),
     jobs_option,
@@ -113,7 +116,7 @@ def transcribe(
     """
     from sonovec.speech.loading import load
 
-    used = {name: value for name, value in options.items() if value}
+    used = {name: value for name, value in options.items() if value not in (None, ())}
     _check(targets, folder, format)
     layout = layout_of(rate, channels, encoding)
     if "-" in arguments:
@@ -220,9 +223,15 @@ def _align(
 
 def _text(given: str) -> str:
     """A text, from a file if there is one of that name."""
+    path = Path(given)
     try:
-        path = Path(given)
-        return path.read_text(encoding="utf-8") if path.is_file() else given
+        is_file = path.is_file()
+    except (OSError, ValueError):  # a text that is too long for a name, or holds what no name does
+        is_file = False
+    if not is_file:
+        return given
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(f"--align {display(given)}: cannot be read as text in UTF-8 ({error})") from error
 
