@@ -5,7 +5,7 @@ digits of one speaker, joined to at least two seconds, those of the one side fro
 The other is the spoken commands of the training audio, whose names do not say who speaks: the first half of a recording
 against the second half of its own and of all others, some of which one person said, too. With `--pauses` a pause of so many
 seconds stands before each digit. The share of queries whose nearest utterance of the other side is of the same speaker is
-printed as well.
+printed as well, where the names say who that is.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Utterances:
     """Two sides of utterances, with who speaks."""
 
     rate: int
+    is_named: bool = True
     sounds: tuple[list[np.ndarray], list[np.ndarray]] = field(default_factory=lambda: ([], []))
     speakers: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
 
@@ -75,7 +76,7 @@ def _endless(digits: list[int]) -> Iterator[tuple[int, int]]:
 
 def halves(folder: Path) -> Utterances:
     """The two halves of each spoken command."""
-    found = Utterances(48000)
+    found = Utterances(48000, is_named=False)
     with (folder / "index.csv").open(encoding="utf-8") as file:
         paths = [row["path"] for row in csv.DictReader(file) if row["path"].startswith("picovoice_intent/data_speech")]
     for path in paths:
@@ -93,15 +94,16 @@ def halves(folder: Path) -> Utterances:
 
 def measure(encoder: sonovec.Encoder, utterances: Utterances) -> str:
     """A row of the table."""
-    first, second = (
+    ours, theirs = (
         unit(np.stack([each.vector for each in encoder.embed_many([(sound, utterances.rate) for sound in side])]))
         for side in utterances.sounds
     )
-    scores = first @ second.T
+    scores = ours @ theirs.T
     same = np.equal.outer(utterances.speakers[0], utterances.speakers[1])
     error = equal_error(scores.ravel(), same.ravel())
     nearest = same[np.arange(len(scores)), scores.argmax(axis=1)].mean()
-    return f"{100 * error.rate:.1f} | {error.threshold:.3f} | {100 * nearest:.1f}"
+    first = f"{100 * nearest:.1f}" if utterances.is_named else "-"
+    return f"{100 * error.rate:.1f} | {error.threshold:.3f} | {first}"
 
 
 def main() -> None:

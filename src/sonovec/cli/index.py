@@ -66,7 +66,8 @@ class _Command(click.Command):
     "--space",
     default="main",
     show_default=True,
-    help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has.",
+    help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has; `voice`, which "
+    "knows who speaks, needs no MODEL.",
 )
 @click.option("--loudness", is_flag=True, help="Measure loudness as well: columns loudness, loudness_range, true_peak.")
 @click.option(
@@ -183,7 +184,7 @@ def _transcribing(model: str | None, language: str | None) -> list[type[Analyser
     from sonovec.speech.analyser import analyser
     from sonovec.speech.loading import load
 
-    return [analyser(load(model), language)]
+    return [analyser(load(model, language=language), language)]
 
 
 def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = False, **arguments: object) -> Report:

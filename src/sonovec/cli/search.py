@@ -56,7 +56,7 @@ TAGS, FIRST = 3, 10
     "--space",
     default="main",
     show_default=True,
-    help="Space whose vectors are compared; `sonovec library spaces` lists them.",
+    help="Space whose vectors are compared: `voice` for the same voice; `sonovec library spaces` lists them.",
 )
 @click.option(
     "--exact", is_flag=True, help="Compare with every vector, instead of a large library's approximate index."

@@ -34,7 +34,7 @@ from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, 
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
-from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
+from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS, SPACES
 from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
@@ -444,7 +444,8 @@ class Library(Opening):
             by the time of a cancel stays, and the same call takes the run up again. See `sonovec.Job`.
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
-            else is written. One that does not exist is made, with the model that this object was given.
+            else is written. One that does not exist is made, with the model that this object was given; "voice", which
+            knows who speaks, without one: by resemblyzer, in segments of 3 s.
         analysers : iterable of str or of subclasses of Analyser
             What else listens, such as ``["loudness"]``: each fills columns, spaces, passages and labels of its own, see
             `sonovec.analysis`. A file is decoded once for all of them and the encoder; tracks that are there already are
@@ -645,17 +646,20 @@ class Library(Opening):
         from sonovec.library.spaces import SpaceIngest, space_of
 
         config = self._require_config()
-        is_new = name not in self._store.spaces()
-        if is_new and self._binding.model is None:
+        is_new, binding, usual = name not in self._store.spaces(), self._binding, SPACES.get(name)
+        if is_new and binding.model is None and usual is not None:
+            seconds = binding.segment_seconds or usual.segment_seconds
+            binding = replace(binding, model=usual.model, segment_seconds=seconds)
+        if is_new and binding.model is None:
             raise UsageError(
                 f"{self.location}: there is no space {name!r}; say which encoder it is for: sonovec index PATH "
                 f"-l {self.location} --space {name} -m MODEL"
             )
-        encoder = self._binding.new() if is_new else self.encoder_of(name)
+        encoder = binding.new() if is_new else self.encoder_of(name)
         with self._writing("space", job, "cannot index"):
             self._store.upgrade()
             if name not in self._store.spaces():
-                seconds = self._binding.segment_seconds or config.segment_seconds
+                seconds = binding.segment_seconds or config.segment_seconds
                 self._store.add_space(space_of(encoder, name, seconds))
             space = self._store.space(name)
             check_same(self.location, space, encoder)
