@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sonovec.library.search import Hit
     from sonovec.models.card import ModelCard
     from sonovec.pictures.plot import plot
+    from sonovec.speech.transcribing import transcribe
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # without one, Python itself prints warnings
 
@@ -86,6 +87,7 @@ __all__ = [
     "load",
     "plot",
     "speech",
+    "transcribe",
 ]
 
 # Found on first use: NumPy and everything above it would make `import sonovec` slow.
@@ -108,6 +110,7 @@ _HOMES = {
     "Waveform": "sonovec.audio.waveform",
     "load": "sonovec.embedding.encoder",
     "plot": "sonovec.pictures.plot",
+    "transcribe": "sonovec.speech.transcribing",
 }
 #: Packages with names of their own, such as `sonovec.learn.train`.
 _PACKAGES = ("learn", "speech")

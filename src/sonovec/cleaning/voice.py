@@ -103,6 +103,13 @@ class Turns:
         """The stretch that goes on at the end of the sound, if one does; `samples` is the sound's length."""
         return [(start, min(end, samples)) for start, end in self._told()]
 
+    def cut(self, place: int) -> tuple[int, int]:
+        """End the stretch that goes on at a place in it, in samples; another one begins there."""
+        assert self._start is not None
+        start, self._start = self._start, place
+        self._end = max(self._end, place)
+        return max(0, start - self._padding), place
+
     @property
     def began(self) -> int | None:
         """Where the stretch began that goes on."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from sonovec.errors import Cancelled, MissingExtraError, UsageError, WeightsError
 from sonovec.jobs import Progress, current
-from sonovec.models.pretrained import CONFIG, OTHERS, WEIGHTS, Pretrained, read_json
+from sonovec.models.pretrained import CONFIG, CTRANSLATE2, OTHERS, WEIGHTS, Pretrained, read_json
 from sonovec.models.weights import held, sha256_of
 from sonovec.paths import atomic, cache_dir, cached, display, why_not_writable
 
@@ -25,7 +25,9 @@ _LOG = logging.getLogger(__name__)
 #: ``organisation/name``, and after an @ the revision: a branch, a tag or a commit.
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 #: Files that are fetched whatever else a repository holds.
-ALWAYS = (CONFIG, *OTHERS, "README.md", "*.py")
+ALWAYS = (CONFIG, *OTHERS, "vocabulary.*", "README.md", "*.py")
+#: Layouts of weights, in the order in which they are looked for.
+LAYOUTS = (*WEIGHTS, CTRANSLATE2)
 
 
 def snapshot(name: str) -> tuple[Path, str]:
@@ -196,7 +198,7 @@ def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | No
         return None
     folder = Path(found)
     there = [path.name for path in folder.iterdir() if path.is_file()]
-    if CONFIG not in there or not any(layout in there for layout in WEIGHTS):
+    if CONFIG not in there or not any(layout in there for layout in LAYOUTS):
         return None
     wanted = _wanted(repository, there)
     return {
@@ -210,9 +212,9 @@ def _in_the_clients_cache(repository: str, revision: str) -> dict[str, Any] | No
 def _wanted(name: str, there: list[str]) -> list[str]:
     if CONFIG not in there:
         raise UsageError(f"model {name!r}: its repository has no {CONFIG}, so transformers cannot load it")
-    layout = next((file for file in WEIGHTS if file in there), None)
+    layout = next((file for file in LAYOUTS if file in there), None)
     if layout is None:
-        raise UsageError(f"model {name!r}: its repository has none of {', '.join(WEIGHTS)}")
+        raise UsageError(f"model {name!r}: its repository has none of {', '.join(LAYOUTS)}")
     shards = layout.split(".")[0] + "-*-of-*." + layout.split(".")[1]
     patterns = (*ALWAYS, layout, *([shards] if layout.endswith(".json") else []))
     return [file for file in there if any(fnmatch(file, pattern) for pattern in patterns)]

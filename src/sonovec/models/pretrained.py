@@ -26,6 +26,8 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+#: Weights in the format of CTranslate2, which runs Whisper; they are beside a configuration of their own.
+CTRANSLATE2 = "model.bin"
 #: What else is fetched, where a repository has it: the front end, the words, the licence, and code that runs only on demand.
 OTHERS = (
     *PROCESSORS,

@@ -60,8 +60,23 @@ def _load_ctc(name: str, options: Mapping[str, Any]) -> Recogniser:
     )
 
 
+def _is_whisper(name: str, weights: Path | None) -> bool:
+    from sonovec.speech import whisper_files
+
+    return whisper_files.is_whisper(name, weights)
+
+
+def _load_whisper(name: str, options: Mapping[str, Any]) -> Recogniser:
+    from sonovec.speech import whisper
+
+    return whisper.load(name, options)
+
+
 #: The engines, in the order in which they are asked.
-ENGINES = (Engine("CTC", _is_ctc, _load_ctc, COMMON | {"language_model", "alpha", "beta", "hot_weight"}),)
+ENGINES = (
+    Engine("Whisper", _is_whisper, _load_whisper, COMMON),
+    Engine("CTC", _is_ctc, _load_ctc, COMMON | {"language_model", "alpha", "beta", "hot_weight"}),
+)
 
 
 def load(
