@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from sonovec.speech.alignment import align
     from sonovec.speech.loading import load
     from sonovec.speech.recogniser import Recogniser
+    from sonovec.speech.transcribing import transcribe
     from sonovec.speech.transcript import Segment, Transcript, Word
 
-__all__ = ["Recogniser", "Segment", "Transcript", "Word", "align", "load"]
+__all__ = ["Recogniser", "Segment", "Transcript", "Word", "align", "load", "transcribe"]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
@@ -29,6 +30,7 @@ _HOMES = {
     "Word": ("transcript", "Word"),
     "align": ("alignment", "align"),
     "load": ("loading", "load"),
+    "transcribe": ("transcribing", "transcribe"),
 }
 
 

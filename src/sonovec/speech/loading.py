@@ -99,7 +99,8 @@ def load(
     Parameters
     ----------
     name : str
-        A CTC model of the Transformers families (wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech, SEW, w2v-BERT, MMS) by hub
+        A Whisper model by its size ("tiny", "base.en", "large-v3-turbo"), by hub id (Systran/faster-whisper-*,
+        openai/whisper-*) or folder; or a CTC model of the Transformers families (wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech, SEW, w2v-BERT, MMS) by hub
         id or folder.
     language : str, optional
         What is spoken; for a model of several languages.
@@ -187,5 +188,7 @@ def _unknown(name: str, weights: Path | None) -> UsageError:
             f"facebook/wav2vec2-base-960h"
         )
     there = Path(name).expanduser().exists()
-    what = "has no config.json" if there else "is no folder, and no hub id such as facebook/wav2vec2-base-960h"
-    return UsageError(f"recogniser {name!r} {what}; give a CTC model by hub id or folder")
+    what = "has no config.json" if there else "is no folder, no size of Whisper, and no hub id"
+    return UsageError(
+        f"recogniser {name!r} {what}; give a size of Whisper, such as base.en, or a model by hub id or folder"
+    )

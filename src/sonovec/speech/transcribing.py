@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,12 +161,9 @@ def transcribed(
     total = len(sounds) if isinstance(sounds, Sized) else None
     with running(progress) as job:
         desk = _Desk(recogniser, language, job, total)
-        try:
-            for sound in sounds:
-                yield from desk.take(source_of(sound, start, end))
-            yield from desk.finish()
-        finally:
-            desk.close()
+        for sound in sounds:
+            yield from desk.take(source_of(sound, start, end))
+        yield from desk.finish()
 
 
 @dataclass(eq=False)
@@ -178,10 +174,7 @@ class _Sheet:
     stitcher: Stitcher = field(default_factory=Stitcher)
     segments: list[Segment] = field(default_factory=list)
     waiting: int = 0
-    result: Transcript | Failure | None = (
-        None  # of a sound that was read to its end; its segments come when all are heard
-    )
-    seconds: float = 0.0
+    result: Transcript | Failure | None = None  # once it was read, without its segments
 
 
 class _Desk:
@@ -194,7 +187,6 @@ class _Desk:
         self._sheets: deque[_Sheet] = deque()  # not given yet
         self._waiting: list[tuple[_Sheet, Stretch]] = []
         self._done, self._seconds = 0, 0.0
-        self._open = ExitStack()
 
     def take(self, source: Source) -> Iterator[Transcript | Failure]:
         """Read a sound, and give the results that are complete by then."""
@@ -212,11 +204,6 @@ class _Desk:
         self._hear()
         yield from self._complete()
 
-    def close(self) -> None:
-        """Let go of what waits."""
-        self._waiting.clear()
-        self._sheets.clear()
-
     def _read(self, sheet: _Sheet, before: float) -> Transcript:
         cutter = Cutter(self._recogniser.longest)
         with open_source(sheet.source, RATE) as stream:
@@ -225,8 +212,8 @@ class _Desk:
                 self._seconds = before + cutter.seconds
                 self._report()
             self._put(sheet, cutter.finish())
-            sheet.seconds = stream.source_frames / stream.info.rate
-            return Transcript((), sheet.seconds, model=self._model, notes=tuple(stream.notes))
+            duration = stream.source_frames / stream.info.rate
+            return Transcript((), duration, model=self._model, notes=tuple(stream.notes))
 
     def _put(self, sheet: _Sheet, stretches: Sequence[Stretch]) -> None:
         for stretch in stretches:
