@@ -110,16 +110,19 @@ def main() -> None:
     """Measure each encoder on each set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="of resemblyzer, where they are not in the cache")
-    parser.add_argument("--pauses", type=float, nargs="*", default=[0.0, 0.5, 1.0], help="seconds before each digit")
+    parser.add_argument("--pauses", type=float, nargs="*", default=[0.0, 1.0, 3.0], help="seconds before each digit")
+    parser.add_argument("--encoders", nargs="*", default=["resemblyzer", "default", "logmel"])
+    parser.add_argument("--vad", action="store_true", help="leave windows out in which nobody speaks")
     arguments = parser.parse_args()
+    cleaning = {"vad": True} if arguments.vad else {}
     data = common.data_folder()
     sets = {f"digits, pauses of {pause:g} s": digits(data / "fsdd", pause) for pause in arguments.pauses}
     sets["halves of commands"] = halves(data / "train")
     print("| encoder | set | utterances | equal error rate, % | at a cosine of | nearest is the same speaker, % |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name in ("resemblyzer", "default", "logmel"):
+    for name in arguments.encoders:
         weights = arguments.weights if name == "resemblyzer" else None
-        encoder = sonovec.load(name, weights=weights)
+        encoder = sonovec.load(name, weights=weights, **cleaning)
         for what, utterances in sets.items():
             count = sum(map(len, utterances.sounds))
             print(f"| {name} | {what} | {count} | {measure(encoder, utterances)} |", flush=True)

@@ -36,7 +36,7 @@ def check(targets: Sequence[Path], **others: object) -> None:
 def find(library: Library, words: str, targets: Sequence[Path], as_json: bool, m3u: bool, **options: Any) -> None:
     """Search for words that were said, print where, and write it to files."""
     found = library.said(words, **options)
-    rows = [{**hit.to_json(), "label": hit.text} for hit in found.hits]
+    rows = [_stretch(hit) for hit in found.hits]
     stretch_output.write(targets, rows, str(found.reason))
     if as_json:
         hits = [hit.to_json() for hit in found.hits]
@@ -55,9 +55,15 @@ def find(library: Library, words: str, targets: Sequence[Path], as_json: bool, m
         click.echo(f"no hits: {found.reason}")
 
 
+def _stretch(hit: Said) -> dict[str, Any]:
+    """A hit as it is written into files: what was said is the label."""
+    row = hit.to_json()
+    return {**row, "label": row.pop("text")}
+
+
 def columns_of(hits: Sequence[Said | None]) -> Mapping[Column, Sequence[object]]:
     """The columns that say what was said, and when."""
     return {
-        Column("seconds"): [hit and seconds_text(hit.start, hit.end) for hit in hits],
+        Column("said at"): [hit and seconds_text(hit.start, hit.end) for hit in hits],
         Column("said", cut="end"): [hit and hit.text for hit in hits],
     }
