@@ -239,6 +239,10 @@ def test_the_equal_error_is_where_both_errors_are_nearest(pairs):
 def test_pairs_of_one_kind_have_no_equal_error():
     assert metrics.equal_error([0.1, 0.9], [False, True]).rate == 0
     assert metrics.equal_error([0.9, 0.1], [False, True]).rate == pytest.approx(1.0)
-    for scores, alike, message in (([1.0], [True], "one kind"), ([1.0, 2.0], [True], "shape"), ([np.nan, 1], [True, False], "finite")):
+    for scores, alike, message in (
+        ([1.0], [True], "one kind"),
+        ([1.0, 2.0], [True], "shape"),
+        ([np.nan, 1], [True, False], "finite"),
+    ):
         with pytest.raises(UsageError, match=message):
             metrics.equal_error(scores, alike)

@@ -10,7 +10,9 @@ from sonovec.errors import UsageError
 from sonovec.library.sound_tags import stem
 from sonovec.library.wording import Wording, folded, forms
 
-WORDS = st.sampled_from(["open", "the", "door", "house", "dogs", "running", "café", "42", "night-time", "don't", "Straße"])
+WORDS = st.sampled_from(
+    ["open", "the", "door", "house", "dogs", "running", "café", "42", "night-time", "don't", "Straße"]
+)
 TEXTS = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
 
 

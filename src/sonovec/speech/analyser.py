@@ -46,7 +46,9 @@ def analyser(recogniser: Recogniser, language: str | None = None) -> type[Analys
     ``library.add("recordings", analysers=[analyser(recogniser)])``, and then ``library.said("open the door")``.
     """
     if language is not None and language not in recogniser.languages:
-        known = f"it knows: {listed(recogniser.languages)}" if recogniser.languages else "it has no choice: leave it out"
+        known = (
+            f"it knows: {listed(recogniser.languages)}" if recogniser.languages else "it has no choice: leave it out"
+        )
         raise UsageError(f"language={language!r}: not one of {recogniser.name}'s; {known}")
     network = _InTurn(recogniser)
     spoken_in = f":{language}" if language else ""
