@@ -1,11 +1,11 @@
 """How well encoders tell voices apart: python bench/voices.py [--weights RESEMBLYZER_WHEEL].
 
-The equal error rate of pairs of utterances that have no words in common, by the cosine of their clip vectors. One set is FSDD:
-digits of one speaker, joined to at least two seconds, those of the one side from 0 to 4 and those of the other from 5 to 9.
-The other is the spoken commands of the training audio, whose names do not say who speaks: the first half of a recording
-against the second half of its own and of all others, some of which one person said, too. With `--pauses` a pause of so many
-seconds stands before each digit. The share of queries whose nearest utterance of the
-other side is of the same speaker is printed as well, where the names say who that is.
+The equal error rate of pairs of utterances that have no words in common, by the cosine of their clip vectors. One set is
+FSDD: digits of one speaker, joined to at least two seconds, those of the one side from 0 to 4 and those of the other from 5
+to 9. The other is the spoken commands of the training audio, whose names do not say who speaks: the first half of a
+recording against the second half of its own and of all others, some of which one person said, too. With `--pauses` a pause
+of so many seconds stands before each digit. The share of queries whose nearest utterance of the other side is of the same
+speaker is printed as well, where the names say who that is.
 """
 
 from __future__ import annotations
