@@ -58,7 +58,8 @@ def find(library: Library, words: str, targets: Sequence[Path], as_json: bool, m
 def _stretch(hit: Said) -> dict[str, Any]:
     """A hit as it is written into files: what was said is the label."""
     row = hit.to_json()
-    return {**row, "label": row.pop("text")}
+    text = row.pop("text")
+    return {**row, "label": text}
 
 
 def columns_of(hits: Sequence[Said | None]) -> Mapping[Column, Sequence[object]]:

@@ -1265,7 +1265,7 @@ class Library(Opening):
             among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
             return f"these tags were not heard in {among}: {some(tags)}"
         if said is not None and self.tracks(filter, limit=1):
-            return self.said(said, 1, filter=filter).reason or f"no track says all of {said!r} in one passage"
+            return self.said(said, 1, filter=filter).reason or f"no other track says all of {said!r} in one passage"
         matching = "" if filter is None else f" matches the filter {filter!r}"
         if self.tracks(filter, limit=1):
             return f"no track but the query itself{matching}; include_self=True (--include-self) also gives that one"
