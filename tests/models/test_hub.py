@@ -214,3 +214,36 @@ def test_removing_deletes_what_was_fetched_and_leaves_what_others_fetched(fetche
     assert run.stdout.strip() == f"[{NAME!r}] True []"
     assert bool(files(tmp_path / "home", "model.safetensors")) == fetched_before
     assert not files(tmp_path / "cache" / "graphs", "graph.xml")
+
+
+HEARS = """
+import sys, numpy as np, sonovec
+for name in sys.argv[2].split():
+    sys.modules[name] = None
+try:
+    recogniser = sonovec.speech.load(sys.argv[1], precision="f32", **eval(sys.argv[3]))
+    (segment,) = recogniser.hear([np.sin(np.arange(16000) / 9).astype(np.float32)])[0]
+    print("OK", segment.language, segment.text)
+except sonovec.SonovecError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_only_the_adapter_of_the_language_is_fetched_and_pinned_with_the_rest(hub, use, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "CODE", HEARS)
+    folder = tiny.mms(tmp_path / "mms")
+    commit = hub.push("tests/tiny-mms", folder)
+    english = use("tests/tiny-mms")
+    assert english.startswith("OK eng ")
+    assert [path.name for path in files(tmp_path / "home", "adapter.*")] == ["adapter.eng.safetensors"]
+    assert use("tests/tiny-mms", offline=True, without="huggingface_hub transformers torch") == english
+    french = {"settings": "{'language': 'fra'}"}
+    refused = use("tests/tiny-mms", offline=True, **french)
+    assert refused.startswith("WeightsError tests/tiny-mms: adapter.fra.safetensors could not be fetched")
+    assert f"--revision {commit}" in refused
+    assert use("tests/tiny-mms", **french).startswith("OK fra ")
+    (adapter,) = (path for path in files(tmp_path / "home", "adapter.fra.safetensors"))
+    adapter.resolve().write_bytes(b"another")
+    assert "is not the file that tests/tiny-mms had when it was first used" in use("tests/tiny-mms", **french)
+    adapter.resolve().unlink()
+    assert use("tests/tiny-mms", **french).startswith("OK fra ")

@@ -80,7 +80,7 @@ def _wordy(model) -> None:
     import torch
 
     with torch.no_grad():
-        model.lm_head.weight.normal_(0, 1)
+        model.lm_head.weight.normal_(0, 0.2)
         model.lm_head.bias.zero_()
         model.lm_head.bias[[1, -2, -1]] = -50  # no trained one writes these
         model.lm_head.bias[2] = 1.0

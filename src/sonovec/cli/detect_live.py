@@ -26,7 +26,7 @@ PATH = "-"
 #: Formats whose lines can be printed one by one.
 LINED = [name for name in stretch_files.FORMATS if name not in ("cue", "labelstudio")]
 
-stream_options: Sequence[Callable[[Any], Any]] = (
+layout_options: Sequence[Callable[[Any], Any]] = (
     click.option("--rate", type=int, help="Of a stream of samples without a header: samples a second."),
     click.option("--channels", type=int, help="Of such a stream.  [default: 1]"),
     click.option(
@@ -34,6 +34,9 @@ stream_options: Sequence[Callable[[Any], Any]] = (
         type=click.Choice(["u8", "s16le", "s24le", "s32le", "f32le", "f64le"]),
         help="Of the samples of such a stream.  [default: s16le]",
     ),
+)
+stream_options: Sequence[Callable[[Any], Any]] = (
+    *layout_options,
     click.option("--begins", is_flag=True, help="Of a stream: print events as they begin, too."),
 )
 
@@ -47,16 +50,21 @@ class Stream:
 
     @classmethod
     def of(cls, rate: int | None, channels: int | None, encoding: str | None, begins: bool) -> Stream:
-        """That of the options; the rate says that the samples have no header."""
-        if rate is None and (channels or encoding):
-            raise UsageError(
-                "--channels and --encoding are of samples without a header; give --rate too, or leave them out"
-            )
-        if rate is None:
-            return cls(None, begins)
-        from sonovec.audio.pipe import Layout
+        """That of the options."""
+        return cls(layout_of(rate, channels, encoding), begins)
 
-        return cls(Layout(rate, 1 if channels is None else channels, encoding or "s16le"), begins)
+
+def layout_of(rate: int | None, channels: int | None, encoding: str | None) -> Layout | None:
+    """What the options say of samples without a header; the rate says that they have none."""
+    if rate is None and (channels or encoding):
+        raise UsageError(
+            "--channels and --encoding are of samples without a header; give --rate too, or leave them out"
+        )
+    if rate is None:
+        return None
+    from sonovec.audio.pipe import Layout
+
+    return Layout(rate, 1 if channels is None else channels, encoding or "s16le")
 
 
 def listen(panels: Sequence[Panel], stream: Stream, targets: Sequence[Path], format: str | None, as_json: bool) -> int:

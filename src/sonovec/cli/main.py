@@ -29,6 +29,7 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
     *("index", "label", "library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
+    "transcribe",
 )
 
 EXIT_CODES = """\b
@@ -104,6 +105,7 @@ INTERRUPTED = {
     "plot": "the picture is left as it was",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
+    "transcribe": f"transcripts that were written are kept; {_GOES_ON}",
     "train": f"what was embedded is kept, and the detector is left as it was; {_GOES_ON}",
 }
 

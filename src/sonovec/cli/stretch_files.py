@@ -170,7 +170,7 @@ def write(target: Path, stretches: Sequence[Stretch]) -> list[Path]:
         parts = {target: list(stretches)}
     else:
         stem = target.name[: -len(kind.ending)]
-        names = _names([from_text(path).stem for path in by_sound])
+        names = numbered([from_text(path).stem for path in by_sound])
         parts = {
             target.with_name(f"{stem}.{name}{kind.ending}"): each
             for name, each in zip(names, by_sound.values(), strict=True)
@@ -192,7 +192,7 @@ def write_each(folder: Path, format: str, sounds: Sequence[tuple[Path, Sequence[
         The system refused to write.
     """
     kind = FORMATS[format]
-    names = _names([str(place) for place, _ in sounds])
+    names = numbered([str(place) for place, _ in sounds])
     targets = [folder / f"{name}{kind.ending}" for name in names]
     for target, (_, stretches) in zip(targets, sounds, strict=True):
         try:
@@ -211,12 +211,12 @@ def _write(path: Path, kind: Format, stretches: Sequence[Stretch]) -> None:
             file.writelines(kind.texts(stretches))
 
 
-def _names(stems: Sequence[str]) -> list[str]:
+def numbered(stems: Sequence[str]) -> list[str]:
     """Names of files, each once: sounds of several folders may have the same.
 
     Examples
     --------
-    >>> _names(["a", "b", "a"])
+    >>> numbered(["a", "b", "a"])
     ['a', 'b', 'a-2']
     """
     found: list[str] = []

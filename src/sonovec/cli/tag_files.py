@@ -57,7 +57,7 @@ def write(
     stretches = [(sound["path"], [made(sound["path"], event) for event in sound["events"]]) for sound in heard]
     stretch_output.write(targets, [stretch for _, some in stretches for stretch in some], "nothing was heard")
     if folder is not None and stretches:
-        places = [(_below(from_text(path), roots), some) for path, some in stretches]
+        places = [(below(from_text(path), roots), some) for path, some in stretches]
         written = stretch_files.write_each(folder, format or "csv", places)
         warn(f"{counted(len(written), 'file')} in {display(folder)}")
 
@@ -72,12 +72,12 @@ def _stretch(path: str, event: Mapping[str, Any]) -> stretch_files.Stretch:
     }
 
 
-def _below(path: Path, roots: Sequence[Path]) -> Path:
+def below(path: Path, roots: Sequence[Path]) -> Path:
     """Where a sound lies below the folder that it was found in, without its ending.
 
     Examples
     --------
-    >>> _below(Path("music/a/b.wav"), [Path("music")]).as_posix(), _below(Path("music/b.wav"), [Path("music/b.wav")]).name
+    >>> below(Path("music/a/b.wav"), [Path("music")]).as_posix(), below(Path("music/b.wav"), [Path("music/b.wav")]).name
     ('a/b', 'b')
     """
     root = next((root for root in roots if path != root and path.is_relative_to(root)), path.parent)

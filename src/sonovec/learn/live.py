@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.checks import Checks
-from sonovec.audio.mix import mix_or_first
+from sonovec.audio.live import LiveMono
 from sonovec.audio.pipe import Piped
-from sonovec.audio.resample import Resampler
 from sonovec.audio.windows import Windows, frame
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
@@ -40,20 +38,19 @@ class Live:
     """
 
     def __init__(self, sound: Piped, panel: Panel) -> None:
-        self._sound, self._encoder = sound, panel.encoder
+        self._encoder = panel.encoder
+        self._mono = LiveMono(sound, panel.encoder.rate)
         self._trackers = panel.trackers()
-        self._checks = Checks(sound.channels, sound.rate)
-        self._frames = 0
 
     @property
     def seconds(self) -> float:
         """Seconds of sound that were heard so far."""
-        return self._frames / self._sound.rate
+        return self._mono.seconds
 
     @property
     def notes(self) -> list[str]:
         """What is odd about the stream; complete once it has ended."""
-        return [*self._sound.notes, *self._checks.notes()]
+        return self._mono.notes
 
     def __iter__(self) -> Iterator[Detection]:
         """Give the events of the stream up to its end.
@@ -64,7 +61,7 @@ class Live:
             If the samples are too large for a vector.
         """
         rate = self._encoder.rate
-        for windows in frame(self._mono(), self._encoder.window, max_windows=1):
+        for windows in frame(self._mono, self._encoder.window, max_windows=1):
             vectors = _embedded(self._encoder, windows)
             times = np.stack([windows.starts, windows.ends], axis=1) / rate
             for tracker in self._trackers:
@@ -74,14 +71,6 @@ class Live:
     def finish(self) -> list[Detection]:
         """The events that are not told yet, where no more of the stream will be heard."""
         return [event for tracker in self._trackers for event in tracker.finish()]
-
-    def _mono(self) -> Iterator[NDArray[np.float32]]:
-        resampler = Resampler(self._sound.rate, self._encoder.rate)
-        for block in self._sound:
-            self._checks.clean(block)
-            self._frames += len(block)
-            yield resampler.process(mix_or_first(block))
-        yield resampler.flush()
 
 
 def _embedded(encoder: Encoder, windows: Windows) -> NDArray[np.float32]:

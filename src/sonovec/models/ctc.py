@@ -72,7 +72,7 @@ class CtcModel:
         return row
 
 
-def find(name: str, weights: Path | None = None) -> Pretrained | None:
+def ctc_of(name: str, weights: Path | None = None) -> Pretrained | None:
     """A pre-trained model that writes by CTC, or None if it is of another architecture, or none at all.
 
     Raises
@@ -100,7 +100,7 @@ def build(pretrained: Pretrained, language: str | None = None) -> CtcModel:
     Parameters
     ----------
     pretrained : Pretrained
-        What `find` gave.
+        What `ctc_of` gave.
     language : str, optional
         Of the adapter, for a model that has one for each language (MMS: Pratap et al. 2023).
 

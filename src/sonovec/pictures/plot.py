@@ -186,7 +186,7 @@ def draw(heard: Heard, model: str, panels: Sequence[str], title: str = "") -> Fi
     )
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(_plain(shortened(title, LONGEST, "…")), fontsize=11, color=INK, family=FONT)
+        figure.suptitle(plain(shortened(title, LONGEST, "…")), fontsize=11, color=INK, family=FONT)
     stack = figure.subplots(len(panels), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for axes, name in zip(stack, panels, strict=True):
         axes.set_title(_TITLES[name](heard, model), fontsize=9, loc="left", color=INK)
@@ -199,11 +199,11 @@ def draw(heard: Heard, model: str, panels: Sequence[str], title: str = "") -> Fi
 _TITLES: dict[str, Callable[[Heard, str], str]] = {
     "waveform": lambda heard, model: "Waveform",
     "spectrogram": lambda heard, model: (
-        f"Spectrogram of {_plain(model)}: {heard.front.n_mels} mel bands"
+        f"Spectrogram of {plain(model)}: {heard.front.n_mels} mel bands"
         if heard.own
-        else f"Spectrogram, not {_plain(model)}'s own: it hears the waveform"
+        else f"Spectrogram, not {plain(model)}'s own: it hears the waveform"
     ),
-    "tags": lambda heard, model: f"Tags: scores of {_plain(model)}",
+    "tags": lambda heard, model: f"Tags: scores of {plain(model)}",
     "similarity": lambda heard, model: "Similarity: cosine of the windows",
 }
 
@@ -244,7 +244,7 @@ def _tags(axes: Axes, heard: Heard) -> None:
     assert heard.embedding is not None
     embedding, rows = heard.embedding, _tag_rows(heard)
     _cells(axes, edges(embedding), np.arange(len(rows) + 1) - 0.5, embedding.scores[:, rows].T, (0, 1), _shades())
-    axes.set_yticks(range(len(rows)), [_plain(embedding.classes[i]) for i in rows])
+    axes.set_yticks(range(len(rows)), [plain(embedding.classes[i]) for i in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
@@ -308,7 +308,7 @@ def _title(sound: Sound) -> str:
     return display(Path(sound).name) if isinstance(sound, str | os.PathLike) else ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text as Matplotlib draws it: a dollar sign would begin a formula, and its font does not have all characters."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 

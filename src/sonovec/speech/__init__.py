@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sonovec.speech.alignment import align
     from sonovec.speech.loading import load
+    from sonovec.speech.picture import plot_words
     from sonovec.speech.recogniser import Recogniser
     from sonovec.speech.transcribing import transcribe
     from sonovec.speech.transcript import Segment, Transcript, Word
 
-__all__ = ["Recogniser", "Segment", "Transcript", "Word", "align", "load", "transcribe"]
+__all__ = ["Recogniser", "Segment", "Transcript", "Word", "align", "load", "plot_words", "transcribe"]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
@@ -23,6 +24,7 @@ _HOMES = {
     "Word": ("transcript", "Word"),
     "align": ("alignment", "align"),
     "load": ("loading", "load"),
+    "plot_words": ("picture", "plot_words"),
     "transcribe": ("transcribing", "transcribe"),
 }
 

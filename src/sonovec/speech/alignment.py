@@ -167,5 +167,5 @@ def _taken(spans: Iterator[Span], count: int, vocabulary: Vocabulary) -> list[Sp
 
 def _timed(word: str, spans: list[Span], unit: Unit, voice: Voice, duration: float) -> list[Word]:
     if unit == "words":
-        return [word_of(spans, word, voice.seconds, duration)]
-    return [word_of([span], voice.vocabulary.text([span.token]), voice.seconds, duration) for span in spans]
+        return [word_of(spans, word, voice.frame_rate, duration)]
+    return [word_of([span], voice.vocabulary.text([span.token]), voice.frame_rate, duration) for span in spans]

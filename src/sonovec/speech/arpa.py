@@ -134,8 +134,6 @@ class _Reader:
                 self._entry(self._next(), order, grams)
             line = self._next()
         self._expect(line, "\\end\\")
-        if len(grams) != sum(counts):
-            raise self._damaged(f"has {sum(counts) - len(grams)} n-grams twice")
         return LanguageModel(len(counts), grams, sha256_of(self._file))
 
     def _counts(self) -> tuple[list[int], str]:
@@ -160,6 +158,10 @@ class _Reader:
             numbers = [math.nan]
         if not all(map(math.isfinite, numbers)) or numbers[0] > 0:
             raise self._damaged(f"has {_shown(line)}, whose numbers are no log10 of a probability")
+        if words in grams:
+            raise self._damaged(f"has {_shown(line)} a second time")
+        if order > 1 and (unknown := [word for word in words if (word,) not in grams]):
+            raise self._damaged(f"has {_shown(line)}, and {unknown[0]!r} is no 1-gram")
         grams[words] = (numbers[0], numbers[1] if len(numbers) > 1 else 0.0)
 
     def _next(self) -> str:

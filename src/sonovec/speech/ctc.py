@@ -47,9 +47,9 @@ class Voice:
     network: Network
 
     @property
-    def seconds(self) -> float:
-        """From one frame to the next."""
-        return self.model.hop / self.model.rate
+    def frame_rate(self) -> float:
+        """Frames in a second."""
+        return self.model.rate / self.model.hop
 
     def log_posteriors(self, stretch: Floats) -> Floats:
         """Log probabilities of the tokens, shape (frames, tokens); none of what is shorter than one frame."""
@@ -99,7 +99,7 @@ class CtcRecogniser:
     Parameters
     ----------
     pretrained : Pretrained
-        What `sonovec.models.ctc.find` gave.
+        What `sonovec.models.ctc.ctc_of` gave.
     language : str, optional
         For a model that has an adapter for each language: the one that is heard where none is asked for.
     search : Search, optional
@@ -192,7 +192,7 @@ class CtcRecogniser:
         else:
             tokens = self._search.best(log_posteriors, vocabulary)
             spans = aligned(log_posteriors, tokens, vocabulary.blank) if tokens else []
-        return words_of(spans, vocabulary, voice.seconds, duration)
+        return words_of(spans, vocabulary, voice.frame_rate, duration)
 
 
 def parted(words: Sequence[Word], pause: float) -> list[list[Word]]:

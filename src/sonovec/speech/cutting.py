@@ -21,8 +21,8 @@ from sonovec.cleaning.voice import Rules, Turns
 RULES = Rules(pause=0.3, padding=0.0)
 #: Samples of silence that stay before and behind a turn.
 EDGE = round(0.3 * RATE)
-#: Samples that two parts of a turn that does not pause have in common, at each side of the cut.
-OVERLAP = RATE
+#: Samples that two parts of a turn that does not pause have in common, at each side of the cut: a second.
+OVERLAP = 32 * HOP
 #: Samples that are let go of at once.
 FORGOTTEN = 10 * RATE
 #: Probabilities that are averaged to find where speech is least probable: a pause of 160 ms.

@@ -33,7 +33,7 @@ class Engine:
 def _is_ctc(name: str, weights: Path | None) -> bool:
     from sonovec.models import ctc
 
-    return ctc.find(name, weights) is not None
+    return ctc.ctc_of(name, weights) is not None
 
 
 def _load_ctc(name: str, options: Mapping[str, Any]) -> Recogniser:
@@ -42,7 +42,7 @@ def _load_ctc(name: str, options: Mapping[str, Any]) -> Recogniser:
     from sonovec.speech.beam import Search
     from sonovec.speech.ctc import CtcRecogniser
 
-    pretrained = ctc.find(name, options["weights"])
+    pretrained = ctc.ctc_of(name, options["weights"])
     assert pretrained is not None
     language_model = options["language_model"]
     search = None
@@ -100,8 +100,8 @@ def load(
     ----------
     name : str
         A Whisper model by its size ("tiny", "base.en", "large-v3-turbo"), by hub id (Systran/faster-whisper-*,
-        openai/whisper-*) or folder; or a CTC model of the Transformers families (wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech, SEW, w2v-BERT, MMS) by hub
-        id or folder.
+        openai/whisper-*) or folder; or a CTC model of the Transformers families (wav2vec 2.0,
+        HuBERT, WavLM, data2vec, UniSpeech, SEW, w2v-BERT, MMS) by hub id or folder.
     language : str, optional
         What is spoken; for a model of several languages.
     beam : int

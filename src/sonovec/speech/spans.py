@@ -52,15 +52,15 @@ def of_path(path: NDArray[np.intp], log_posteriors: Floats, blank: int) -> list[
     ]
 
 
-def words_of(spans: Sequence[Span], vocabulary: Vocabulary, seconds: float, duration: float) -> list[Word]:
+def words_of(spans: Sequence[Span], vocabulary: Vocabulary, frame_rate: float, duration: float) -> list[Word]:
     """The words that spans write, with their times.
 
     Parameters
     ----------
     spans : sequence of Span
     vocabulary : Vocabulary
-    seconds : float
-        From one frame to the next.
+    frame_rate : float
+        Frames in a second.
     duration : float
         Of the sound, in seconds; no word ends later.
     """
@@ -68,13 +68,13 @@ def words_of(spans: Sequence[Span], vocabulary: Vocabulary, seconds: float, dura
     for parted, group in groupby(spans, key=lambda span: vocabulary.parts_words(span.token)):
         if not parted:
             written = list(group)
-            words.append(word_of(written, vocabulary.text([span.token for span in written]), seconds, duration))
+            words.append(word_of(written, vocabulary.text([span.token for span in written]), frame_rate, duration))
     return words
 
 
-def word_of(spans: Sequence[Span], text: str, seconds: float, duration: float) -> Word:
+def word_of(spans: Sequence[Span], text: str, frame_rate: float, duration: float) -> Word:
     """The word of its spans; its confidence is the mean over the frames in which a token of it is written."""
     frames = [span.end - span.start for span in spans]
     confidence = float(np.average([span.confidence for span in spans], weights=frames))
-    start, end = spans[0].start * seconds, min(spans[-1].end * seconds, duration)
+    start, end = spans[0].start / frame_rate, min(spans[-1].end / frame_rate, duration)
     return Word(min(start, end), end, text, min(1.0, confidence))

@@ -11,7 +11,7 @@ from sonovec.speech.cutting import OVERLAP, Place, Stretch
 from sonovec.speech.transcript import Segment, Word
 
 #: Seconds of a pause from which on a new segment begins; behind a mark that ends a sentence, a shorter one is enough.
-PAUSE, SENTENCE_PAUSE = 0.8, 0.12
+PAUSE, SENTENCE_PAUSE = 0.8, 0.2
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
 #: Seconds that a word may reach beyond the speech that voice activity found.
 SLACK = 0.1
@@ -43,6 +43,7 @@ class Stitcher:
         segments = [_placed(segment, stretch.places) for segment in heard if segment.words]
         if self._joint is not None:
             segments = _joined(self._held, segments, self._joint)
+            self._held = []
         self._joint = None if stretch.joins is None else stretch.joins / RATE
         if self._joint is None:
             return self._final(segments)

@@ -30,6 +30,8 @@ VERSION = f"{NAME}/1"
 STAGE, UNIT = "transcribing", "sounds"
 #: Stretches that are heard together: with more of them no core waits for the last, and they take more memory.
 GROUP = 16
+#: Seconds after which a live stream that never pauses is cut.
+LIVE_LONGEST = 15.0
 NOBODY = "nobody speaks in it"
 
 
@@ -53,7 +55,8 @@ class Transcribing:
 
     def __init__(self, recogniser: Recogniser, language: str | None = None, live: bool = False) -> None:
         self._recogniser, self._language = recogniser, language
-        self._cutter = Cutter(recogniser.longest, together=not live)
+        longest = min(recogniser.longest, LIVE_LONGEST) if live else recogniser.longest
+        self._cutter = Cutter(longest, together=not live)
         self._stitcher = Stitcher()
 
     def push(self, block: NDArray[np.float32]) -> list[Segment]:

@@ -19,6 +19,8 @@ from sonovec.speech.spans import Span, of_path
 from sonovec.words import counted
 
 Floats = NDArray[np.float32]
+#: Scores of the tokens, and of the blanks, in one frame.
+Column = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def aligned(log_posteriors: Floats, tokens: Sequence[int], blank: int) -> list[Span]:
@@ -53,9 +55,7 @@ def aligned(log_posteriors: Floats, tokens: Sequence[int], blank: int) -> list[S
             f"the text has {counted(len(tokens), 'token')}, which need {needed} frames, and the sound has "
             f"{len(log_posteriors)}; give the text of this sound alone, or a longer sound"
         )
-    states = np.full(2 * len(tokens) + 1, blank)
-    states[1::2] = tokens
-    return of_path(states[_viterbi(log_posteriors, states)], log_posteriors, blank)
+    return of_path(_Trellis(np.asarray(tokens, np.intp), blank).best_path(log_posteriors), log_posteriors, blank)
 
 
 def frames_needed(tokens: Sequence[int]) -> int:
@@ -69,43 +69,64 @@ def frames_needed(tokens: Sequence[int]) -> int:
     return len(tokens) + sum(one == other for one, other in pairwise(tokens))
 
 
-def _viterbi(log_posteriors: Floats, states: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The most probable path: the state of each frame, shape (frames,)."""
-    n_frames = len(log_posteriors)
-    block = max(1, math.isqrt(n_frames))
-    skips = np.zeros(len(states), bool)  # from the token before, past the blank between
-    skips[3::2] = states[3::2] != states[1:-2:2]
-    column = np.full(len(states), -np.inf)
-    column[:2] = log_posteriors[0, states[:2]]
-    kept = [column]
-    for first in range(1, n_frames, block):
-        for frame in log_posteriors[first : first + block]:
-            column = _next(column, frame[states], skips)[0]
-        kept.append(column)
-    path = np.empty(n_frames, np.intp)
-    state = len(states) - 1 - int(column[-2] >= column[-1])
-    for place in range(len(kept) - 2, -1, -1):
-        first, column, steps = 1 + place * block, kept[place], []
-        for frame in log_posteriors[first : first + block]:
-            column, step = _next(column, frame[states], skips)
-            steps.append(step)
-        for offset in range(len(steps) - 1, -1, -1):
-            path[first + offset] = state
-            state -= int(steps[offset][state])
-    path[0] = state
-    return path
+class _Trellis:
+    """Columns of scores: of the tokens (n,), and of the blanks before, between and behind them (n + 1,).
 
+    States are counted as they follow each other: blank 0, token 0, blank 1, and so on.
+    """
 
-def _next(
-    column: NDArray[np.float64], frame: Floats, skips: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """The next column of the trellis, and how many states each of its cells comes from before it: 0, 1 or 2."""
-    best, step = column.copy(), np.zeros(len(column), np.int8)
-    for back, allowed in ((1, None), (2, skips[2:])):
-        before = column[:-back]
-        better = before > best[back:]
-        if allowed is not None:
-            better &= allowed
-        best[back:][better] = before[better]
-        step[back:][better] = back
-    return best + frame, step
+    def __init__(self, tokens: NDArray[np.intp], blank: int) -> None:
+        self._tokens, self._blank = tokens, blank
+        # What a step from one token to the next costs: between equal ones there must be a blank.
+        self._skip = np.where(tokens[1:] == tokens[:-1], -np.inf, 0.0)
+
+    def best_path(self, log_posteriors: Floats) -> NDArray[np.intp]:
+        """The most probable path: the token or blank of each frame, shape (frames,)."""
+        n_frames = len(log_posteriors)
+        block = max(1, math.isqrt(n_frames))
+        column = self._first(log_posteriors[0])
+        kept = [column]
+        for first in range(1, n_frames, block):
+            for frame in log_posteriors[first : first + block]:
+                column = self._next(column, frame)
+            kept.append(column)
+        path = np.empty(n_frames, np.intp)
+        tokens, blanks = column
+        state = 2 * len(tokens) - int(tokens[-1] >= blanks[-1])
+        for place in range(len(kept) - 2, -1, -1):
+            first, column, steps = 1 + place * block, kept[place], []
+            for frame in log_posteriors[first : first + block]:
+                steps.append(self._steps(column))
+                column = self._next(column, frame)
+            for offset in range(len(steps) - 1, -1, -1):
+                path[first + offset] = self._written(state)
+                state -= int(steps[offset][state % 2][state // 2])
+        path[0] = self._written(state)
+        return path
+
+    def _written(self, state: int) -> int:
+        return int(self._tokens[state // 2]) if state % 2 else self._blank
+
+    def _first(self, frame: Floats) -> Column:
+        tokens, blanks = np.full(len(self._tokens), -np.inf), np.full(len(self._tokens) + 1, -np.inf)
+        tokens[0], blanks[0] = frame[self._tokens[0]], frame[self._blank]
+        return tokens, blanks
+
+    def _next(self, column: Column, frame: Floats) -> Column:
+        tokens, blanks = column
+        new_tokens = np.maximum(tokens, blanks[:-1])
+        np.maximum(new_tokens[1:], tokens[:-1] + self._skip, out=new_tokens[1:])
+        new_tokens += frame[self._tokens]
+        new_blanks = blanks.copy()
+        np.maximum(new_blanks[1:], tokens, out=new_blanks[1:])
+        new_blanks += frame[self._blank]
+        return new_tokens, new_blanks
+
+    def _steps(self, column: Column) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """How many states before it each cell of the next column comes from: of blanks (0 or 1), of tokens (0, 1 or 2)."""
+        tokens, blanks = column
+        of_tokens = (blanks[:-1] > tokens).view(np.int8)
+        of_tokens[1:][tokens[:-1] + self._skip > np.maximum(tokens, blanks[:-1])[1:]] = 2
+        of_blanks = np.zeros(len(blanks), np.int8)
+        of_blanks[1:] = tokens > blanks[1:]
+        return of_blanks, of_tokens

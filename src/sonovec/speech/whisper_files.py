@@ -159,7 +159,9 @@ def _convert(pretrained: Pretrained, target: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # In float16, as such models are published; what it computes in is chosen when it is loaded.
-            TransformersConverter(str(pretrained.folder), low_cpu_mem_usage=True).convert(str(target), "float16")
+            TransformersConverter(str(pretrained.folder), low_cpu_mem_usage=True).convert(
+                str(target), quantization="float16"
+            )
     except Exception as error:  # damaged files raise many kinds
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise WeightsError(
