@@ -45,7 +45,10 @@ def test_the_table_and_the_reason(folder, capsys):
 
 
 def test_files_and_a_playlist(folder, capsys, tmp_path):
-    assert said(folder, "--said", "door", "-o", tmp_path / "f.selections.txt", "-o", tmp_path / "f.jsonl", "--by-time") == 0
+    assert (
+        said(folder, "--said", "door", "-o", tmp_path / "f.selections.txt", "-o", tmp_path / "f.jsonl", "--by-time")
+        == 0
+    )
     rows = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text("utf-8").splitlines()]
     assert [row["label"] for row in rows] == ["Open the door.", "The doors are\topen."]
     assert "text" not in rows[0] and rows[0]["score"] == 1.0
