@@ -13,8 +13,9 @@ import click
 import pytest
 import soundfile
 
-from sonovec import demo
+from sonovec import Library, demo
 from sonovec.cli.main import cli, run
+from sonovec.library.records import Passage
 from tests.learn.detectors import tones
 from tests.models import tiny
 from tests.speech.training import spoken
@@ -25,7 +26,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
-    {"finetune-ctc", "search-places", "search-many", "detect-library", "label-suggest", "error"},
+    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "error"},
     {"models": "models-list"},
 )
 
@@ -46,11 +47,13 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("search --text music -l library", 0),
         ("search --text helicopter -l library", 0),
         ("search --text music-theremin-moon -l library", 0),
+        ("search sounds/rain/rain-01.flac -l library --said door", 0),
     ],
     "search-places": [
         ("search sounds/bells/bells-01.flac -l library --places", 0),
         ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
     ],
+    "search-said": [("search --said door -l library", 0), ("search --said window -l library", 0)],
     "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],
@@ -132,6 +135,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    with Library(place / "library") as library:
+        library.passages.put([Passage(library.tracks()[0].id, 0.0, 1.0, "A door bell.", "Ann", 1.0, "en")])
     samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")
     for name, gain in (("loud", 1.0), ("quiet", 0.1), ("copy", 0.1)):
         soundfile.write(place / f"{name}.wav", gain * samples, rate)

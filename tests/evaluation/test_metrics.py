@@ -219,3 +219,30 @@ def test_chance_is_what_random_vectors_agree_by():
 def test_refusals(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=2, max_size=40).filter(
+        lambda pairs: len({alike for _, alike in pairs}) == 2
+    )
+)
+def test_the_equal_error_is_where_both_errors_are_nearest(pairs):
+    scores, alike = np.array([score for score, _ in pairs], float), np.array([each for _, each in pairs])
+    errors = [((scores[alike] < at).mean(), (scores[~alike] >= at).mean()) for at in np.unique(scores)]
+    found = metrics.equal_error(scores, alike)
+    nearest = min(abs(missed - taken) for missed, taken in errors)
+    missed, taken = (scores[alike] < found.threshold).mean(), (scores[~alike] >= found.threshold).mean()
+    assert abs(missed - taken) == pytest.approx(nearest) and found.rate == pytest.approx((missed + taken) / 2)
+    assert metrics.equal_error(3 * scores + 1, alike).rate == found.rate
+
+
+def test_pairs_of_one_kind_have_no_equal_error():
+    assert metrics.equal_error([0.1, 0.9], [False, True]).rate == 0
+    assert metrics.equal_error([0.9, 0.1], [False, True]).rate == pytest.approx(1.0)
+    for scores, alike, message in (
+        ([1.0], [True], "one kind"),
+        ([1.0, 2.0], [True], "shape"),
+        ([np.nan, 1], [True, False], "finite"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            metrics.equal_error(scores, alike)

@@ -291,3 +291,21 @@ def killed_after(step, original):
         KILLED.append(original(self, *arguments))
 
     return write
+
+
+@pytest.mark.slow
+def test_the_space_voice_needs_no_model(place, made, tmp_path):
+    torch = pytest.importorskip("torch")
+    from sonovec.models import resemblyzer
+
+    with sonovec.Library(place) as library, pytest.raises(UsageError, match=r"make one with: .* --space voice$"):
+        library.search(made / "sounds" / "0.wav", space="voice")
+    torch.save({"model_state": resemblyzer.network().state_dict()}, tmp_path / "weights.pt")
+    with sonovec.Library(place, weights=tmp_path / "weights.pt") as library:
+        assert library.add(made / "sounds", space="voice").counts.indexed == 5
+        space = library.spaces()["voice"]
+        assert (space.model, space.segment_seconds, space.dim) == ("resemblyzer", 3.0, 256)
+        [long] = library.tracks("duration > 20")
+        lengths = [part.end - part.start for part in library._store.segments([long.id], "voice")[long.id]]
+        assert len(lengths) > 5 and max(lengths) < 5
+        assert len(library.search(made / "sounds" / "0.wav", space="voice")) == 4

@@ -22,6 +22,7 @@ from sonovec.cli.options import (
     library_options,
 )
 from sonovec.cli.output import fail_of, print_json, print_table, shown_path, warn, warn_of
+from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, printable, to_text
 from sonovec.words import counted
 
@@ -65,7 +66,8 @@ class _Command(click.Command):
     "--space",
     default="main",
     show_default=True,
-    help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has.",
+    help="Add the vectors of a second encoder (-m MODEL) for the tracks under PATH that the library has; `voice`, which "
+    "knows who speaks, needs no MODEL.",
 )
 @click.option("--loudness", is_flag=True, help="Measure loudness as well: columns loudness, loudness_range, true_peak.")
 @click.option(
@@ -79,6 +81,12 @@ class _Command(click.Command):
     metavar="FOLDER",
     help="Let a detector hear the sounds, too: its labels and a column of its name; repeatable.",
 )
+@click.option(
+    "--transcribe",
+    metavar="MODEL",
+    help="Write down what is said, too, which `sonovec search --said` finds: a model such as tiny.en, or a folder.",
+)
+@click.option("--language", metavar="CODE", help="With --transcribe: the language that is spoken, such as en.")
 @add_options(encoder_options)
 @json_option
 def index(
@@ -98,6 +106,8 @@ def index(
     loudness: bool,
     analysers: tuple[str, ...],
     detectors: tuple[Path, ...],
+    transcribe: str | None,
+    language: str | None,
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
@@ -111,7 +121,6 @@ def index(
     Run it again at any time: what is there is left alone, what changed is replaced, and a run that was interrupted goes
     on where it was.
     """
-    from sonovec.errors import UsageError
     from sonovec.library.library import Library
 
     paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
@@ -125,7 +134,12 @@ def index(
     )
     wanted: Prune = "all" if prune_all else prune
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-    listening = [*(["loudness"] if loudness else []), *analysers, *_detecting(detectors)]
+    listening = [
+        *(["loudness"] if loudness else []),
+        *analysers,
+        *_detecting(detectors),
+        *_transcribing(transcribe, language),
+    ]
     if retag and (listening or metadata or wanted or reread or space != "main"):
         raise UsageError("--retag hears tags again and does nothing else; run it alone")
     with made:
@@ -159,6 +173,18 @@ def _detecting(folders: tuple[Path, ...]) -> list[type[Analyser]]:
     from sonovec.learn.detection import loaded
 
     return [analyser(detector) for detector in loaded(folders)]
+
+
+def _transcribing(model: str | None, language: str | None) -> list[type[Analyser]]:
+    """The analyser that writes down what is said, if that is asked for; its network is loaded once for all tracks."""
+    if model is None:
+        if language is not None:
+            raise UsageError(f"--language {language} works only with --transcribe; add --transcribe MODEL")
+        return []
+    from sonovec.speech.analyser import analyser
+    from sonovec.speech.loading import load
+
+    return [analyser(load(model, language=language), language)]
 
 
 def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = False, **arguments: object) -> Report:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sonovec.cli import places as of_places
+from sonovec.cli import said as of_said
 from sonovec.cli.options import (
     add_options,
     files_from_options,
@@ -36,6 +37,7 @@ TAGS, FIRST = 3, 10
 @click.argument("arguments", type=click.Path(), nargs=-1, metavar="QUERY...")
 @add_options(files_from_options)
 @click.option("--text", metavar="WORDS", help="Words in place of QUERY, such as 'glass breaking'.")
+@of_said.said_option
 @add_options(library_options)
 @click.option("-n", "--limit", type=int, help="Number of hits (default: 10; with --places, all).")
 @click.option("--include-self", is_flag=True, help="Also QUERY itself, which is left out where it is in the library.")
@@ -54,7 +56,7 @@ TAGS, FIRST = 3, 10
     "--space",
     default="main",
     show_default=True,
-    help="Space whose vectors are compared; `sonovec library spaces` lists them.",
+    help="Space whose vectors are compared: `voice` for the same voice; `sonovec library spaces` lists them.",
 )
 @click.option(
     "--exact", is_flag=True, help="Compare with every vector, instead of a large library's approximate index."
@@ -70,6 +72,7 @@ def search(
     files_from: str | None,
     null: bool,
     text: str | None,
+    said: str | None,
     library: str,
     token: str | None,
     limit: int | None,
@@ -96,6 +99,8 @@ def search(
 ) -> int:
     """Find what sounds like QUERY: a file, or a track in the library by its id; or as the words of --text say.
 
+    With --said, find where something was said, in what `sonovec index --transcribe` has written down.
+
     Of several QUERY each is answered; `-` stands for those on the standard input, one a line.
     """
     from sonovec.errors import UsageError
@@ -106,6 +111,36 @@ def search(
     one_form(json=as_json, m3u=m3u)
     queries, many = asked(arguments, files_from, null)
     query = queries[0] if queries else None
+    if said is not None and (text is not None or places):
+        raise UsageError(
+            f"--said goes with a sound, or alone; leave {'--text' if text is not None else '--places'} out"
+        )
+    if said is not None and query is None and not many:
+        of_said.check(
+            targets,
+            min_score=min_score is not None,
+            effort=effort != 1,
+            level=level != "track",
+            space=space != "main",
+            exact=exact,
+            start=start,
+            end=end is not None,
+            include_self=include_self,
+            all_versions=all_versions,
+        )
+        with Library(library, token=token) as opened:
+            of_said.find(
+                opened,
+                said,
+                targets,
+                as_json,
+                m3u,
+                limit=FIRST if limit is None else limit,
+                filter=where,
+                limit_per_track=limit_per_track,
+                order="time" if by_time else "score",
+            )
+        return 0
     of_places.check(
         places,
         targets,
@@ -116,7 +151,8 @@ def search(
     )
     if (query is None and not many) == (text is None):
         raise UsageError(
-            "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking'"
+            "give either a sound or words: sonovec search QUERY, or sonovec search --text 'glass breaking', or for what "
+            "was said sonovec search --said 'open the door'"
         )
     if text is not None and space != "main":
         raise UsageError(
@@ -170,8 +206,9 @@ def search(
                 exact=exact,
                 include_self=include_self,
                 all_versions=all_versions,
+                said=said,
             )
-            return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where))
+            return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where, said=said))
 
         answers: list[Answer] = []
         if many:
@@ -193,6 +230,7 @@ def search(
         print_json({"library": to_text(library), "queries": [answer.to_json() for answer in answers]})
     elif as_json:
         what = {"query": to_text(query)} if query is not None else {"text": text}
+        what |= {} if said is None else {"said": said}
         print_json({**what, "library": to_text(library), **of_search(found)})
     elif m3u:
         print_playlist(Item(path, fields) for path, fields in {hit.path: hit.fields for hit in found.hits}.items())
@@ -253,5 +291,6 @@ def _columns(hits: Sequence[Hit], short: Callable[[str], str]) -> dict[Column, S
         Column("these seconds", spare=1): [seconds_text(hit.query_start, hit.query_end) for hit in hits],
         Column("match these"): [seconds_text(hit.start, hit.end) for hit in hits],
         Column("tags", cut="end", spare=3): ["; ".join(list(hit.tags)[:TAGS]) for hit in hits],
+        **(of_said.columns_of([hit.said for hit in hits]) if any(hit.said for hit in hits) else {}),
     }
     return {column: cells for column, cells in columns.items() if column.name not in ("tags", "versions") or any(cells)}

@@ -53,6 +53,8 @@ def _rows(found: Description) -> Iterator[tuple[str, object]]:
         yield f"analyser {analysis.analyser}", f"{analysis.version}: {analysis.reason or 'done'}"
     for passage in found.passages[:FIRST]:
         yield f"passage {seconds_text(passage.start, passage.end)}", passage.text
+    if len(found.passages) > FIRST:
+        yield "passages", f"{len(found.passages) - FIRST} more; --json has all"
     for label in found.labels[:FIRST]:
         yield f"label {seconds_text(label.start, label.end)}", f"{label.name} ({label.source}, {label.score:.2f})"
     for entry in found.files:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @add_options(library_options)
 @json_option
 def stats(library: str, token: str | None, as_json: bool) -> None:
-    """Tell how much a library holds: tracks, hours, formats, spaces, bytes on the disk, and how many files failed."""
+    """Tell how much a library holds: tracks, hours, formats, spaces, passages, bytes on disk, and how many files failed."""
     from sonovec.library.library import Library
 
     with Library(library, token=token) as opened:
@@ -38,6 +38,7 @@ def _rows(found: Statistics) -> Iterator[tuple[str, object]]:
         space = stored.space
         held = f"{stored.tracks} tracks, {stored.segments} segments of {space.segment_seconds:g} s"
         yield f"space {name}", f"{space.model}, {space.dim} numbers: {held}"
+    yield "passages", found.passages
     yield "formats", _by(found.formats)
     yield "sample rates", _by({f"{rate} Hz": count for rate, count in found.rates.items()})
     yield "channels", _by(found.channels)

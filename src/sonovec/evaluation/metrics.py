@@ -302,6 +302,59 @@ def retrieval(
     return _score(precision[counted], seed, left_out), _score(at_first[counted], seed, left_out)
 
 
+@dataclass(frozen=True)
+class EqualError:
+    """Where a threshold takes as many pairs wrongly for alike as it misses.
+
+    Attributes
+    ----------
+    rate : float
+        The share of either, in [0, 1]; 0.5 is chance.
+    threshold : float
+        Pairs that score this or more are taken for alike.
+    """
+
+    rate: float
+    threshold: float
+
+
+def equal_error(scores: ArrayLike, alike: ArrayLike) -> EqualError:
+    """The equal error rate of scores of pairs, such as cosines of two utterances that one person said or two.
+
+    Where no threshold makes both errors equal, the rate is the mean of the two where they are nearest.
+
+    Parameters
+    ----------
+    scores : array, shape (n,)
+        Finite; higher means more alike.
+    alike : array of bool, shape (n,)
+        Which pairs are in truth alike.
+
+    Raises
+    ------
+    UsageError
+        If the shapes differ, a score is not finite, or all pairs are of one kind.
+
+    Examples
+    --------
+    >>> equal_error([0.9, 0.8, 0.3, 0.6, 0.2, 0.1], [True, True, True, False, False, False])
+    EqualError(rate=0.3333..., threshold=0.6)
+    """
+    values, truth = np.asarray(scores, np.float64), np.asarray(alike, bool)
+    if values.ndim != 1 or values.shape != truth.shape or not np.isfinite(values).all():
+        raise UsageError(
+            f"scores of shape {values.shape} for {truth.shape} pairs; give a finite score for each pair in one dimension"
+        )
+    if truth.all() or not truth.any():
+        raise UsageError("all pairs are of one kind; give some that are alike and some that are not")
+    thresholds = np.unique(values)
+    of_alike, of_others = np.sort(values[truth]), np.sort(values[~truth])
+    missed = np.searchsorted(of_alike, thresholds) / len(of_alike)
+    taken = 1 - np.searchsorted(of_others, thresholds) / len(of_others)
+    place = int(np.abs(missed - taken).argmin())
+    return EqualError(float(missed[place] + taken[place]) / 2, float(thresholds[place]))
+
+
 def agreement(a: ArrayLike, b: ArrayLike, k: int = 10) -> float:
     """Mean share of the `k` nearest sounds that two encoders have in common, over all sounds.
 

@@ -90,8 +90,13 @@ class Table(Protocol):
         Rows whose vector is zero may be missing.
         """
 
-    def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
-        """Rows that hold any of the words in the column with the index "text", the best first, by a score above 0."""
+    def find(
+        self, words: str, limit: int, where: Filter | None, columns: Sequence[str], every: Sequence[str] = ()
+    ) -> list[Hit]:
+        """Rows that hold any of the words in the column with the index "text", the best first, by a score above 0.
+
+        With `every`, only rows that hold, of each of these texts, any word.
+        """
 
     def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
         """The ids of n rows, and (n, items) scores of the items in their list `column`, 0 for one that is not in it.

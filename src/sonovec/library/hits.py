@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeVar, overload
 
 if TYPE_CHECKING:
     from sonovec.library.search import Hit
+
+
+class OfTrack(Protocol):
+    """What is found in a track."""
+
+    @property
+    def id(self) -> str:
+        """The track's id."""
+
+
+Found = TypeVar("Found", bound=OfTrack)
+
+
+def few_of_each(hits: Iterable[Found], limit: int | None) -> Iterator[Found]:
+    """At most so many hits of each track, the first ones."""
+    seen: Counter[str] = Counter()
+    for hit in hits:
+        seen[hit.id] += 1
+        if limit is None or seen[hit.id] <= limit:
+            yield hit
 
 
 class Hits(list["Hit"]):

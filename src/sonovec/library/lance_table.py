@@ -262,11 +262,13 @@ class LanceTable:
         )
         return found
 
-    def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
-        """Rows that hold any of the words, the best first, by BM25."""
+    def find(
+        self, words: str, limit: int, where: Filter | None, columns: Sequence[str], every: Sequence[str] = ()
+    ) -> list[Hit]:
+        """Rows that hold any of the words, and of each text of `every` any word, the best first, by BM25."""
         column = next(name for name, kind in self._wanted().items() if kind == "text")
         asked = {
-            "full_text_query": {"query": words, "columns": [column]},
+            "full_text_query": _all_of(every, column) if every else {"query": words, "columns": [column]},
             "filter": None if where is None else to_sql(where),
         }
         found = self._asked(
@@ -482,6 +484,14 @@ class LanceTable:
                 if "conflict" not in str(error).lower() or attempt == ATTEMPTS:
                     raise
                 time.sleep(0.05 * 2**attempt)
+
+
+def _all_of(texts: Sequence[str], column: str) -> Any:
+    """The query for rows that hold any word of each text."""
+    _lance()
+    from lance.query import BooleanQuery, MatchQuery, Occur
+
+    return BooleanQuery([(Occur.MUST, MatchQuery(text, column)) for text in texts])
 
 
 def _arrow(vector: NDArray[np.float32]) -> pa.Array:

@@ -21,7 +21,7 @@ from sonovec.library import naming, place, sound_tags
 from sonovec.library.backend import Effort
 from sonovec.library.binding import Binding, check_comparable, check_same, passport_of
 from sonovec.library.columns import LISTENER, TRACK_FIELDS, USER, Column, Kind, Owner, heard_columns
-from sonovec.library.filters import Filter, parse
+from sonovec.library.filters import Filter, In, parse
 from sonovec.library.hits import Hits
 from sonovec.library.ledger import Ledger
 from sonovec.library.local import LocalFiles
@@ -34,7 +34,7 @@ from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, 
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
-from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS
+from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS, SPACES
 from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sonovec.library.places import PlaceSearch
     from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
+    from sonovec.library.said import SaidSearch
     from sonovec.library.statistics import Statistics
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
@@ -443,7 +444,8 @@ class Library(Opening):
             by the time of a cancel stays, and the same call takes the run up again. See `sonovec.Job`.
         space : str
             A space beside the main one: the vectors that it lacks of the tracks under `paths` are added to it, and nothing
-            else is written. One that does not exist is made, with the model that this object was given.
+            else is written. One that does not exist is made, with the model that this object was given; "voice", which
+            knows who speaks, without one: by resemblyzer, in segments of 3 s.
         analysers : iterable of str or of subclasses of Analyser
             What else listens, such as ``["loudness"]``: each fills columns, spaces, passages and labels of its own, see
             `sonovec.analysis`. A file is decoded once for all of them and the encoder; tracks that are there already are
@@ -644,17 +646,20 @@ class Library(Opening):
         from sonovec.library.spaces import SpaceIngest, space_of
 
         config = self._require_config()
-        is_new = name not in self._store.spaces()
-        if is_new and self._binding.model is None:
+        is_new, binding, usual = name not in self._store.spaces(), self._binding, SPACES.get(name)
+        if is_new and binding.model is None and usual is not None:
+            seconds = binding.segment_seconds or usual.segment_seconds
+            binding = replace(binding, model=usual.model, segment_seconds=seconds)
+        if is_new and binding.model is None:
             raise UsageError(
                 f"{self.location}: there is no space {name!r}; say which encoder it is for: sonovec index PATH "
                 f"-l {self.location} --space {name} -m MODEL"
             )
-        encoder = self._binding.new() if is_new else self.encoder_of(name)
+        encoder = binding.new() if is_new else self.encoder_of(name)
         with self._writing("space", job, "cannot index"):
             self._store.upgrade()
             if name not in self._store.spaces():
-                seconds = self._binding.segment_seconds or config.segment_seconds
+                seconds = binding.segment_seconds or config.segment_seconds
                 self._store.add_space(space_of(encoder, name, seconds))
             space = self._store.space(name)
             check_same(self.location, space, encoder)
@@ -973,6 +978,7 @@ class Library(Opening):
         effort: float = 1.0,
         include_self: bool = False,
         all_versions: bool = False,
+        said: str | None = None,
     ) -> Hits:
         """Find what sounds like `query`, best first.
 
@@ -1002,6 +1008,9 @@ class Library(Opening):
         all_versions : bool
             A hit for each track. Otherwise tracks that are one recording, by their fingerprints, are one hit, that of the
             best of them, and the others are its `versions`.
+        said : str, optional
+            Only tracks in which someone says all of these words, in one passage, in any form and order, and what is between
+            double quotation marks word for word. The sound ranks them; where it is said is each hit's `said`.
 
         Returns
         -------
@@ -1026,8 +1035,69 @@ class Library(Opening):
         how = Effort(exact, _checked_effort(effort))
         for note in asked.notes:
             _LOG.warning(note)
-        found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+        if said is None:
+            found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+        else:
+            from sonovec.library.said import tracks_that_said
+
+            those = tracks_that_said(store, said, where)
+            within = In("id", tuple(those))
+            found = search(store, asked, limit, within, level, space, how, include_self, all_versions)
+            found = [replace(hit, said=those[hit.id]) for hit in found]
         return Hits(self._here(found), asked.notes)
+
+    def said(
+        self,
+        words: str,
+        limit: int | None = 10,
+        *,
+        filter: str | None = None,
+        limit_per_track: int | None = None,
+        order: str = "score",
+    ) -> SaidSearch:
+        """Find where something was said, best first: passages, which ``sonovec index --transcribe`` and others write.
+
+        Words are found in all their English forms, by the store's index of words. A passage scores the share of the words
+        that it has, long words counting for more and another form (opened for open) for 0.9; where they are not said one
+        behind the other as they were asked for, up to a quarter less. What says less than half is no hit. Words between
+        double quotation marks must be said word for word.
+
+        Parameters
+        ----------
+        words : str
+            Such as ``"open the door"``, or ``'"open the door" please'``.
+        limit : int, optional
+            At most this many passages; None for all.
+        filter : str, optional
+            Only of tracks that match, such as ``"year >= 1990"``.
+        limit_per_track : int, optional
+        order : {"score", "time"}
+            The best first, or by path and time.
+
+        Returns
+        -------
+        SaidSearch
+            Its ``hits`` have `start`, `end`, `text` and `score`. Where there are none, its ``reason`` says why.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        UsageError
+            If there is no word in `words`, or an argument is wrong.
+        """
+        from sonovec.library.said import find_said
+
+        found = find_said(
+            self._existing_store(),
+            words,
+            limit,
+            where=self._parse(filter),
+            limit_per_track=limit_per_track,
+            order=order,
+        )
+        shown = self._local.shown()
+        return replace(found, hits=[replace(hit, path=shown(hit.id, hit.path)) for hit in found.hits])
 
     def find_places(
         self,
@@ -1179,8 +1249,8 @@ class Library(Opening):
             f"-l {library} --retag"
         )
 
-    def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = ()) -> str:
-        """One line that says why a search, with that filter and for those tags, found nothing.
+    def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = (), said: str | None = None) -> str:
+        """One line that says why a search, with that filter and for those tags or words that were said, found nothing.
 
         Raises
         ------
@@ -1194,6 +1264,8 @@ class Library(Opening):
         if tags and self.tracks(filter, limit=1):
             among = "the library" if filter is None else f"the tracks that match the filter {filter!r}"
             return f"these tags were not heard in {among}: {some(tags)}"
+        if said is not None and self.tracks(filter, limit=1):
+            return self.said(said, 1, filter=filter).reason or f"no other track says all of {said!r} in one passage"
         matching = "" if filter is None else f" matches the filter {filter!r}"
         if self.tracks(filter, limit=1):
             return f"no track but the query itself{matching}; include_self=True (--include-self) also gives that one"
@@ -1313,6 +1385,7 @@ class Library(Opening):
             replace(
                 hit,
                 path=shown(hit.id, hit.path),
+                said=hit.said and replace(hit.said, path=shown(hit.id, hit.path)),
                 versions=tuple(replace(each, path=shown(each.id, each.path)) for each in hit.versions),
             )
             for hit in hits

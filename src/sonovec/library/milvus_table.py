@@ -19,7 +19,7 @@ from sonovec.library.milvus_connection import Connection
 from sonovec.library.milvus_filter import literal, to_milvus
 from sonovec.library.milvus_schema import MAX_TEXT, Layout
 from sonovec.library.tables import TableSpec
-from sonovec.library.words import bm25
+from sonovec.library.words import bm25, tokens
 from sonovec.vectors import unit
 
 if TYPE_CHECKING:
@@ -253,38 +253,59 @@ class MilvusTable:
             seen += hits
         return seen
 
-    def find(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> list[Hit]:
-        """Rows that hold any of the words, the best first, by BM25."""
+    def find(
+        self, words: str, limit: int, where: Filter | None, columns: Sequence[str], every: Sequence[str] = ()
+    ) -> list[Hit]:
+        """Rows that hold any of the words, and of each text of `every` any word, the best first, by BM25."""
         column = next(column.name for column in self._spec.columns if column.index == "text")
-        rows, total = self._holding(words, limit, where, [*columns, column])
+        rows, total = self._holding(words, limit, where, [*columns, column], every)
+        if every:
+            groups = [set(tokens(text)) for text in every]
+            rows = [row for row in rows if all(map({*tokens(str(row[column]))}.intersection, groups))]
         scores = bm25(words, [str(row[column]) for row in rows], total)
         order = sorted((-score, place) for place, score in enumerate(scores) if score > 0)[:limit]
         return [({name: rows[place][name] for name in columns}, -score) for score, place in order]
 
-    def _holding(self, words: str, limit: int, where: Filter | None, columns: Sequence[str]) -> tuple[list[Row], int]:
+    def _holding(
+        self, words: str, limit: int, where: Filter | None, columns: Sequence[str], every: Sequence[str]
+    ) -> tuple[list[Row], int]:
         """Rows among which are the best that hold any of the words, and of how many rows those are.
 
         More are asked for than are wanted, and the caller ranks them, since Milvus Lite knows only within each of its
         segments how rare a word is.
         """
         expression, exact = self._compile(where)
-        if self.layout.words is None or not exact or limit > MAX_ROWS:
+        if self.layout.words is None or not exact or (limit > MAX_ROWS and not every):
             rows = list(self.rows(where, columns))
             _LOG.info("%s: has no index of words that can be asked: %d rows were read", self._name, len(rows))
             return rows, len(rows)
+        if every:
+            ids = self._ids_holding_all(every, words, expression)
+        else:
+            ids = self._ids_holding(words, min(max(4 * limit, FOUND), MAX_ROWS), expression)
+        return [row for some in _batches(ids) for row in self.rows(In("id", tuple(some)), columns)], self.count()
+
+    def _ids_holding_all(self, texts: Sequence[str], words: str, expression: str) -> list[str]:
+        """Ids among which are those of the rows that hold a word of each text: the index knows no "and".
+
+        A text that more rows hold than one answer has says nothing; where all are such, the best by all words are taken.
+        """
+        found = [ids for text in texts if len(ids := self._ids_holding(text, MAX_ROWS, expression)) < MAX_ROWS]
+        return sorted(set.intersection(*map(set, found))) if found else self._ids_holding(words, MAX_ROWS, expression)
+
+    def _ids_holding(self, words: str, limit: int, expression: str) -> list[str]:
         (hits,) = self._call(
             "search",
             self._name,
             data=[words],
             anns_field=self.layout.words,
-            limit=min(max(4 * limit, FOUND), MAX_ROWS),
+            limit=limit,
             filter=expression,
             output_fields=["id"],
             search_params={"metric_type": "BM25"},
             consistency_level=self._consistency(),
         )
-        found = _batches(hit["entity"]["id"] for hit in hits)
-        return [row for ids in found for row in self.rows(In("id", tuple(ids)), columns)], self.count()
+        return [str(hit["entity"]["id"]) for hit in hits]
 
     def scores(self, items: Sequence[str], column: str, where: Filter | None) -> tuple[pa.Array, NDArray[np.float64]]:
         """The ids of rows that match and whose list holds any of the items, and their scores."""

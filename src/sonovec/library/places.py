@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
@@ -27,6 +26,7 @@ from sonovec.errors import AudioError, SonovecError, UsageError
 from sonovec.jobs import Tell
 from sonovec.library.backend import Effort
 from sonovec.library.filters import Filter
+from sonovec.library.hits import few_of_each
 from sonovec.library.queries import Asked, Queries, expanded, is_vector
 from sonovec.library.records import Parts, Track, Value
 from sonovec.library.search import DECIMALS, Query
@@ -264,7 +264,7 @@ def find_places(
     last = _some(stored, likely[-most // LAST :]) if len(likely) == most else {}
     lowest = round(float(least.min()), DECIMALS)
     return PlaceSearch(
-        hits=sorted(islice(_few_of_each(found, limit_per_track), limit), key=ORDERS[order]),
+        hits=sorted(islice(few_of_each(found, limit_per_track), limit), key=ORDERS[order]),
         min_score=lowest,
         complete=not any(place.is_in(last[place.id].times) for place in found if place.id in last),
         unread=unread,
@@ -273,15 +273,6 @@ def find_places(
         if found
         else f"nothing that was looked at scores {lowest:.3f} or more; min_score sets another score",
     )
-
-
-def _few_of_each(places: Iterable[Place], limit: int | None) -> Iterator[Place]:
-    """At most so many places of each track, the first ones."""
-    seen: Counter[str] = Counter()
-    for place in places:
-        seen[place.id] += 1
-        if limit is None or seen[place.id] <= limit:
-            yield place
 
 
 def usual_least(vectors: NDArray[np.float32], parts: NDArray[np.float32]) -> Floats:

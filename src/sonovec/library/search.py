@@ -29,6 +29,7 @@ from sonovec.vectors import cosines, unit32
 if TYPE_CHECKING:
     from sonovec.embedding.embedding import Embedding
     from sonovec.embedding.passport import Passport
+    from sonovec.library.said import Said
 
 LEVELS = ("track", "segment")
 _TAGS = sound_tags.COLUMN, scores_of(sound_tags.COLUMN)
@@ -119,6 +120,8 @@ class Hit:
         Everything else that is stored with the track.
     versions : tuple of Version
         Further tracks that are the same recording, the best first, with their `id`, `path` and `score`.
+    said : Said or None
+        Of a search for what was said as well: the best passage.
     """
 
     id: str
@@ -130,6 +133,7 @@ class Hit:
     end: float
     fields: Mapping[str, Value]
     versions: tuple[Version, ...] = ()
+    said: Said | None = None
 
     @property
     def title(self) -> str:
@@ -156,13 +160,16 @@ class Hit:
     def to_json(self) -> dict[str, Any]:
         """All of it as one flat object of JSON values."""
         # Columns `tags` and `versions` of the user's own keep their names; `sound_tags` tells the rest of the first then.
-        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("fields", "versions")}
+        apart = ("fields", "versions", "said")
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
+        passage = {} if self.said is None else {"said": self.said.to_json()}
         tags = [{"tag": tag, "score": score} for tag, score in self.tags.items()]
         versions = [version.to_json() for version in self.versions]
         return {
             **own,
             "versions": versions,
             "tags": tags,
+            **passage,
             **{name: value for name, value in self.fields.items() if name not in own},
         }
 

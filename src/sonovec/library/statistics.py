@@ -12,7 +12,7 @@ from sonovec.library.location import Location, ledger_path
 from sonovec.library.outcomes import Counts
 from sonovec.library.records import Space
 from sonovec.library.store import Store
-from sonovec.library.tables import TRACKS, segments_of, vectors_of
+from sonovec.library.tables import PASSAGES, TRACKS, segments_of, vectors_of
 
 _COLUMNS = ["duration", "codec", "rate", "channels", "silent", "year"]
 
@@ -49,6 +49,8 @@ class Statistics:
         When the first and the last run began, in seconds since 1970.
     bytes : int or None
         On this machine's disk, with the ledger; None for a library on a server.
+    passages : int
+        Stretches with what was said there.
     """
 
     tracks: int
@@ -62,6 +64,7 @@ class Statistics:
     files: Counts = field(default_factory=Counts)
     indexed: tuple[float, float] | None = None
     bytes: int | None = None
+    passages: int = 0
 
 
 def measure(location: Location, store: Store, ledger: Ledger | None) -> Statistics:
@@ -86,6 +89,7 @@ def measure(location: Location, store: Store, ledger: Ledger | None) -> Statisti
         files=Counts() if ledger is None else ledger.summary(),
         indexed=(runs[-1].started, runs[0].started) if runs else None,
         bytes=None if location.kind == "milvus" else _size(Path(location.address)) + _size_beside(location),
+        passages=store.table(PASSAGES).count(),
     )
 
 

@@ -27,6 +27,7 @@ from sonovec.library.nearest import Nearest, best_in_groups
 from sonovec.library.records import MAIN, LibraryConfig, Moment, Parts, Segment, Space, Track, Value, plain
 from sonovec.library.tables import TAGS, TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
 from sonovec.library.values import checked
+from sonovec.models.defaults import SPACES
 from sonovec.vectors import TINY
 
 if TYPE_CHECKING:
@@ -161,9 +162,10 @@ class Store:
             return config.main
         spaces = self.spaces()
         if name not in spaces:
+            model = "" if name in SPACES else " -m MODEL"
             raise UsageError(
                 f"{self.location}: no space {name!r}; it has {', '.join(spaces)}; make one with: "
-                f"sonovec index PATH -l {self.location} --space {name} -m MODEL"
+                f"sonovec index PATH -l {self.location} --space {name}{model}"
             )
         return spaces[name]
 
