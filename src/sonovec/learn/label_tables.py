@@ -114,9 +114,25 @@ def rows_of(text: str) -> Listed:
     UsageError
         A line cannot be read; the message begins with its number.
     """
+    return of_cells(*cells_of(text))
+
+
+def cells_of(text: str) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The names of the columns of a table, and the cells of each of its lines by them, with the line's number.
+
+    Raises
+    ------
+    UsageError
+        A line cannot be read; the message begins with its number.
+
+    Examples
+    --------
+    >>> cells_of("path;text\\na.wav;one two")
+    (['path', 'text'], [(2, {'path': 'a.wav', 'text': 'one two'})])
+    """
     lines = _lines(text)
-    names = [name.strip() for name in next(lines)[1]]
-    return of_cells(names, [(line, _cells(line, names, cells)) for line, cells in lines])
+    names = [name.strip() for name in next(lines, (0, []))[1]]
+    return names, [(line, _cells(line, names, cells)) for line, cells in lines]
 
 
 def of_cells(names: Sequence[str], lines: Lines) -> Listed:

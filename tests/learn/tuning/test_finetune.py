@@ -18,7 +18,8 @@ import sonovec
 from sonovec.cli.main import run
 from sonovec.errors import PassportError, TrainingError, UsageError
 from sonovec.learn.detector import Detector
-from sonovec.learn.tuning.finetune import DETECTOR, LAST_GOOD, PARTIAL, finetune
+from sonovec.learn.tuning.finetune import DETECTOR, finetune
+from sonovec.learn.tuning.folders import LAST_GOOD, PARTIAL
 from sonovec.learn.tuning.plan import Plan
 from sonovec.models import scratch
 from tests.learn.tuning import sounds

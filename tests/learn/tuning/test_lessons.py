@@ -9,6 +9,7 @@ import pytest
 from tests.learn.tuning import sounds
 
 pytest.importorskip("torch")
+from sonovec.learn.tuning.loop import ahead
 from tests.learn.tuning import small
 
 
@@ -20,7 +21,7 @@ def folder(tmp_path_factory):
 def test_an_epoch_hears_every_stretch_once_and_steps_can_be_made_in_any_order(folder, tmp_path):
     with ExitStack() as stack:
         lessons = small.training(stack, folder, tmp_path, replace(small.PLAN, augment=0.0))._lessons
-        batches = list(lessons.ahead(0, 2 * lessons.per_epoch))
+        batches = list(ahead(lessons.batch, 0, 2 * lessons.per_epoch))
         assert sum(len(batch.targets) for batch in batches[: lessons.per_epoch]) == 9
         assert np.sum([batch.targets.sum(0) for batch in batches[: lessons.per_epoch]], axis=0).tolist() == [3, 3, 3]
         for step in (4, 0, 3):

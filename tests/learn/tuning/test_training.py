@@ -12,7 +12,7 @@ import pytest
 from sonovec.errors import Cancelled, TrainingError, UsageError, WeightsError
 from sonovec.jobs import Job
 from sonovec.learn.tuning import checkpoint, generators
-from sonovec.learn.tuning.training import Diverged
+from sonovec.learn.tuning.loop import Diverged, ahead
 from tests.learn.tuning import small, sounds
 
 torch = pytest.importorskip("torch")
@@ -115,7 +115,7 @@ def test_the_head_alone_leaves_the_network_as_it_is(folder, tmp_path, stack):
     run = small.training(stack, folder, tmp_path, replace(small.PLAN, layers="head"))
     before = {name: each.clone() for name, each in run.tuned.network.state_dict().items()}
     head = run.tuned.head.weight.clone()
-    for batch in run._lessons.ahead(0, 3):
+    for batch in ahead(run._lessons.batch, 0, 3):
         run._learn(batch)
     assert same(run.tuned.network.state_dict(), before)
     assert not torch.equal(run.tuned.head.weight, head)
@@ -125,7 +125,7 @@ def test_the_head_alone_leaves_the_network_as_it_is(folder, tmp_path, stack):
 def test_layers_before_the_chosen_one_stay(folder, tmp_path, stack):
     run = small.training(stack, folder, tmp_path, replace(small.PLAN, layers=-1))
     before = {name: each.clone() for name, each in run.tuned.network.state_dict().items()}
-    for batch in run._lessons.ahead(0, 3):
+    for batch in ahead(run._lessons.batch, 0, 3):
         run._learn(batch)
     after = run.tuned.network.state_dict()
     assert {name for name in before if not torch.equal(before[name], after[name])} == {"3.weight", "3.bias"}

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +22,7 @@ from sonovec.learn.calibration import platt
 from sonovec.learn.detector import ENCLOSING, Detector, Exemplars
 from sonovec.learn.examples import Examples
 from sonovec.learn.labels import LabelSet
+from sonovec.learn.tuning.folders import LAST_GOOD, check_output, partial_of
 from sonovec.learn.tuning.plan import FROM_SCRATCH, Plan
 from sonovec.learn.tuning.result import FineTuned, told
 from sonovec.learn.tuning.sounds import Sounds
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 
 #: What is beside the encoder's own files in its folder.
 DETECTOR, REPORT = "head.detector", "finetune.json"
-#: Beside the folder while it is not complete: checkpoints, and random weights that were begun from.
-PARTIAL, START, LAST_GOOD = ".partial", "start", "last-good"
+#: In the folder of what is not complete: random weights that were begun from.
+START = "start"
 #: Windows that the encoder embeds at once.
 EMBEDDED = 64
 
@@ -105,12 +104,12 @@ def finetune(
     """
     plan = plan or (FROM_SCRATCH if from_scratch else Plan())
     target = absolute(Path(output).expanduser())
-    _check_output(target)
+    check_output(target)
     _check_packages()
     from sonovec.learn.tuning import generators
     from sonovec.learn.tuning.training import Diverged
 
-    with running(progress) as job, generators.own(), _partial(target) as partial:
+    with running(progress) as job, generators.own(), partial_of(target) as partial:
         began = time.monotonic()
         base = _encoder(encoder, partial / START, from_scratch, plan.seed, job)
         examples = windows_of(_examples(labels, base, group, background, job), base)
@@ -126,36 +125,12 @@ def finetune(
     return result
 
 
-@contextmanager
-def _partial(target: Path) -> Iterator[Path]:
-    """The folder of what is not complete; it stays where there is something in it to go on from."""
-    from sonovec.learn.tuning.checkpoint import CHECKPOINT
-
-    folder = target.with_name(target.name + PARTIAL)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-    except OSError as error:
-        raise TrainingError(
-            f"{display(error.filename or folder)}: cannot be written ({error.strerror or error}); free some space, or give "
-            "another -o, and run the same command again"
-        ) from error
-    finally:
-        if not (folder / CHECKPOINT).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def _check_packages() -> None:
     for module, name in (("torch", "PyTorch"), ("sklearn", "scikit-learn")):
         try:
             import_module(module)
         except ImportError:
             raise MissingExtraError(f"fine-tuning needs {name}: pip install 'sonovec[torch,learn]'") from None
-
-
-def _check_output(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{display(target)}: is there and not empty; give a new folder, such as {display(target)}-2")
 
 
 def _encoder(encoder: str | Encoder, start: Path, from_scratch: bool, seed: int, job: Job) -> Encoder:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,16 +66,6 @@ class Lessons:
         self._seconds = examples.times[:, 1] - examples.times[:, 0]
         self._rows = [stretches.rows[number] for number in train]
         self.per_epoch = -(-len(self._rows) // plan.batch)
-
-    def ahead(self, first: int, end: int) -> Iterator[Batch]:
-        """The batches of steps, each made while the one before it is learned."""
-        with ThreadPoolExecutor(1, "sonovec-lessons") as thread:
-            waiting = thread.submit(self.batch, first) if first < end else None
-            for step in range(first, end):
-                assert waiting is not None
-                ready = waiting.result()
-                waiting = thread.submit(self.batch, step + 1) if step + 1 < end else None
-                yield ready
 
     def batch(self, step: int) -> Batch:
         """The batch of one step."""
