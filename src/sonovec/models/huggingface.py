@@ -122,7 +122,7 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         ) from None
     files = pretrained.weight_files
     try:
-        with enough_memory(pretrained.name, "load"), _quiet(transformers.utils.logging):
+        with enough_memory(pretrained.name, "load"), quiet():
             network, report = getattr(transformers, kind).from_pretrained(
                 pretrained.folder,
                 local_files_only=True,
@@ -145,8 +145,10 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
 
 
 @contextmanager
-def _quiet(logging: Any) -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Let transformers say and draw nothing within the block."""
+    from transformers.utils import logging
+
     level, draws = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

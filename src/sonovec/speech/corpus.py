@@ -169,9 +169,7 @@ def _of_folder(folder: Path) -> tuple[list[_Row], list[str]]:
     if len(tables) == 1:
         return _table(tables[0])
     if tables:
-        raise UsageError(
-            f"{display(folder)}: has {len(tables)} tables; give one of them, such as {display(tables[0])}"
-        )
+        raise UsageError(f"{display(folder)}: has {len(tables)} tables; give one of them, such as {display(tables[0])}")
     if named := [sound for sound in sounds if FSDD.fullmatch(sound.stem)]:
         return _fsdd(named, len(sounds))
     raise UsageError(
@@ -248,7 +246,7 @@ def _json_lines(text: str) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
         except ValueError as error:
             raise UsageError(f"line {number}: is no JSON ({error}); give one object a line") from None
         if not isinstance(found, dict):
-            raise UsageError(f"line {number}: holds no object; give lines such as {{\"path\": ..., \"text\": ...}}")
+            raise UsageError(f'line {number}: holds no object; give lines such as {{"path": ..., "text": ...}}')
         cells = {str(name): "" if value is None else str(value) for name, value in found.items()}
         names.update(dict.fromkeys(cells))
         rows.append((number, cells))
