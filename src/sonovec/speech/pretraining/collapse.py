@@ -81,5 +81,5 @@ class Rule:
             self.counts[name] = self.counts.get(name, 0) + 1 if is_bad else 0
             if self.counts[name] >= self.tolerance:
                 told, remedy = MEANINGS[name]
-                value = told.format(value=self.means[name], codes=self.codes)
-                raise Collapsed(f"step {step + 1}: collapsed: for {self.counts[name]} steps {value}; {remedy}")
+                reason = told.format(value=self.means[name], codes=self.codes)
+                raise Collapsed(f"step {step + 1}: collapsed: for {self.counts[name]} steps {reason}; {remedy}")

@@ -89,16 +89,13 @@ class Objective:
         return found
 
     def _hear_features(self, module: Any, given: Any, features: Tensor) -> None:
-        """Take the features of the convolutions, and let less of their gradient through."""
         self._features = features
-        if features.requires_grad:
-            features.register_hook(lambda gradient: gradient * self._plan.feature_rate)
 
     def _hear_codes(self, module: Any, given: Any, codes: Tensor) -> None:
         self._codes = codes.detach()
 
     def _hear_logits(self, *given: Any) -> Tensor:
-        """Take the likenesses, (1 + negatives, crops, frames); those of a negative that is the same code become -inf there."""
+        """Take the likenesses, (1 + negatives, crops, frames); where a negative is the same code, they become -inf later."""
         logits: Tensor = self._compare(*given)
         self._logits = logits.detach()
         return logits
@@ -116,12 +113,13 @@ class Objective:
 def drawn(shape: tuple[int, int], negatives: int, plan: Plan) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """What is masked of crops, (crops, frames), and which masked frames of the same crop each is compared with.
 
-    A crop of fewer than two spans is masked by half, and there are no more negatives than other masked frames.
+    Of a crop of up to two spans one is masked, at most half of it, so that there is something to tell it from. There are no
+    more negatives than other masked frames.
     """
     from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices, _sample_negative_indices
 
     span = min(plan.span, shape[1] // 2)
-    masked = _compute_mask_indices(shape, plan.mask, span, min_masks=1)
+    masked = _compute_mask_indices(shape, plan.mask if shape[1] > 2 * span + 1 else 0.0, span, min_masks=1)
     most = min(negatives, int(masked.sum(axis=1).min()) - 1)
     return masked, _sample_negative_indices(shape, most, masked)
 

@@ -36,14 +36,16 @@ class Plan:
     mask : float
         Share of the frames that would be masked if spans did not overlap.
     span : int
-        Frames of a masked span; in a crop of fewer than two spans, half of its frames.
+        Frames of a masked span; in a crop of up to two spans, one, of at most half of its frames.
     diversity : float
         Weight of the loss that wants all codes to be used.
     penalty : float
         Weight of the mean square of the features. It keeps them from growing; where a layer norm holds them, as in the sizes
         here, it has nothing to do.
     feature_rate : float
-        Share of their gradient that the convolutions get.
+        Share of the rate that the convolutions learn with. The paper's code scales their gradient instead, which an optimiser
+        of Adam's kind undoes. At the full rate they learn features that no neighbouring frame shares, as these use most
+        codes, and then there is nothing to predict.
     hottest, coldest : float
         Temperature of the Gumbel softmax at the first and at the last step; it falls by the same factor in each.
     tolerance : int
@@ -125,4 +127,4 @@ def _refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
 
 
 #: What suits a size better than the defaults.
-SUITED: dict[str, dict[str, Any]] = {"tiny": {"rate": 1e-3, "longest": 8.0}}
+SUITED: dict[str, dict[str, Any]] = {"tiny": {"rate": 1e-3, "longest": 8.0, "batch": 20.0, "diversity": 0.02}}

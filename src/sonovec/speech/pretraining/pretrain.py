@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sonovec.errors import MissingExtraError, TrainingError, UsageError
 from sonovec.jobs import Job, Watched, running
@@ -53,8 +52,8 @@ def pretrain(
     masked frames of the same crop (Baevski et al. 2020, https://arxiv.org/abs/2006.11477).
 
     A call that is ended, or killed, at any moment goes on when it is made again: ``OUTPUT.partial`` holds its last checkpoint
-    until the run is complete, and in ``OUTPUT.partial/latest`` the encoder as it was last measured, which opens like any other. On a
-    CPU the result is the same, to the bit, as that of a run in one piece on the same machine with as many threads.
+    until the run is complete, and in ``latest`` the encoder as it was last measured, which opens like any other. On a CPU the
+    result is the same, to the bit, as that of a run in one piece on the same machine with as many threads.
 
     Parameters
     ----------
@@ -154,9 +153,8 @@ def _least(start: Start) -> int:
     """Samples of the shortest crop that can be learned from."""
     from sonovec.speech.pretraining.objective import SHORTEST
 
-    config = start.network.config.to_dict()
-    stride = math.prod(config["conv_stride"])
-    return shortest(config) + (SHORTEST - 1) * stride
+    config = start.network.config
+    return shortest(config.to_dict()) + (SHORTEST - 1) * int(config.inputs_to_logits_ratio)
 
 
 def _training(

@@ -91,7 +91,7 @@ class Survey:
     silent: list[str] = field(default_factory=list)
     short: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    _digest: hashlib._Hash = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+    _digest: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
     @property
     def digest(self) -> str:

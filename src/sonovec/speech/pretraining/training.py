@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,8 +106,10 @@ class Training(Loop[NDArray[np.float32], Row]):
         watch: Callable[[Row], object],
     ) -> None:
         network = start.network
-        learning = [each for each in network.parameters() if each.requires_grad]
-        optimiser = optimiser_of([(learning, plan.rate)], plan.weight_decay)
+        features = list(network.wav2vec2.feature_extractor.parameters())
+        others = [each for name, each in network.named_parameters() if "feature_extractor" not in name]
+        groups = [(features, plan.feature_rate * plan.rate), (others, plan.rate)]
+        optimiser = optimiser_of(groups, plan.weight_decay)
         super().__init__(network, optimiser, shelves, plan, folder, identity, job, low)
         self._start, self._held_out, self.plan, self._watch = start, held_out, plan, watch
         self._objective = Objective(network, plan, start.normalised)
@@ -123,10 +126,10 @@ class Training(Loop[NDArray[np.float32], Row]):
     def loss(self, batch: NDArray[np.float32]) -> float:
         """Mask, compare, and compute gradients."""
         self.network.train()
-        self.network.quantizer.temperature = self.plan.temperature(self.step)  # type: ignore[union-attr]
+        self.network.quantizer.temperature = self.plan.temperature(self.step)
         with self.autocast():
             self._heard = self._objective(batch)
-        self._heard.loss.backward()  # type: ignore[no-untyped-call]
+        self._heard.loss.backward()
         return float(self._heard.loss.detach())
 
     def learned(self, norm: float) -> None:
@@ -164,7 +167,7 @@ class Training(Loop[NDArray[np.float32], Row]):
             _mean([each["accuracy"] for each in self._since]),
             _means([each["perplexity"] for each in self._since]),
             _mean([each["gradient"] for each in self._since]),
-            float(self._optimiser.param_groups[0]["lr"]) if self.step else 0.0,
+            float(self._optimiser.param_groups[-1]["lr"]) if self.step else 0.0,
             self.plan.temperature(self.step),
         )
         self._since = []
@@ -182,8 +185,6 @@ class Training(Loop[NDArray[np.float32], Row]):
             latest.rename(old)
         made.rename(latest)
         if old.exists():
-            import shutil
-
             shutil.rmtree(old)
 
     def figures(self, values: Mapping[str, Any]) -> Row:
