@@ -63,6 +63,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "plot": [("plot sounds/bells/bells-01.flac -o picture.png", 0)],
     "doctor": [("doctor", 0), ("doctor -l library", 0)],
     "finetune": [("finetune sounds -o tuned --epochs 1 --head-only --batch 4 --held-out 0.4", 0)],
+    "pretrain": [("pretrain sounds -o pretrained --steps 2 --every 1 --batch 10", 0)],
     "evaluate": [("evaluate sounds -m logmel --robustness gain", 0)],
     "models-list": [("models", 0), ("models list", 0)],
     "models-show": [("models show default", 0), ("models show yamnet", 0), ("models show byola-512", 0)],
@@ -94,7 +95,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
     ],
 }
-SLOW = {"plot", "finetune", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
+SLOW = {"plot", "finetune", "pretrain", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
 
 
 @pytest.fixture(scope="module")

@@ -43,9 +43,11 @@ ROWS = 20
 @click.option("--rate", type=float, help="Highest learning rate. [default: 0.0005; tiny 0.001]")
 @click.option("--feature-rate", type=float, help="Share of it that the convolutions have. [default: 0.1]")
 @click.option("--warmup", type=float, help="Share of the steps in which the rate rises. [default: 0.08]")
-@click.option("--mask", type=float, help="Share of the frames that is masked, overlaps aside. [default: 0.65]")
-@click.option("--span", type=int, help="Frames of a masked span. [default: 10]")
-@click.option("--diversity", type=float, help="Weight of the loss that wants all codes used. [default: 0.1; tiny 0.02]")
+@click.option(
+    "--mask", type=float, help="Share of the frames that is masked, overlaps aside. [default: 0.65; tiny 0.5]"
+)
+@click.option("--span", type=int, help="Frames of a masked span. [default: 10; tiny 5]")
+@click.option("--diversity", type=float, help="Weight of the loss that wants all codes used. [default: 0.1; tiny 0.05]")
 @click.option("--penalty", type=float, help="Weight of the mean square of the features. [default: 0]")
 @click.option("--tolerance", type=int, help="Steps behind the warm-up after which a collapsed run ends. [default: 500]")
 @click.option("--held-out", type=float, help="Share of the sound that is measured on. [default: 0.05]")

@@ -13,10 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sonovec.speech.pretraining.pretrain import pretrain
     from sonovec.speech.recogniser import Recogniser
     from sonovec.speech.transcript import Segment, Transcript, Word
 
-__all__ = ["Recogniser", "Segment", "Transcript", "Word"]
+__all__ = ["Recogniser", "Segment", "Transcript", "Word", "pretrain"]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
@@ -25,6 +26,7 @@ _HOMES = {
     "Segment": ("transcript", "Segment"),
     "Transcript": ("transcript", "Transcript"),
     "Word": ("transcript", "Word"),
+    "pretrain": ("pretraining.pretrain", "pretrain"),
 }
 
 

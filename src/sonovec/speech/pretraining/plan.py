@@ -127,4 +127,6 @@ def _refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
 
 
 #: What suits a size better than the defaults.
-SUITED: dict[str, dict[str, Any]] = {"tiny": {"rate": 1e-3, "longest": 8.0, "batch": 20.0, "diversity": 0.02}}
+SUITED: dict[str, dict[str, Any]] = {
+    "tiny": {"rate": 1e-3, "longest": 8.0, "batch": 20.0, "mask": 0.5, "span": 5, "diversity": 0.05}
+}
