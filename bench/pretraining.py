@@ -72,8 +72,10 @@ def main() -> None:
     parser.add_argument("encoders", nargs="*", type=Path)
     parser.add_argument("--size", default="tiny")
     parser.add_argument("--seeds", type=common.positive, default=1, help="random weights")
+    parser.add_argument("--most", type=common.positive, default=50, help="digits with smaller indices alone")
     given = parser.parse_args()
-    digits = sorted((common.data_folder() / "fsdd").glob("*.flac"))
+    fsdd = sorted((common.data_folder() / "fsdd").glob("*.flac"))
+    digits = [path for path in fsdd if int(DIGIT.findall(path.name)[0][1]) < given.most]
     clips = sorted((common.data_folder() / "esc10").glob("*/*.ogg"))
     print("| encoder | layer | digits 5 to 9 | test digits | ESC-10 |\n| --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as place:

@@ -102,3 +102,18 @@ def test_half_a_digit_is_enough(network):
         generators.begin(0, 0)
         heard = Objective(network, PLAN, normalised=True)(sound)
     assert np.isfinite(heard.contrastive) and heard.chance == 0.5
+
+
+def test_what_is_masked_can_be_learned(network, sound):
+    learning = [each for name, each in network.named_parameters() if name.startswith(("wav2vec2.encoder", "project"))]
+    with generators.own():
+        objective, optimiser = Objective(network, PLAN, normalised=True), torch.optim.Adam(learning, lr=1e-2)
+        heard = []
+        for _ in range(60):
+            generators.begin(0, 0)  # the same masks and negatives
+            heard.append(objective(sound))
+            optimiser.zero_grad()
+            heard[-1].loss.backward()
+            optimiser.step()
+    assert heard[0].accuracy < 0.3 and heard[-1].accuracy > 0.6
+    assert heard[-1].contrastive < 0.6 * heard[0].contrastive

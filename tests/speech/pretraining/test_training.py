@@ -110,16 +110,6 @@ def test_another_seed_hears_and_masks_otherwise(start, folder, tmp_path, stack, 
     assert not same(end_of(run), whole[0])
 
 
-@pytest.mark.slow
-def test_it_learns(start, tmp_path, stack):
-    sounds = small.sounds(tmp_path / "sounds", count=24)
-    plan = replace(small.PLAN, steps=400, every=100, rate=5e-3, batch=10.0)
-    run = small.training(stack, start, sounds, tmp_path / "run", plan)
-    run.run()
-    assert run.rows[-1].accuracy > 2 * run.rows[-1].chance
-    assert run.rows[-1].accuracy > 1.3 * run.rows[0].accuracy
-
-
 def test_numbers_that_are_not_finite_end_the_run_at_their_step(start, folder, tmp_path, stack, monkeypatch):
     run = small.training(stack, start, folder, tmp_path)
     real = run._lessons.batch

@@ -44,8 +44,7 @@ class Plan:
         here, it has nothing to do.
     feature_rate : float
         Share of the rate that the convolutions learn with. The paper's code scales their gradient instead, which an optimiser
-        of Adam's kind undoes. At the full rate they learn features that no neighbouring frame shares, as these use most
-        codes, and then there is nothing to predict.
+        of Adam's kind undoes.
     hottest, coldest : float
         Temperature of the Gumbel softmax at the first and at the last step; it falls by the same factor in each.
     tolerance : int
