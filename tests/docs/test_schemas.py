@@ -75,6 +75,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("finetune words -o written --task ctc --from-scratch --epochs 1 --batch 8 --front-end frozen", 0),
         ("finetune words -o again --task ctc -m written --epochs 1 --batch 8 --test others/list.csv", 0),
     ],
+    "pretrain": [("pretrain sounds -o pretrained --steps 2 --every 1 --batch 10", 0)],
     "evaluate": [("evaluate sounds -m logmel --robustness gain", 0)],
     "models-list": [("models", 0), ("models list", 0)],
     "models-show": [("models show default", 0), ("models show yamnet", 0), ("models show byola-512", 0)],
@@ -109,6 +110,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
 }
 SLOW = {
     "plot",
+    "pretrain",
     "finetune",
     "finetune-ctc",
     "search-places",

@@ -28,8 +28,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "label", "library", "list", "models", "plot", "remove", "search", "show", "stats", "tag", "train"),
-    "transcribe",
+    *("index", "label", "library", "list", "models", "plot", "pretrain", "remove", "search", "show", "stats", "tag"),
+    *("train", "transcribe"),
 )
 
 EXIT_CODES = """\b
@@ -103,6 +103,7 @@ INTERRUPTED = {
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",
     "plot": "the picture is left as it was",
+    "pretrain": f"the last checkpoint is kept; {_GOES_ON}",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
     "transcribe": f"transcripts that were written are kept; {_GOES_ON}",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sonovec.speech.corpus import read as read_corpus
     from sonovec.speech.loading import load
     from sonovec.speech.picture import plot_words
+    from sonovec.speech.pretraining.pretrain import pretrain
     from sonovec.speech.recogniser import Recogniser
     from sonovec.speech.training.plan import Plan
     from sonovec.speech.training.result import Trained
@@ -30,6 +31,7 @@ __all__ = [
     "align",
     "load",
     "plot_words",
+    "pretrain",
     "read_corpus",
     "train",
     "transcribe",
@@ -49,6 +51,7 @@ _HOMES = {
     "align": ("alignment", "align"),
     "load": ("loading", "load"),
     "plot_words": ("picture", "plot_words"),
+    "pretrain": ("pretraining.pretrain", "pretrain"),
     "read_corpus": ("corpus", "read"),
     "train": ("training.train", "train"),
     "transcribe": ("transcribing", "transcribe"),

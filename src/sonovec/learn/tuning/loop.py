@@ -151,6 +151,16 @@ class Loop(ABC, Generic[B, F]):
     def figures(self, values: Mapping[str, Any]) -> F:
         """Figures of the values that a checkpoint holds."""
 
+    def learned(self, norm: float) -> None:
+        """Take note of a step that was made, whose gradient had this norm."""
+
+    def kept(self) -> dict[str, Any]:
+        """What else a checkpoint keeps, as plain values."""
+        return {}
+
+    def put_kept(self, kept: Mapping[str, Any]) -> None:
+        """Take back what `kept` gave."""
+
     @property
     def best(self) -> Epoch[F]:
         """The epoch that is best on what is held out."""
@@ -218,6 +228,7 @@ class Loop(ABC, Generic[B, F]):
         self._optimiser.step()
         self._sum += mean
         self.step += 1
+        self.learned(norm)
 
     def _parameters(self) -> list[Tensor]:
         return [each for group in self._optimiser.param_groups for each in group["params"]]
@@ -262,6 +273,7 @@ class Loop(ABC, Generic[B, F]):
                 "identity": dict(self.identity),
                 "step": self.step,
                 "sum": self._sum,
+                "kept": self.kept(),
                 "history": [asdict(epoch) for epoch in self.history],
                 "weights": self._state(),
                 "optimiser": self._optimiser.state_dict(),
@@ -277,6 +289,7 @@ class Loop(ABC, Generic[B, F]):
         self._optimiser.load_state_dict(state["optimiser"])
         self.step, self._sum = state["step"], state["sum"]
         self.history = [Epoch(e["number"], e["loss"], self.figures(e["held_out"])) for e in state["history"]]
+        self.put_kept(state["kept"])
         self.resumed_at = self.step
 
 
