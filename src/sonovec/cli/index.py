@@ -14,6 +14,7 @@ import click
 from sonovec.cli.log import watched
 from sonovec.cli.options import (
     add_options,
+    cleaning_options,
     encoder_options,
     encoder_settings,
     files_from_options,
@@ -80,6 +81,7 @@ class _Command(click.Command):
     help="Let a detector hear the sounds, too: its labels and a column of its name; repeatable.",
 )
 @add_options(encoder_options)
+@add_options(cleaning_options)
 @json_option
 def index(
     arguments: tuple[str, ...],

@@ -106,11 +106,13 @@ class Detector(Brief):
         return self.head.probabilities(windows)
 
     def takes(self, passport: Passport) -> bool:
-        """Whether vectors of a passport are those that the detector was trained on; their hop and tails may be others."""
+        """Whether vectors of a passport are those that the detector was trained on; see `check`."""
         return self.passport.is_comparable(self._aligned(passport))
 
     def check(self, passport: Passport) -> None:
-        """Refuse vectors of another encoder; their hop and their tails may be others.
+        """Refuse vectors of another encoder, or of sound that was denoised where it was not, or the other way round.
+
+        Which windows there are may differ: their hop, their tails, and those that `vad` and `trim` leave out.
 
         Raises
         ------
@@ -126,7 +128,8 @@ class Detector(Brief):
             )
 
     def _aligned(self, passport: Passport) -> Passport:
-        return replace(passport, hop=self.passport.hop, tail=self.passport.tail)
+        own = self.passport
+        return replace(passport, hop=own.hop, tail=own.tail, vad=own.vad, trim=own.trim)
 
     def save(self, folder: Path | str) -> None:
         """Write the detector to a folder, whole or not at all; another detector in its place is replaced.

@@ -1,0 +1,92 @@
+"""Windows in which nobody speaks are left out; the others keep their places."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.audio.resample import Resampler
+from sonovec.audio.windows import Windows
+from sonovec.words import counted
+
+
+class Voiced:
+    """Listens for voices in one sound while it is decoded, and lets windows through in which somebody speaks.
+
+    Of a sound without speech the loudest window is let through, so that no sound yields nothing.
+
+    Parameters
+    ----------
+    rate : int
+        Samples a second of the sound.
+
+    Attributes
+    ----------
+    notes : list of str
+        How many windows were left out; complete behind the last window.
+    """
+
+    def __init__(self, rate: int) -> None:
+        from sonovec.cleaning import voice
+
+        self.notes: list[str] = []
+        self._rate = rate
+        self._resampler = Resampler(rate, voice.RATE)
+        self._voice = voice.Voice()
+        self._speech: deque[tuple[float, float]] = deque()  # seconds, of what may concern windows to come
+        self._known = 0.0  # up to here, in seconds
+
+    def listened(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Give blocks on, and listen to them."""
+        for block in blocks:
+            self._hear(self._resampler.process(block))
+            yield block
+        self._hear(self._resampler.flush())
+        self._speech.extend(self._voice.finish())
+        self._known = math.inf
+
+    def _hear(self, block: NDArray[np.float32]) -> None:
+        self._speech.extend(self._voice.push(block))
+        self._known = self._voice.known
+
+    def kept(self, groups: Iterable[Windows]) -> Iterator[Windows]:
+        """Let windows through that were cut out of what was listened to."""
+        count = kept = 0
+        loudest: Windows | None = None
+        for group in self._settled(groups):
+            count += len(group)
+            if not kept:
+                best = group.cut(np.array([np.argmax(group.levels)]))
+                loudest = best if loudest is None or best.levels[0] > loudest.levels[0] else loudest
+            spoken = self._spoken(group)
+            if spoken.any():
+                kept += int(spoken.sum())
+                yield group.cut(spoken)
+        if not kept and loudest is not None:
+            yield loudest
+            self.notes.append(f"nobody speaks in it: only its loudest window is kept, of {counted(count, 'window')}")
+        elif kept < count:
+            self.notes.append(f"{count - kept} of {counted(count, 'window')} left out: nobody speaks in them")
+
+    def _settled(self, groups: Iterable[Windows]) -> Iterator[Windows]:
+        """Give groups as soon as all is known of the speech in them."""
+        waiting: deque[Windows] = deque()
+        for group in groups:
+            waiting.append(group)
+            while waiting and waiting[0].ends[-1] <= self._known * self._rate:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _spoken(self, group: Windows) -> NDArray[np.bool_]:
+        """Which windows somebody speaks in; windows to come begin behind those."""
+        starts, ends = group.starts / self._rate, group.ends / self._rate
+        spoken = np.zeros(len(group), np.bool_)
+        for start, end in self._speech:
+            spoken |= (starts < end) & (ends > start)
+        while self._speech and self._speech[0][1] <= starts[-1]:
+            self._speech.popleft()
+        return spoken
