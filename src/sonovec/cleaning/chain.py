@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import Windows, WindowSpec, frame
-from sonovec.cleaning import denoise, trim
+from sonovec.cleaning import denoise, silero, trim, voice
 from sonovec.cleaning.voiced import Voiced
 from sonovec.errors import UsageError
 
 #: What the passport calls each step.
-NAMES: Mapping[str, str] = {"vad": "silero-6", "trim": trim.NAME, "denoise": denoise.NAME}
+NAMES: Mapping[str, str] = {"vad": voice.NAME, "trim": trim.NAME, "denoise": denoise.NAME}
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class Cleaning:
         MissingExtraError
             With the line that installs it.
         """
+        if self.vad:
+            silero.file()
         if self.denoise:
             denoise.check()
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from sonovec.audio.resample import Resampler
 from sonovec.audio.windows import Windows
+from sonovec.cleaning.silero import HOP, RATE, Listener
+from sonovec.cleaning.voice import Rules, Turns
 from sonovec.words import counted
 
 
@@ -31,14 +33,15 @@ class Voiced:
     """
 
     def __init__(self, rate: int) -> None:
-        from sonovec.cleaning import voice
-
         self.notes: list[str] = []
         self._rate = rate
-        self._resampler = Resampler(rate, voice.RATE)
-        self._voice = voice.Voice()
-        self._speech: deque[tuple[float, float]] = deque()  # seconds, of what may concern windows to come
-        self._known = 0.0  # up to here, in seconds
+        self._resampler = Resampler(rate, RATE)
+        self._listener, self._rules = Listener(), Rules()
+        self._turns = Turns(self._rules)
+        self._taken = self._heard = 0  # samples at `RATE`
+        self._speech: deque[tuple[float, float]] = deque()  # that is over, and may lie in windows to come; seconds
+        self._going: tuple[float, float] | None = None  # speech that goes on, as far as it is sure
+        self._known = 0.0  # seconds up to which all is known
 
     def listened(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Give blocks on, and listen to them."""
@@ -46,12 +49,25 @@ class Voiced:
             self._hear(self._resampler.process(block))
             yield block
         self._hear(self._resampler.flush())
-        self._speech.extend(self._voice.finish())
-        self._known = math.inf
+        self._take(self._listener.finish())
+        self._tell(self._turns.finish(self._taken))
+        self._going, self._known = None, math.inf
 
     def _hear(self, block: NDArray[np.float32]) -> None:
-        self._speech.extend(self._voice.push(block))
-        self._known = self._voice.known
+        self._taken += len(block)
+        self._take(self._listener.push(block))
+
+    def _take(self, probabilities: NDArray[np.float32]) -> None:
+        """Note what is known of speech; of one that goes on without a pause, too, for it may do so for hours."""
+        self._tell(self._turns.push(probabilities))
+        self._heard += len(probabilities) * HOP
+        began, sure = self._turns.began, self._heard / RATE - self._rules.pause
+        going = began is not None and sure - began / RATE >= self._rules.shortest + self._rules.padding
+        self._going = (began / RATE, sure) if going and began is not None else None
+        self._known = sure if going else self._turns.known / RATE
+
+    def _tell(self, stretches: Iterable[tuple[int, int]]) -> None:
+        self._speech.extend((start / RATE, end / RATE) for start, end in stretches)
 
     def kept(self, groups: Iterable[Windows]) -> Iterator[Windows]:
         """Let windows through that were cut out of what was listened to."""
@@ -85,7 +101,7 @@ class Voiced:
         """Which windows somebody speaks in; windows to come begin behind those."""
         starts, ends = group.starts / self._rate, group.ends / self._rate
         spoken = np.zeros(len(group), np.bool_)
-        for start, end in self._speech:
+        for start, end in [*self._speech, *([self._going] if self._going else [])]:
             spoken |= (starts < end) & (ends > start)
         while self._speech and self._speech[0][1] <= starts[-1]:
             self._speech.popleft()
