@@ -47,6 +47,70 @@ def waveform(kind: str, folder: Path) -> Path:
     return folder
 
 
+#: What the tiny CTC models write with; the last two are the tokenizer's own.
+LETTERS = ("<pad>", "<unk>", "|", *"abcdefg", "'", "<s>", "</s>")
+#: Classes of CTC models by the configuration of their encoder; w2v-BERT hears frames.
+CTC = {name: config.replace("Config", "ForCTC") for name, (config, _, _) in WAVEFORM.items()}
+
+
+def ctc(kind: str, folder: Path, letters: tuple[str, ...] = LETTERS, rate: int = 16000) -> Path:
+    """A model that writes, with its tokenizer, in the layout that `save_pretrained` gives."""
+    import transformers
+
+    size = {"vocab_size": len(letters), "pad_token_id": 0}
+    if kind == "w2v-bert":
+        config = transformers.Wav2Vec2BertConfig(**SPEECH | {"num_adapter_layers": 1}, **size)
+        _model(config, folder, "Wav2Vec2BertForCTC", _wordy)
+        transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
+    else:
+        name, settings, normalises = WAVEFORM[kind]
+        _model(getattr(transformers, name)(**settings, **size), folder, CTC[kind], _wordy)
+        transformers.Wav2Vec2FeatureExtractor(
+            sampling_rate=rate, do_normalize=normalises, return_attention_mask=True
+        ).save_pretrained(folder)
+    letters_alone = {letter: number for number, letter in enumerate(letters) if letter not in ("<s>", "</s>")}
+    (folder / "letters.json").write_text(json.dumps(letters_alone))
+    transformers.Wav2Vec2CTCTokenizer(folder / "letters.json").save_pretrained(folder)
+    (folder / "letters.json").unlink()
+    return folder
+
+
+def _wordy(model) -> None:
+    """A head that speaks up: random ones write nothing but their favourite token."""
+    import torch
+
+    with torch.no_grad():
+        model.lm_head.weight.normal_(0, 1)
+        model.lm_head.bias.zero_()
+        model.lm_head.bias[[1, -2, -1]] = -50  # no trained one writes these
+        model.lm_head.bias[2] = 1.0
+
+
+def mms(folder: Path) -> Path:
+    """A model with an adapter and a vocabulary for each language, as MMS has them."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+
+    vocabularies = {
+        "eng": {letter: number for number, letter in enumerate(LETTERS[:-2])},
+        "fra": {letter: number for number, letter in enumerate((*LETTERS[:-2], "é", "ç"))},
+    }
+    config = transformers.Wav2Vec2Config(**SPEECH | LAYER_NORM, vocab_size=len(vocabularies["eng"]), adapter_attn_dim=8)
+    _model(config, folder, "Wav2Vec2ForCTC", _wordy)
+    model = transformers.Wav2Vec2ForCTC.from_pretrained(folder)
+    for seed, (language, letters) in enumerate(vocabularies.items()):
+        torch.manual_seed(seed)
+        adapter = {name: torch.randn_like(value) for name, value in model._get_adapters().items()}
+        adapter["lm_head.weight"] = torch.randn(len(letters), SPEECH["hidden_size"])
+        adapter["lm_head.bias"] = torch.zeros(len(letters)).index_fill(0, torch.tensor([1]), -50)
+        save_file(adapter, folder / f"adapter.{language}.safetensors")
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(vocabularies))
+    transformers.Wav2Vec2CTCTokenizer(folder / "vocab.json", target_lang="eng").save_pretrained(folder)
+    return folder
+
+
 def mert(folder: Path) -> Path:
     """MERT: HuBERT's network at 24 kHz under a type of its own."""
     import transformers
@@ -114,7 +178,7 @@ def clap(folder: Path, fusion: bool) -> Path:
     return folder
 
 
-def _model(config, folder: Path, kind: str = "AutoModel") -> None:
+def _model(config, folder: Path, kind: str = "AutoModel", change=lambda model: None) -> None:
     import torch
     import transformers
 
@@ -125,6 +189,7 @@ def _model(config, folder: Path, kind: str = "AutoModel") -> None:
         for name, tensor in model.named_parameters():
             if tensor.ndim == 1 and "bias" in name:
                 tensor.normal_(0, 0.1)
+    change(model)
     model.save_pretrained(folder)
 
 

@@ -54,10 +54,47 @@ def snapshot(name: str) -> tuple[Path, str]:
     return folder, pinned["commit"]
 
 
+def another(name: str, file: str) -> Path:
+    """One more file of a hub id, of the commit that is pinned: fetched on first use, and checked ever after as the others.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be fetched; the message says where to put it by hand.
+    """
+    folder, commit = snapshot(name)
+    lock = cache_dir() / "locks" / f"{pin_of(name).stem}.lock"
+    with held(lock, name):
+        if not (folder / file).is_file():
+            _fetch_another(name.split("@")[0], commit, file, folder)
+        pinned = read_json(pin_of(name))
+        if file not in pinned["files"]:
+            _record(pin_of(name), {**pinned, "files": {**pinned["files"], file: sha256_of(folder / file)}})
+    return folder / file
+
+
+def _fetch_another(repository: str, commit: str, file: str, folder: Path) -> None:
+    _LOG.info("%s: fetching %s from the hub", repository, file)
+    cache = folder.parents[2]  # where its other files lie: CACHE/REPOSITORY/snapshots/COMMIT
+    try:
+        import huggingface_hub
+
+        huggingface_hub.hf_hub_download(repository, file, revision=commit, cache_dir=cache)
+    except Exception as error:  # offline, refused, no such file: the client raises many kinds, by its version
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(
+            f"{repository}: {file} could not be fetched from the hub ({reason}); on a machine with a network: hf download "
+            f"{repository} {file} --revision {commit}, then put it here: {display(folder)}"
+        ) from error
+
+
 def _fetch_again(name: str, pinned: dict[str, Any]) -> dict[str, Any]:
     """The same commit, after its files were deleted; the hashes stay."""
     again = _fetch(f"{name.split('@')[0]}@{pinned['commit']}")
-    return {**pinned, "folder": again["folder"]}
+    folder = Path(again["folder"])
+    # Files of `another` are fetched when they are asked for.
+    files = {file: sha for file, sha in pinned["files"].items() if file in again["files"] or (folder / file).is_file()}
+    return {**pinned, "folder": str(folder), "files": files}
 
 
 def _fetch(name: str) -> dict[str, Any]:

@@ -95,7 +95,14 @@ def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:
     )
 
 
-def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool = False, **settings: Any) -> nn.Module:
+def load(
+    pretrained: Pretrained,
+    kind: str = "AutoModel",
+    *,
+    remote_code: bool = False,
+    unneeded: Sequence[str] = UNNEEDED,
+    **settings: Any,
+) -> nn.Module:
     """Load the network of a pre-trained model with ``transformers``, in evaluation mode and float32.
 
     Parameters
@@ -105,6 +112,8 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         Name of the class in ``transformers``.
     remote_code : bool
         Run code that comes with the model.
+    unneeded : sequence of str
+        Parts of names of weights that may be missing.
 
     Raises
     ------
@@ -137,7 +146,7 @@ def load(pretrained: Pretrained, kind: str = "AutoModel", *, remote_code: bool =
         raise WeightsError(
             f"{display(files[0])}: cannot be loaded ({_first_line(error)}); fetch {pretrained.name} again"
         ) from error
-    missing = [key for key in report["missing_keys"] if not any(part in key for part in UNNEEDED)]
+    missing = [key for key in report["missing_keys"] if not any(part in key for part in unneeded)]
     if missing or report.get("mismatched_keys"):
         odd = ", ".join([*sorted(missing), *map(str, report.get("mismatched_keys") or ())][:4])
         raise WeightsError(f"{display(files[0])}: not weights of this {pretrained.type} (lacks {odd}); fetch it again")

@@ -27,7 +27,15 @@ WEIGHTS = (
     "pytorch_model.bin.index.json",
 )
 #: What else is fetched, where a repository has it: the front end, the words, the licence, and code that runs only on demand.
-OTHERS = (*PROCESSORS, "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json")
+OTHERS = (
+    *PROCESSORS,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 
 
 @dataclass(frozen=True)

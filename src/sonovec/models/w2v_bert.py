@@ -51,15 +51,30 @@ def _front_end(pretrained: Pretrained) -> LogMel:
     return replace(KALDI, rate=rate, f_max=rate / 2, n_mels=n_mels)
 
 
+def _stride(pretrained: Pretrained) -> int:
+    """Frames of the front end that the network hears as one."""
+    return int(pretrained.processor.get("stride", 2))
+
+
+def shortest(pretrained: Pretrained) -> int:
+    """Samples that the network needs for one frame; two of the front end are the fewest that have a variance."""
+    front_end = _front_end(pretrained)
+    return front_end.window_length + (_stride(pretrained) - 1) * front_end.hop_length
+
+
+def hop(pretrained: Pretrained) -> int:
+    """Samples from one frame of the network to the next."""
+    return _stride(pretrained) * _front_end(pretrained).hop_length
+
+
 def build(card: ModelCard, options: Mapping[str, object], weights: Path | None) -> Model:
     """Build the model; `weights` is a folder in Hugging Face's layout."""
     pretrained = hf.locate(card.source, weights)
     assert pretrained is not None
     front_end = _front_end(pretrained)
-    stride = int(pretrained.processor.get("stride", 2))
+    stride = _stride(pretrained)
     hf.check_layer(options["layer"], int(pretrained.config["num_hidden_layers"]))
-    # Two frames are the fewest that have a variance.
-    least = front_end.window_length + (stride - 1) * front_end.hop_length
+    least = shortest(pretrained)
     length = round(hf.check_window(options["window"], least / card.rate) * card.rate)
     digest = pretrained.weights_hash
     return Model(

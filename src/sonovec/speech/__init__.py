@@ -13,10 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sonovec.speech.alignment import align
+    from sonovec.speech.loading import load
     from sonovec.speech.recogniser import Recogniser
     from sonovec.speech.transcript import Segment, Transcript, Word
 
-__all__ = ["Recogniser", "Segment", "Transcript", "Word"]
+__all__ = ["Recogniser", "Segment", "Transcript", "Word", "align", "load"]
 
 # Found on first use, by their module and their name there. No module here is called as one of them: once it was imported, it
 # would stand in its place.
@@ -25,6 +27,8 @@ _HOMES = {
     "Segment": ("transcript", "Segment"),
     "Transcript": ("transcript", "Transcript"),
     "Word": ("transcript", "Word"),
+    "align": ("alignment", "align"),
+    "load": ("loading", "load"),
 }
 
 

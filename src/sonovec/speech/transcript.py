@@ -47,6 +47,20 @@ class Segment:
     confidence: float = 1.0
     language: str = ""
 
+    @classmethod
+    def of(cls, words: Sequence[Word], text: str | None = None, language: str = "") -> Segment:
+        """The segment of some words, at least one; without `text`, they stand one behind the other with spaces.
+
+        Examples
+        --------
+        >>> Segment.of([Word(0.2, 0.5, "open", 0.9), Word(0.5, 1.0, "sesame", 0.8)]).confidence
+        0.84
+        """
+        letters = sum(len(word.text) for word in words)
+        confidence = sum(word.confidence * len(word.text) for word in words) / letters
+        text = " ".join(word.text for word in words) if text is None else text
+        return cls(words[0].start, words[-1].end, text, tuple(words), confidence, language)
+
     def moved(self, seconds: float) -> Segment:
         """The same segment, later by some seconds."""
         words = tuple(word.moved(seconds) for word in self.words)
