@@ -1,6 +1,6 @@
 """What --vad, --trim and --denoise do to search, detection and speech recognition, clean and in white noise.
 
-    python bench/noise.py --whisper FOLDER [--rnnoise WHEEL.whl] [--only search,detection,speech] [-o noise.json]
+    python bench/noise.py --whisper FOLDER [--rnnoise WHEEL.whl] [--only keywords,speech,detection,esc10] [-o noise.json]
 
 - Search: each sound, with noise, is the query; the others are the library, without noise. Both are cleaned in one way, as a
   library and its queries are. Mean average precision of the classes of ESC-10 (for testing only), and of spoken keywords.
@@ -48,7 +48,6 @@ STEPS: dict[str, dict[str, bool]] = {
 }
 RNNOISE = "rnnoise"
 RNNOISE_RATE = 48000
-SENTENCES = 60
 SPEECH_RATE = 16000
 #: An instrument with fewer notes is left out.
 LEAST_NOTES = 30
@@ -210,7 +209,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--whisper", type=Path, help="folder of a Whisper model in CTranslate2's format")
     parser.add_argument("--rnnoise", type=Path, help="wheel of pyrnnoise")
-    parser.add_argument("--only", default="esc10,keywords,detection,speech")
+    parser.add_argument("--only", default="keywords,speech,detection,esc10")
+    parser.add_argument("--sentences", type=int, default=60)
+    parser.add_argument("--every", type=int, default=1, help="take one sound in so many, where nobody speaks")
     parser.add_argument("-o", "--output", type=Path, default=Path("noise.json"))
     arguments = parser.parse_args()
     root = common.data_folder()
@@ -223,26 +224,26 @@ def main() -> None:
         results[name] = rows
         arguments.output.write_text(json.dumps(results, indent=1), encoding="utf-8")
 
-    if "speech" in wanted and arguments.whisper:
-        with (root / "train" / "index.csv").open(encoding="utf-8") as file:
-            spoken = [row for row in csv.DictReader(file) if row["set"] == "kathleen" and row["transcript"]]
-        chosen = spoken[:: len(spoken) // SENTENCES][:SENTENCES]
-        rows = [(root / "train" / row["path"], row["transcript"]) for row in chosen]
-        done("WER of speech, %", speech(rows, arguments.whisper, steps, rnnoise))
     if "keywords" in wanted:
         paths = sorted((root / "train" / "picovoice_keywords").glob("*.opus"))
         names = [re.match(r"audio_([a-z_]+)_", path.name)[1] for path in paths]  # type: ignore[index]
         done("mAP of search, spoken keywords", search(paths, names, steps, rnnoise))
+    if "speech" in wanted and arguments.whisper:
+        with (root / "train" / "index.csv").open(encoding="utf-8") as file:
+            spoken = [row for row in csv.DictReader(file) if row["set"] == "kathleen" and row["transcript"]]
+        chosen = spoken[:: len(spoken) // arguments.sentences][: arguments.sentences]
+        rows = [(root / "train" / row["path"], row["transcript"]) for row in chosen]
+        done("WER of speech, %", speech(rows, arguments.whisper, steps, rnnoise))
     if "detection" in wanted:
-        paths = sorted((root / "train" / "philharmonia").glob("*.opus"))
+        paths = sorted((root / "train" / "philharmonia").glob("*.opus"))[:: arguments.every]
         names = [re.match(r"audio_([a-z-]+)_", path.name)[1] for path in paths]  # type: ignore[index]
-        kept = [i for i, name in enumerate(names) if names.count(name) >= LEAST_NOTES]
+        kept = [i for i, name in enumerate(names) if names.count(name) >= LEAST_NOTES / arguments.every]
         done(
             "AP of detection, instruments",
             detection([paths[i] for i in kept], [names[i] for i in kept], steps, rnnoise),
         )
     if "esc10" in wanted:
-        paths = sorted((root / "esc10").glob("*/*.ogg"))
+        paths = sorted((root / "esc10").glob("*/*.ogg"))[:: arguments.every]
         done("mAP of search, ESC-10", search(paths, [path.parent.name for path in paths], steps, rnnoise))
     for name, rows in results.items():
         table(name, rows)

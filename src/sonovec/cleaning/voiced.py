@@ -84,7 +84,8 @@ class Voiced:
                 yield group.cut(spoken)
         if not kept and loudest is not None:
             yield loudest
-            self.notes.append(f"nobody speaks in it: only its loudest window is kept, of {counted(count, 'window')}")
+            kept_one = f": of {counted(count, 'window')} only the loudest is kept" if count > 1 else ""
+            self.notes.append(f"nobody speaks in it{kept_one}")
         elif kept < count:
             self.notes.append(f"{count - kept} of {counted(count, 'window')} left out: nobody speaks in them")
 
