@@ -122,9 +122,12 @@ class Detector(Brief):
         if not self.takes(passport):
             differences = self.passport.differences(self._aligned(passport))
             name, mine, theirs = next(each for each in differences if each[0] != "precision" or len(differences) == 1)
+            remedy = f"embed with {self.passport.model!r} as the detector was trained, or train it again on these"
+            if name == "denoise":
+                given = "load the encoder with denoise=True" if mine else "leave --denoise out"
+                remedy = f"{given}, or train it again{'' if mine else ' with it: sonovec train LABELS --denoise'}"
             raise PassportError(
-                f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; embed with "
-                f"{self.passport.model!r} as the detector was trained, or train it again on these"
+                f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; {remedy}"
             )
 
     def _aligned(self, passport: Passport) -> Passport:
