@@ -4,7 +4,7 @@
 
 - Search: each sound, with noise, is the query; the others are the library, without noise. Both are cleaned in one way, as a
   library and its queries are. Mean average precision of the classes of ESC-10 (for testing only), and of spoken keywords.
-- Detection: heads for twelve instruments, fitted to the notes of even number without noise; average precision of the others,
+- Detection: heads for instruments, fitted to the notes of even number without noise; average precision of the others,
   with noise that is cleaned. Once the head was fitted to sounds as they are, and once to sounds that were cleaned, too.
 - Speech: word error rate of a Whisper model in CTranslate2's format on read sentences.
 
