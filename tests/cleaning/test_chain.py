@@ -47,7 +47,7 @@ def test_windows_do_not_depend_on_the_blocks(steps: dict[str, bool], size: int, 
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
 
 
-@pytest.mark.parametrize("steps", STEPS, ids=lambda steps: "+".join(steps))
+@pytest.mark.parametrize("steps", [*STEPS[:3], STEPS[-1]], ids=lambda steps: "+".join(steps))
 def test_a_vector_depends_neither_on_company_nor_on_how_the_sound_came(steps: dict[str, bool], tmp_path: Path) -> None:
     encoder = sonovec.load("logmel", **steps)
     soundfile.write(tmp_path / "a.wav", SOUND, RATE, subtype="FLOAT")
