@@ -35,6 +35,9 @@ def test_json_round_trip_is_exact():
         ("hop", 1),
         ("tail", "drop"),
         ("precision", "bf16"),
+        ("vad", "silero-6"),
+        ("trim", "-40dB"),
+        ("denoise", "noisereduce-3"),
     ],
 )
 def test_every_field_changes_the_fingerprint_and_is_named(field, value):

@@ -119,6 +119,13 @@ def test_an_encoder_that_is_another_one_is_refused_with_the_field() -> None:
         PassportError, match="detector 'tones' takes vectors with model='logmel', and these have 'sonovec-1'"
     ):
         detect([], tones(), encoder=load("default"))
+    with pytest.raises(
+        PassportError, match="denoise='', and these have 'noisereduce-3'; leave --denoise out, or train it"
+    ):
+        detect([], tones(), encoder=load("logmel", denoise=True))
+    denoising = replace(tones(), passport=replace(tones().passport, denoise="noisereduce-3"))
+    with pytest.raises(PassportError, match="and these have ''; load the encoder with denoise=True, or train it again"):
+        detect([], denoising, encoder=load("logmel"))
     changed = replace(tones(), passport=replace(tones().passport, weights="0" * 64))
     with pytest.raises(PassportError, match="weights"):
         encoder_of(changed)

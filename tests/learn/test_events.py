@@ -75,6 +75,19 @@ def test_the_beginning_and_the_end_of_a_sound_are_covered() -> None:
     assert (event.start, event.end) == (0, 2.4)
 
 
+def test_an_event_ends_where_windows_were_left_out_and_the_gap_may_join_it() -> None:
+    grid = Grid.of(2.0, 0.5)
+    starts = np.array([0.0, 0.5, 1.0, 6.0, 6.5, 7.0])
+    times = np.stack([starts, starts + 2], axis=1)
+    vectors = vectors_of(np.full((6, 1), 0.9))
+    for gap, expected in ((0.0, [(0.0, 3.0), (6.0, 9.0)]), (3.0, [(0.0, 9.0)])):
+        whole, by_one = (Tracker(answering(), Rules(gap=gap), grid) for _ in range(2))
+        found = [*whole.push(times, vectors), *whole.finish()]
+        assert spans(found) == expected
+        one = [each for i in range(6) for each in by_one.push(times[i : i + 1], vectors[i : i + 1])]
+        assert [*one, *by_one.finish()] == found
+
+
 def test_silence_holds_no_event() -> None:
     assert spans(heard([0.9, 0.9, 0.9], silent=[False, True, True])) == [(0, 1)]
 

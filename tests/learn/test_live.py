@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -16,6 +17,7 @@ import pytest
 
 from sonovec.audio.pipe import Layout, open_pipe
 from sonovec.audio.resample import Resampler
+from sonovec.cleaning.chain import NAMES, Cleaning
 from sonovec.embedding.encoder import load
 from sonovec.learn.detection import Panel, detect, panels
 from sonovec.learn.events import Detection, Rules
@@ -63,6 +65,19 @@ def test_a_stream_gives_what_a_file_gives_less_than_a_window_and_200_ms_late(rat
     delays = [taken - event.end for event, taken in told[:-1]]
     assert max(delays) < 1 + LATE / 2, "the other half is for what it takes to compute"
     assert told[-1][0].end == pytest.approx(26, abs=0.01), "nothing is lost at the end"
+
+
+def test_a_stream_is_denoised_as_a_file_is_and_never_trimmed() -> None:
+    made = tones()
+    made = replace(made, passport=replace(made.passport, denoise=NAMES["denoise"]))
+    samples = scene(12, EVENTS[:2])
+    (panel,) = panels([made], Rules(), trim=True)
+    assert panel.encoder.settings.cleaning == Cleaning(trim=True, denoise=True), "noise as the detector was trained"
+    live = Live(open_pipe(Counting(samples.tobytes(), 640), Layout(RATE, 1, "f32le")), panel)
+    told = list(live)
+    (whole,) = detect([(samples, RATE)], made)
+    assert sorted((each.start, each.name) for each in told) == [(each.start, each.name) for each in whole.detections]
+    assert told and live.notes == []
 
 
 def test_beginnings_are_told_within_a_window() -> None:

@@ -190,13 +190,13 @@ def test_the_mean_of_all_segments_is_the_clip_vector(spec, samples, segment_seco
     coverage = np.concatenate([group.coverage for group in groups])
     times = np.concatenate([np.stack([group.starts, group.ends], axis=1) for group in groups]) / rate
     vectors = np.random.default_rng(seed).standard_normal((len(times), 3)).astype(np.float32)
-    bounds = segment_bounds(len(times), windows_per_segment(segment_seconds, spec.hop / rate))
+    bounds = segment_bounds(np.arange(len(times)), windows_per_segment(segment_seconds, spec.hop / rate))
     segments = [
         Segment(n, times[a, 0], times[b - 1, 1], float(coverage[a:b].mean()), pool(vectors[a:b], coverage[a:b]))
         for n, (a, b) in enumerate(bounds)
     ]
     passport = Passport("", "", {}, "", "", "", "", rate, spec.length, spec.hop, spec.tail, "f32")
-    weights = sound_in(segments, passport, segment_seconds)
+    weights = sound_in(segments, passport)
     np.testing.assert_allclose(weights, [coverage[a:b].sum() for a, b in bounds], rtol=1e-5)
     np.testing.assert_allclose(
         pool(np.stack([segment.vector for segment in segments]), weights), pool(vectors, coverage), atol=1e-5
@@ -259,7 +259,7 @@ def test_some_seconds_of_a_file_that_is_gone_are_the_windows_of_its_segments(of_
     embedding = library.encoder.embed(sound)
     passport = embedding.passport
     each = windows_per_segment(library.config.segment_seconds, passport.hop / passport.rate)
-    bounds = segment_bounds(len(embedding.windows), each)
+    bounds = segment_bounds(np.arange(len(embedding.windows)), each)
     sound.unlink()
     for start, end in ((0.0, 5.0), (12.0, 29.0), (25.0, None), (0.0, 100.0), (44.0, 45.5)):
         inside = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 import numpy as np
@@ -106,6 +106,10 @@ class Windows(Brief):
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def cut(self, part: NDArray[np.integer] | NDArray[np.bool_]) -> Windows:
+        """Some of the windows, by their places or by which of them."""
+        return Windows(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
 def frame(blocks: Iterable[NDArray[np.float32]], spec: WindowSpec, max_windows: int = 32) -> Iterator[Windows]:

@@ -15,6 +15,7 @@ from sonovec.cli.log import watched
 from sonovec.cli.look_up import look_up
 from sonovec.cli.options import (
     add_options,
+    cleaning_options,
     files_from_options,
     given_paths,
     hop_option,
@@ -69,6 +70,7 @@ EXAMPLES = 3
 @token_option
 @click.option("-m", "--model", type=click.Path(), help="Where the encoder of the detectors lies, if it was moved.")
 @add_options([weights_option, hop_option, *running_options])
+@add_options(cleaning_options)
 @json_option
 def detect(
     arguments: tuple[str, ...],
@@ -120,7 +122,8 @@ def detect(
     if "-" in arguments:
         if arguments != ("-",) or files_from:
             raise UsageError("- is a stream of sound, which is heard alone; give the paths of files by --files-from -")
-        for name, given in (("--start", start), ("--end", end), ("--out-folder", folder)):
+        of_files = {"--start": start, "--end": end, "--out-folder": folder, "--trim": settings["trim"]}
+        for name, given in of_files.items():
             if given:
                 raise UsageError(f"{name} is of files; leave it out for a stream")
         return detect_live.listen(panels(detectors, rules, hop, **used), live, targets, format, as_json)

@@ -12,6 +12,7 @@ from sonovec.cli.log import watched
 from sonovec.cli.look_up import look_up
 from sonovec.cli.options import (
     add_options,
+    cleaning_options,
     encoder_options,
     encoder_settings,
     files_from_options,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--level", type=click.Choice(["clip", "window"]), default="clip", help="A row for each sound or window.")
 @add_options(encoder_options)
+@add_options(cleaning_options)
 @json_option
 def embed(
     arguments: tuple[str, ...],

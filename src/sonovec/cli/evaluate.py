@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_options, encoder_settings, json_option
+from sonovec.cli.options import add_options, cleaning_options, encoder_options, encoder_settings, json_option
 from sonovec.cli.output import fail_of, print_json, print_table
 
 
@@ -35,6 +35,7 @@ from sonovec.cli.output import fail_of, print_json, print_table
 )
 @click.option("--picture", type=click.Path(path_type=Path), metavar="OUT.png", help="Also draw it.")
 @add_options(encoder_options)
+@add_options(cleaning_options)
 @json_option
 def evaluate(
     dataset: Path,

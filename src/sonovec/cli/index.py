@@ -14,6 +14,7 @@ import click
 from sonovec.cli.log import watched
 from sonovec.cli.options import (
     add_options,
+    cleaning_options,
     encoder_options,
     encoder_settings,
     files_from_options,
@@ -88,6 +89,7 @@ class _Command(click.Command):
 )
 @click.option("--language", metavar="CODE", help="With --transcribe: the language that is spoken, such as en.")
 @add_options(encoder_options)
+@add_options(cleaning_options)
 @json_option
 def index(
     arguments: tuple[str, ...],

@@ -74,6 +74,15 @@ running_options: Sequence[Callable[[Any], Any]] = (
     jobs_option,
 )
 
+#: How sounds are cleaned before they are cut into windows; None where it is not said.
+cleaning_options: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "--vad", is_flag=True, default=None, help="Leave out windows in which nobody speaks (pip extra: speech)."
+    ),
+    click.option("--trim", is_flag=True, default=None, help="Cut off silence at the beginning and the end."),
+    click.option("--denoise", is_flag=True, default=None, help="Take steady noise out first (pip extra: denoise)."),
+)
+
 encoder_options: Sequence[Callable[[Any], Any]] = (
     *model_options,
     click.option(

@@ -17,6 +17,7 @@ from sonovec.cli.log import watched
 from sonovec.cli.look_up import look_up
 from sonovec.cli.options import (
     add_options,
+    cleaning_options,
     encoder_options,
     encoder_settings,
     files_from_options,
@@ -65,6 +66,7 @@ COLUMNS = ("path", "start", "end", "tag", "score")
 @click.option("--windows", is_flag=True, help="With --json: the tags of every window, too.")
 @add_options(part_options("Hear only a part of each sound"))
 @add_options(encoder_options)
+@add_options(cleaning_options)
 @json_option
 def tag(
     arguments: tuple[str, ...],

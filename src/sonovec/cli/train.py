@@ -9,7 +9,14 @@ import click
 
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.log import watched
-from sonovec.cli.options import add_options, encoder_settings, json_option, model_options, running_options
+from sonovec.cli.options import (
+    add_options,
+    cleaning_options,
+    encoder_settings,
+    json_option,
+    model_options,
+    running_options,
+)
 from sonovec.cli.output import fail, fail_of, position_text, print_json, print_table, shown_path
 
 if TYPE_CHECKING:
@@ -65,6 +72,7 @@ SHOWN = 10
 )
 @click.option("--plot", type=click.Path(path_type=Path), metavar="OUT.png", help="Also draw the report.")
 @add_options(model_options)
+@add_options(cleaning_options)
 @add_options(running_options)
 @json_option
 def train(

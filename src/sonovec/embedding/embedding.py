@@ -131,9 +131,11 @@ class Embedding:
     def parts(self, seconds: float) -> list[Part]:
         """Consecutive windows pooled into parts of about `seconds` each, never less than one window.
 
-        The last part holds what is left, so that every window is in exactly one part.
+        The last part holds what is left, so that every window is in exactly one part. Where windows were left out, because
+        nobody speaks in them, a part ends.
         """
-        windows = windows_per_segment(seconds, self.passport.hop / self.passport.rate)
+        hop = self.passport.hop / self.passport.rate
+        numbers = np.round((self.times[:, 0] - self.times[0, 0]) / hop).astype(np.int64)
         return [
             Part(
                 float(self.times[first, 0]),
@@ -142,7 +144,7 @@ class Embedding:
                 pool(self.windows[first:last], self.coverage[first:last]),
                 best_of_part(self.scores[first:last], self.silent[first:last], self.classes),
             )
-            for first, last in segment_bounds(len(self.windows), windows)
+            for first, last in segment_bounds(numbers, windows_per_segment(seconds, hop))
         ]
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sonovec import forks
 from sonovec.audio.resample import RESAMPLER
 from sonovec.audio.windows import Tail, WindowSpec
+from sonovec.cleaning.chain import AS_IT_IS, Cleaning
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.engine import Engine
 from sonovec.embedding.passport import Passport
@@ -60,6 +61,7 @@ class EncoderSettings:
     device: str = "auto"
     isolate: bool = False
     jobs: int | None = None
+    cleaning: Cleaning = AS_IT_IS
     options: tuple[tuple[str, Any], ...] = ()
 
     def window(self, model: Model) -> WindowSpec:
@@ -87,6 +89,9 @@ def load(
     device: str = "auto",
     isolate: bool = False,
     jobs: int | None = None,
+    vad: bool = False,
+    trim: bool = False,
+    denoise: bool = False,
     progress: Watched = None,
     **options: object,
 ) -> Encoder:
@@ -115,6 +120,13 @@ def load(
     jobs : int, optional
         Threads that decode, and calls of the network at once; without it the environment variable SONOVEC_JOBS, or one for
         each core that this process may use, quotas of containers included.
+    vad : bool
+        Leave out windows in which nobody speaks (extra `speech`). Of a sound without speech the loudest window stays.
+    trim : bool
+        Begin with the first sound, and end with the last: cut off what is 40 dB below the loudest moment.
+    denoise : bool
+        Take steady noise out (extra `denoise`). What these three do to results, good and bad, is in docs/noise.md. Times
+        stay those of the source.
     progress : True, callable or Job, optional
         Watch how weights are fetched, if they have to be: True draws a bar; see `sonovec.Job`.
     **options
@@ -130,7 +142,7 @@ def load(
         If the name, an option or a value is unknown; if the hop would leave sound out; or if the model cannot be run with
         that precision or on that device.
     MissingExtraError
-        If ``device="cuda"`` and PyTorch is not installed.
+        If ``device="cuda"`` and PyTorch is not installed, or a package that a step of cleaning needs.
     WeightsError
         If weights are missing and cannot be fetched, or are not the right ones.
 
@@ -147,7 +159,7 @@ def load(
     >>> any("noise" in tag for tag, score in e.top_tags())
     True
     """
-    settings = settings_of(weights, hop, tail, precision, device, isolate, jobs, **options)
+    settings = settings_of(weights, hop, tail, precision, device, isolate, jobs, vad, trim, denoise, **options)
     # Without, a load is a part of what goes on around it.
     with nullcontext() if progress is None else running(progress):
         encoder = load_with(os.fspath(name), settings)
@@ -163,11 +175,15 @@ def settings_of(
     device: str = "auto",
     isolate: bool = False,
     jobs: int | None = None,
+    vad: bool = False,
+    trim: bool = False,
+    denoise: bool = False,
     **options: object,
 ) -> EncoderSettings:
     """What `load` takes beside a name, as settings."""
     files = None if weights is None else os.fspath(weights)
-    return EncoderSettings(files, hop, tail, precision, device, isolate, jobs, tuple(options.items()))
+    cleaning = Cleaning(vad, trim, denoise)
+    return EncoderSettings(files, hop, tail, precision, device, isolate, jobs, cleaning, tuple(options.items()))
 
 
 def _refuse_gaps(encoder: Encoder) -> None:
@@ -188,6 +204,7 @@ def load_with(name: str, settings: EncoderSettings) -> Encoder:
     # Another process may load it from another folder: the weights, and the place in the card, are absolute.
     settings = replace(settings, weights=None if weights is None else str(absolute(weights)))
     check_settings(model.graph, settings.precision, settings.device)
+    settings.cleaning.check()
     return Encoder(model, settings, model.card.source)
 
 
@@ -355,6 +372,7 @@ class Encoder:
                 hop=self.window.hop,
                 tail=self.window.tail,
                 precision=self.network.precision if self.network else "f32",
+                **self.settings.cleaning.passport,
             )
         return self._passport
 
@@ -569,7 +587,8 @@ class Encoder:
         """Write the encoder to a folder that `load` takes back: a card, and the weights.
 
         The folder can be moved, or taken to a machine without a network. Loaded, it has this encoder's passport; with a
-        `network` that was trained on, one of its own, and the folder's name.
+        `network` that was trained on, one of its own, and the folder's name. How sounds are cleaned is no part of it: give
+        `vad`, `trim` and `denoise` again to load it.
 
         Parameters
         ----------

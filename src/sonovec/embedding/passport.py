@@ -38,6 +38,8 @@ class Passport:
         What happens to audio that does not fill a window: ``"pad"`` or ``"drop"``.
     precision : str
         ``"f32"`` or ``"bf16"``.
+    vad, trim, denoise : str
+        How the sound was cleaned before it was cut into windows; empty for a step that was not taken.
 
     Examples
     --------
@@ -60,6 +62,9 @@ class Passport:
     hop: int
     tail: str
     precision: str
+    vad: str = ""
+    trim: str = ""
+    denoise: str = ""
 
     def __repr__(self) -> str:
         return (

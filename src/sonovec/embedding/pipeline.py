@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from sonovec import forks
 from sonovec.audio.stream import MonoStream
-from sonovec.audio.windows import Windows, frame
+from sonovec.audio.windows import Windows
 from sonovec.embedding.blas import ONE_BLAS_THREAD
 from sonovec.embedding.gather import Facts, Heard, Sink, Vectors
 from sonovec.embedding.source import Source, open_source
@@ -121,6 +121,7 @@ class Pipeline:
     def __init__(self, encoder: Encoder, jobs: int) -> None:
         self.heard = Heard(encoder.passport, encoder.dim, encoder.classes)
         self._model, self._spec, self._isolate = encoder.model, encoder.window, encoder.isolate
+        self._cleaning = encoder.settings.cleaning
         self._network = network = encoder.network
         self._batch = network.rows if network else 0
         self._runs = min(network.streams, jobs) if network else 0
@@ -261,7 +262,8 @@ class Pipeline:
         source, empty = task.source, True
         with open_source(source, self._model.card.rate, self._isolate) as stream, self._noted(stream):
             stream.tap = task.sink.begin(stream.info)
-            for windows in frame(stream, self._spec):
+            cleaner = self._cleaning.begin(stream.rate)
+            for windows in cleaner.windows(stream, self._spec):
                 self._take(task, windows)
                 task.seconds = stream.source_frames / stream.info.rate
                 empty = False
@@ -272,7 +274,7 @@ class Pipeline:
                 channels=stream.info.channels,
                 codec=stream.info.codec,
                 duration=stream.source_frames / stream.info.rate,
-                notes=tuple(stream.notes),
+                notes=(*stream.notes, *cleaner.notes),
             )
         if empty:
             raise AudioError(f"{source.name}: no sound in the range asked for; give start and end within the file")

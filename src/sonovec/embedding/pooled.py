@@ -15,7 +15,7 @@ from sonovec.brief import Brief
 from sonovec.embedding.embedding import Part
 from sonovec.embedding.gather import Facts, Heard, Tap, Vectors, check_finite, times_of
 from sonovec.embedding.passport import Passport
-from sonovec.embedding.pooling import pool, windows_per_segment
+from sonovec.embedding.pooling import pool, segment_bounds, windows_per_segment
 from sonovec.embedding.silence import Silence
 from sonovec.embedding.source import Source
 from sonovec.embedding.tally import Mean, Tag, Tally, best_of_part
@@ -108,7 +108,6 @@ class Pooling:
         self._clip, self._tally = Mean(), Tally(heard.classes)
         self._silence = Silence()
         self._waiting: list[Vectors] = []  # of the part that is not whole yet
-        self._count = 0
         self._parts: list[Part] = []
 
     def begin(self, info: AudioInfo) -> Tap | None:
@@ -127,31 +126,32 @@ class Pooling:
         self._clip.add(vectors.rows[:, :dim], vectors.coverage)
         self._silence.add(vectors.levels, vectors.silent)
         self._waiting.append(vectors)
-        self._count += len(vectors.rows)
-        if self._count >= self._windows:
-            self._pool(self._count - self._count % self._windows)
+        if vectors.starts[-1] - self._waiting[0].starts[0] >= (self._windows - 1) * self._heard.passport.hop:
+            self._pool()
 
-    def _pool(self, count: int) -> None:
-        """Pool the first `count` of the waiting windows, and let the rest wait."""
+    def _pool(self, *, ended: bool = False) -> None:
+        """Pool the waiting windows, and let those wait on that more may join, unless it has ended."""
         together, dim, classes = _joined(self._waiting), self._heard.dim, self._heard.classes
-        for first in range(0, count, self._windows):
-            part = _cut(together, slice(first, min(first + self._windows, count)))
+        bounds = segment_bounds(together.starts // self._heard.passport.hop, self._windows)
+        first, last = bounds[-1]
+        waits = not ended and last - first < self._windows
+        self._waiting = [_joined([_cut(together, slice(first, last))])] if waits else []
+        for first, last in bounds[:-1] if waits else bounds:
+            part = _cut(together, slice(first, last))
             times = self._times(part)
             vector, scores = pool(part.rows[:, :dim], part.coverage), part.rows[:, dim:]
             if classes:
                 self._tally.add(scores, part.coverage, part.silent)
             tags = best_of_part(scores, part.silent, classes)
             self._parts.append(Part(float(times[0, 0]), float(times[-1, 1]), float(part.coverage.mean()), vector, tags))
-        self._count -= count
-        self._waiting = [_joined([_cut(together, slice(count, None))])] if self._count else []
 
     def _times(self, vectors: Vectors) -> NDArray[np.float64]:
         return times_of(np.stack([vectors.starts, vectors.ends], axis=1), self._source, self._heard.passport)
 
     def finish(self, facts: Facts) -> Pooled:
         """All parts, and what the listener heard, for which it may wait here."""
-        if self._count:
-            self._pool(self._count)
+        if self._waiting:
+            self._pool(ended=True)
         return Pooled(
             path=self._source.path,
             vector=self._clip.value,

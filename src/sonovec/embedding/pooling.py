@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,25 @@ def check_seconds(name: str, seconds: Any) -> None:
         raise UsageError(f"{name}={seconds!r} is not a length; give seconds above 0, such as {name}=10")
 
 
-def segment_bounds(n_windows: int, windows_per_segment: int) -> list[tuple[int, int]]:
-    """Index ranges of consecutive windows that make one segment each; the last may be shorter.
+def segment_bounds(numbers: NDArray[np.integer], windows_per_segment: int) -> list[tuple[int, int]]:
+    """Index ranges of windows that make one segment each; one before a gap, and the last, may be shorter.
+
+    Parameters
+    ----------
+    numbers : array, shape (n_windows,)
+        Of the windows, in order, one for each hop; where windows were left out, there is a gap.
+    windows_per_segment : int
 
     Examples
     --------
-    >>> segment_bounds(5, 2)
+    >>> segment_bounds(np.arange(5), 2)
     [(0, 2), (2, 4), (4, 5)]
+    >>> segment_bounds(np.array([3, 4, 5, 9]), 2)
+    [(0, 2), (2, 3), (3, 4)]
     """
-    return [(i, min(i + windows_per_segment, n_windows)) for i in range(0, n_windows, windows_per_segment)]
+    gaps = (np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()
+    return [
+        (first, min(first + windows_per_segment, end))
+        for begin, end in pairwise([0, *gaps, len(numbers)])
+        for first in range(begin, end, windows_per_segment)
+    ]

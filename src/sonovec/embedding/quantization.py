@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.windows import frame
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.source import Sound, open_source, source_of
 from sonovec.errors import UsageError
@@ -115,7 +114,7 @@ def _windows(
         source = source_of(sound)
         try:
             with open_source(source, encoder.rate, encoder.isolate) as stream:
-                for windows in frame(stream, encoder.window):
+                for windows in encoder.settings.cleaning.begin(stream.rate).windows(stream, encoder.window):
                     job.report(Progress("reading windows", len(rows), 2 * MOST_WINDOWS, "windows", note=source.name))
                     heard = ~windows.silent
                     features: Rows = encoder.model.features(windows.samples[heard], windows.coverage[heard])

@@ -106,11 +106,13 @@ class Detector(Brief):
         return self.head.probabilities(windows)
 
     def takes(self, passport: Passport) -> bool:
-        """Whether vectors of a passport are those that the detector was trained on; their hop and tails may be others."""
+        """Whether vectors of a passport are those that the detector was trained on; see `check`."""
         return self.passport.is_comparable(self._aligned(passport))
 
     def check(self, passport: Passport) -> None:
-        """Refuse vectors of another encoder; their hop and their tails may be others.
+        """Refuse vectors of another encoder, or of sound that was denoised where it was not, or the other way round.
+
+        Which windows there are may differ: their hop, their tails, and those that `vad` and `trim` leave out.
 
         Raises
         ------
@@ -120,13 +122,17 @@ class Detector(Brief):
         if not self.takes(passport):
             differences = self.passport.differences(self._aligned(passport))
             name, mine, theirs = next(each for each in differences if each[0] != "precision" or len(differences) == 1)
+            remedy = f"embed with {self.passport.model!r} as the detector was trained, or train it again on these"
+            if name == "denoise":
+                given = "load the encoder with denoise=True" if mine else "leave --denoise out"
+                remedy = f"{given}, or train it again{'' if mine else ' with it: sonovec train LABELS --denoise'}"
             raise PassportError(
-                f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; embed with "
-                f"{self.passport.model!r} as the detector was trained, or train it again on these"
+                f"detector {self.name!r} takes vectors with {name}={mine!r}, and these have {theirs!r}; {remedy}"
             )
 
     def _aligned(self, passport: Passport) -> Passport:
-        return replace(passport, hop=self.passport.hop, tail=self.passport.tail)
+        own = self.passport
+        return replace(passport, hop=own.hop, tail=own.tail, vad=own.vad, trim=own.trim)
 
     def save(self, folder: Path | str) -> None:
         """Write the detector to a folder, whole or not at all; another detector in its place is replaced.

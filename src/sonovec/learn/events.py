@@ -162,7 +162,7 @@ class Tracker:
         self._runs: dict[int, _Run] = {}  # that go on, by the place of the class
         self._held: dict[int, _Run] = {}  # that ended, and that the next may join
         self._at: float | None = None  # where the next cell begins; None before the first
-        self._end = 0.0  # of the last window
+        self._start = self._end = 0.0  # of the last window
 
     def push(
         self, times: NDArray[np.float64], vectors: NDArray[np.float32], silent: NDArray[np.bool_] | None = None
@@ -182,15 +182,24 @@ class Tracker:
             probabilities[silent] = 0.0
         found: list[Detection] = []
         for (start, end), row, vector in zip(times.tolist(), probabilities, vectors, strict=True):
+            if self._at is not None and self.grid.step is not None and start - self._start > 1.5 * self.grid.step:
+                found += self._pause()  # windows were left out
             if self._at is None:
                 self._at = start
             self._over.append((row, vector))
-            self._end = end
+            self._start, self._end = start, end
             found += self._cell(end if self.grid.step is None else min(start + self.grid.offset + self.grid.step, end))
         return found
 
     def finish(self) -> list[Detection]:
         """The events behind the last window: of its cells that no further windows lie over, and what still went on."""
+        found = self._pause()
+        for place in list(self._held):
+            found += self._told(place, self._held.pop(place))
+        return _ordered(found)
+
+    def _pause(self) -> list[Detection]:
+        """Take the cells that no further windows lie over, and end what went on; cells begin anew with the next window."""
         found: list[Detection] = []
         for over in range(self.grid.over - 1, -1, -1):  # the last cell takes what a window has beyond whole cells
             if self._at is None or self.grid.step is None or self._at > self._end - TINY:
@@ -200,9 +209,9 @@ class Tracker:
             found += self._cell(min(self._at + self.grid.step, self._end) if over else self._end)
         for place in list(self._runs):
             self._close(place)
-        for place in list(self._held):
-            found += self._told(place, self._held.pop(place))
-        return _ordered(found)
+        self._over.clear()
+        self._at = None
+        return found
 
     def _cell(self, end: float) -> list[Detection]:
         """Take the cell up to `end`, over which the windows at hand lie."""

@@ -1,12 +1,14 @@
 """Detectors hear a stream while it comes: an event is told less than a window and 200 ms behind its end.
 
-Each window is embedded as soon as its last sample is there. What a stream keeps is the sound of one window, the vectors of
-the windows over one moment, and the events that go on; so a stream may last for days.
+Each window is embedded as soon as its last sample is there, or up to four seconds later where noise is taken out of the
+stream. What a stream keeps is the sound of one window, the vectors of the windows over one moment, and the events that go on;
+so a stream may last for days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.live import LiveMono
 from sonovec.audio.pipe import Piped
-from sonovec.audio.windows import Windows, frame
+from sonovec.audio.windows import Windows
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
 from sonovec.learn.detection import Panel
@@ -41,6 +43,8 @@ class Live:
         self._encoder = panel.encoder
         self._mono = LiveMono(sound, panel.encoder.rate)
         self._trackers = panel.trackers()
+        # What comes for days has no end to be trimmed, and its beginning is told at once.
+        self._cleaner = replace(self._encoder.settings.cleaning, trim=False).begin(self._encoder.rate)
 
     @property
     def seconds(self) -> float:
@@ -50,7 +54,7 @@ class Live:
     @property
     def notes(self) -> list[str]:
         """What is odd about the stream; complete once it has ended."""
-        return self._mono.notes
+        return [*self._mono.notes, *self._cleaner.notes]
 
     def __iter__(self) -> Iterator[Detection]:
         """Give the events of the stream up to its end.
@@ -61,7 +65,7 @@ class Live:
             If the samples are too large for a vector.
         """
         rate = self._encoder.rate
-        for windows in frame(self._mono, self._encoder.window, max_windows=1):
+        for windows in self._cleaner.windows(self._mono, self._encoder.window, max_windows=1):
             vectors = _embedded(self._encoder, windows)
             times = np.stack([windows.starts, windows.ends], axis=1) / rate
             for tracker in self._trackers:

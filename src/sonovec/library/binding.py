@@ -147,6 +147,7 @@ def stored_encoder(
         "hop": passport.hop / passport.rate,
         "tail": passport.tail,
         "precision": passport.precision,
+        **_steps(place, passport),
         **space.options,
         **options,
     }
@@ -158,6 +159,20 @@ def stored_encoder(
             raise
         return load_with(name, settings_of(weights, **{**settings, "precision": "auto"}))  # type: ignore[arg-type]
     return encoder
+
+
+def _steps(place: object, passport: Passport) -> dict[str, bool]:
+    """How the sounds of a space are cleaned, as settings."""
+    from sonovec.cleaning.chain import NAMES
+
+    stored = {name: method for name in NAMES if (method := getattr(passport, name))}
+    for name, method in stored.items():
+        if method != NAMES[name]:
+            raise PassportError(
+                f"{place}: {name} is {method!r} there, and this version of sonovec has {NAMES[name]!r}; index into another "
+                "library: sonovec index PATH -l NEW"
+            )
+    return dict.fromkeys(stored, True)
 
 
 def _named(place: object, space: Space, model: str | None) -> str:

@@ -174,10 +174,8 @@ class Queries:
         if not asked:
             raise AudioError(f"{display(path)}: no sound from {start} to {end} s; it ends at {segments[-1].end:.2f} s")
         chosen = [segments[n] for n in asked]
-        if self.space.analyser is None:
-            weights = sound_in(segments, passport_of(self.space), self.space.segment_seconds)[asked]
-        else:
-            weights = lengths(chosen)
+        own = self.space.analyser is None
+        weights = sound_in(segments, passport_of(self.space))[asked] if own else lengths(chosen)
         return Query.of_segments(chosen, pool(np.stack([part.vector for part in chosen]), weights))
 
     def _content_of(self, path: Path, text: str, exists: bool) -> str | None:

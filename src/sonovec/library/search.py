@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.brief import Brief, shortened
-from sonovec.embedding.pooling import segment_bounds, windows_per_segment
 from sonovec.embedding.silence import warnings_of
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags, versions
@@ -72,7 +71,7 @@ class Query(Brief):
         return cls(vector, parts, times)
 
 
-def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: float) -> NDArray[np.float64]:
+def sound_in(segments: Sequence[Segment], passport: Passport) -> NDArray[np.float64]:
     """How much sound each segment of a track holds: the sum of its windows' coverage.
 
     By these weights the mean of the segments is the mean of all windows, which is the clip vector.
@@ -83,8 +82,6 @@ def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: f
         All of the track, in order.
     passport : Passport
         How the library's sounds are cut into windows.
-    segment_seconds : float
-        Of the library.
 
     Returns
     -------
@@ -93,10 +90,8 @@ def sound_in(segments: Sequence[Segment], passport: Passport, segment_seconds: f
     from sonovec.audio.windows import WindowSpec
 
     window = WindowSpec(passport.window, passport.hop, passport.tail)  # type: ignore[arg-type]  # a passport's is one
-    n_windows = window.count(round(segments[-1].end * passport.rate))
-    bounds = segment_bounds(n_windows, windows_per_segment(segment_seconds, passport.hop / passport.rate))
-    pairs = zip(segments, bounds, strict=True)
-    return np.array([(last - first) * segment.coverage for segment, (first, last) in pairs])
+    lengths = [round((segment.end - segment.start) * passport.rate) for segment in segments]
+    return np.array([window.count(each) * segment.coverage for each, segment in zip(lengths, segments, strict=True)])
 
 
 @dataclass(frozen=True, repr=False)
