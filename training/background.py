@@ -1,7 +1,9 @@
-"""The stored background of an encoder: ``python -m training.background --data DATA --out src/sonovec/models/NAME.background.npz``.
+"""The stored background of an encoder: windows of all kinds of sounds, to train detectors against.
 
-Windows of all kinds of sounds, to train detectors against where the user has no other. Only half of the recordings are
-taken: on the other half, figures of detectors that were trained against the background mean something.
+    python -m training.background --data DATA --out src/sonovec/models/sonovec-1.background.npz
+
+Only half of the recordings are taken. On the other half, the figures of detectors mean something that were trained against
+the background.
 """
 
 from __future__ import annotations
