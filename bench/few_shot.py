@@ -28,6 +28,7 @@ import sonovec
 from sonovec.embedding.embedding import Failure
 from sonovec.learn import calibration, folds
 from sonovec.learn.fit import fit
+from sonovec.learn.stored import stored
 from sonovec.vectors import unit
 
 #: Sets of the training audio: how a path names its class, and its group.
@@ -90,7 +91,9 @@ def baseline(vectors: np.ndarray, labels: np.ndarray, asked: np.ndarray, strengt
         return np.asarray(LogisticRegression(C=strength, max_iter=5000).fit(vectors, labels).predict(asked))
 
 
-def measure(sounds: Set, vectors: np.ndarray, shots: Sequence[int], draws: int, seed: int) -> list[dict]:
+def measure(
+    sounds: Set, vectors: np.ndarray, background: np.ndarray, shots: Sequence[int], draws: int, seed: int
+) -> list[dict]:
     """A row for each number of shots, and one for all."""
     classes = np.unique(sounds.labels)
     targets = (sounds.labels[:, None] == classes).astype(np.int8)
@@ -104,6 +107,7 @@ def measure(sounds: Set, vectors: np.ndarray, shots: Sequence[int], draws: int, 
                 vectors[train],
                 targets[train],
                 [sounds.groups[i] for i in train],
+                background=background,
                 seed=seed,
             )
             said[test] = fitted.head.probabilities(vectors[test])
@@ -139,6 +143,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     encoder = sonovec.load("default")
+    background = stored(encoder.passport, encoder.dim).vectors
     for name in asked.sets.split(","):
         sounds = read(name, asked.seed)
         results = list(encoder.embed_many(sounds.paths))
@@ -147,7 +152,7 @@ def main() -> None:
         vectors = np.stack([result.vector for result in results])
         shots = [int(shot) for shot in asked.shots.split(",")]
         print(f"\n{name}: {len(vectors)} clips, {len(set(sounds.labels))} classes, {len(set(sounds.groups))} groups")
-        table = measure(sounds, vectors, shots, asked.draws, asked.seed)
+        table = measure(sounds, vectors, background, shots, asked.draws, asked.seed)
         print(f"{'shots':>5}  {'sonovec':>13}  {'C=1':>13}  {'C=100':>13}")
         for row in table:
             cells = [f"{row[each]:.4f} ±{row[each + ' error']:.4f}" for each in ("sonovec", "C=1", "C=100")]

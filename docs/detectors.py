@@ -12,9 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the recipe of the encoder, which is beside the package
 import sonovec
 from sonovec.learn import chart, report
 from sonovec.learn.training import Settings, Training, train_into
+from training.background import taken
+from training.corpus import group
 
 PICTURE = Path(__file__).parent / "pictures" / "train-esc10.png"
 #: Seconds of each set in the hour of speech and music, and the recordings of DATA/music that are neither: animals.
@@ -38,10 +41,12 @@ def rows_of(data: Path, name: str) -> list[dict[str, str]]:
 
 
 def hour(data: Path, folder: Path) -> Path:
-    """Links to an hour of speech and music, by equal steps through each set."""
+    """Links to an hour of speech and music, by equal steps through what no stored background is made of."""
     folder.mkdir(parents=True, exist_ok=True)
     sounds = [
-        data / "train" / row["path"] for name, seconds in HOUR.items() for row in spread(rows_of(data, name), seconds)
+        data / "train" / row["path"]
+        for name, seconds in HOUR.items()
+        for row in spread(apart(rows_of(data, name)), seconds)
     ]
     sounds += [path for path in (data / "music").glob("*.ogg") if not any(word in path.name for word in NEITHER)]
     for path in sounds:
@@ -49,6 +54,11 @@ def hour(data: Path, folder: Path) -> Path:
         if not link.exists():
             link.symlink_to(path.resolve())
     return folder
+
+
+def apart(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The clips of which no stored background is made."""
+    return [row for row in rows if not taken(group(row))]
 
 
 def spread(rows: Sequence[dict[str, str]], seconds: float) -> Iterator[dict[str, str]]:

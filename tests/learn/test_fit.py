@@ -138,3 +138,35 @@ def test_a_fixed_kind_refits_in_under_a_second() -> None:
     began = time.process_time()
     fit(vectors, targets, kind="logistic")
     assert time.process_time() - began < 1.0
+
+
+def test_what_is_like_the_background_is_none_of_the_classes() -> None:
+    vectors, targets = sounds(20)
+    rng = np.random.default_rng(3)
+    others = rng.normal(size=(1, 16)) + 0.3 * rng.normal(size=(60, 16))
+    plain, against = fit(vectors, targets, kind="both"), fit(vectors, targets, kind="both", background=others[::2])
+    heard = against.head.probabilities(others[1::2]).max(axis=1)
+    assert heard.mean() < 0.6 * plain.head.probabilities(others[1::2]).max(axis=1).mean()
+    assert against.background.shape == (30, 3) and np.isfinite(against.background).all()
+    assert against.probabilities.shape == plain.probabilities.shape
+    assert same(against, fit(vectors, targets, kind="both", background=others[::2]))
+
+
+def test_no_background_is_the_same_as_none() -> None:
+    vectors, targets = sounds()
+    assert same(fit(vectors, targets, kind="both"), fit(vectors, targets, kind="both", background=np.empty((0, 16))))
+
+
+def test_a_background_that_holds_a_class_says_nothing_of_it() -> None:
+    vectors, targets = sounds(20, noise=0.2)
+    held_out, _ = sounds(20, noise=0.2)
+    others = vectors[targets[:, 0] == 1]
+    fitted = fit(vectors, targets, kind="both", background=others)
+    assert np.isnan(fitted.background[:, 0]).all() and np.isfinite(fitted.background[:, 1:]).all()
+    assert (fitted.head.probabilities(held_out)[targets[:, 0] == 1, 0] > 0.7).all()
+
+
+@pytest.mark.parametrize("wrong", [np.ones(16), np.ones((3, 15)), np.full((2, 16), np.nan)])
+def test_a_background_of_other_vectors_is_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="a background of shape"):
+        fit(*sounds(), background=wrong)

@@ -26,6 +26,7 @@ from sonovec.learn import examples as examples_of
 from sonovec.learn import labels as labels_of
 from sonovec.learn import training
 from sonovec.learn.detector import Detector
+from sonovec.learn.stored import stored
 from sonovec.learn.training import Settings, train, train_into
 
 
@@ -100,6 +101,18 @@ def test_background_of_a_folder_is_trained_against(sounds: Path, encoder: Encode
     )
     assert (against.probabilities(rain) < against.thresholds).mean() > 0.95
     assert against.probabilities(rain).max(axis=1).mean() < against.probabilities(engine).max(axis=1).mean() + 0.2
+
+
+def test_the_stored_background_of_an_encoder_is_trained_against_and_said(detector: Detector, sounds: Path) -> None:
+    assert detector.settings["stored_background"] is None
+    heard_by = sonovec.load("default")
+    found = train(sounds, heard_by)
+    others = stored(heard_by.passport, heard_by.dim)
+    assert found.settings["stored_background"] == others.id
+    assert any("256 windows of other sounds that come with sonovec-1" in line for line in found.report["choices"])
+    assert found.report["stretches"] == 24, "figures are of the user's own sounds"
+    assert found.report["accuracy"]["value"] >= 0.95
+    assert (found.probabilities(others.vectors) >= found.thresholds).mean() < 0.02
 
 
 def test_planted_errors_and_copies_are_named(sounds: Path, encoder: Encoder, tmp_path: Path) -> None:

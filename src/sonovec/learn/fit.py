@@ -24,6 +24,10 @@ AUTO = "auto"
 ENOUGH_TO_CHOOSE = 5
 #: Examples in which a class is heard, and groups that they are from, from which on calibration can be trusted.
 ENOUGH_EXAMPLES, ENOUGH_GROUPS = 20, 5
+#: What the rows of a background weigh together, in examples.
+BACKGROUND = 25.0
+#: The cosine with an example from which on a row of background may be the same sound: it says nothing of that class.
+ALIKE = 0.8
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Fitted(Brief):
         The chosen one among them.
     probabilities : array, shape (n, n_classes), float64
         For each row by a head, and a calibration, that did not hear its group; NaN where a class is heard in no other fold.
+    background : array, shape (m, n_classes), float64
+        The same for each row of the background; NaN where it is too much like the examples of a class.
     folds : array, shape (n,), int64
     calibrated : bool
         Whether enough was heard to calibrate by.
@@ -77,6 +83,7 @@ class Fitted(Brief):
     strength: float
     trials: tuple[Trial, ...]
     probabilities: Floats
+    background: Floats
     folds: NDArray[np.int64]
     calibrated: bool
     notes: tuple[str, ...]
@@ -88,6 +95,7 @@ def fit(
     groups: Sequence[str] | None = None,
     weights: ArrayLike | None = None,
     *,
+    background: ArrayLike | None = None,
     classes: Sequence[str] | None = None,
     kind: str = AUTO,
     seed: int = 0,
@@ -110,6 +118,9 @@ def fit(
         What must never be split over training and test; every row is its own without it.
     weights : array, shape (n,), optional
         How much each row counts; 1 without it.
+    background : array, shape (m, dim), optional
+        Sounds of all kinds, in which the classes are hardly heard, such as `sonovec.learn.stored.stored` gives. Together
+        they weigh as much as `BACKGROUND` examples, and figures do not count them.
     classes : sequence of str, optional
         Their names, for notes and errors.
     kind : str
@@ -140,7 +151,7 @@ def fit(
 
     if find_spec("scipy") is None:
         raise MissingExtraError("training a detector needs scikit-learn: pip install 'sonovec[learn]'")
-    task = _Task.of(vectors, targets, groups, weights, classes, seed)
+    task = _Task.of(vectors, targets, groups, weights, background, classes, seed)
     with threadpool_limits(1):  # sums that are split over threads differ in their last bits
         tried = [_tried(task, *candidate) for candidate in _candidates(task, kind)]
         return _finished(task, _best(task, tried), tuple(each.trial for each in tried))
@@ -154,6 +165,7 @@ class _Task:
     targets: NDArray[np.int8]
     groups: tuple[str, ...]
     weights: Floats
+    background: Floats
     names: tuple[str, ...]
     folds: NDArray[np.int64]
 
@@ -164,6 +176,7 @@ class _Task:
         targets: ArrayLike,
         groups: Sequence[str] | None,
         weights: ArrayLike | None,
+        background: ArrayLike | None,
         classes: Sequence[str] | None,
         seed: int,
     ) -> _Task:
@@ -181,6 +194,7 @@ class _Task:
         each = np.ones(len(rows)) if weights is None else np.asarray(weights, np.float64)
         if each.shape != (len(rows),) or not np.isfinite(each).all() or not (each > 0).all():
             raise UsageError(f"weights of shape {each.shape} for {len(rows)} vectors; give a number above 0 for each")
+        others = _background(background, rows.shape[1])
         names = tuple(classes) if classes is not None else tuple(str(i) for i in range(said.shape[1]))
         if len(names) != said.shape[1]:
             raise UsageError(f"{len(names)} classes for targets of {said.shape[1]}; give one name for each column")
@@ -192,7 +206,7 @@ class _Task:
                     f"class {name!r} is heard in every example; give sounds without it, as another class or as background"
                 )
         own = tuple(str(i) for i in range(len(rows))) if groups is None else tuple(str(group) for group in groups)
-        return cls(rows, said.astype(np.int8), own, each, names, folds.deal(own, said, seed))
+        return cls(rows, said.astype(np.int8), own, each, others, names, folds.deal(own, said, seed))
 
     def rows(self, which: Any = slice(None)) -> Rows:
         """Some of the rows, or all."""
@@ -209,6 +223,7 @@ class _Tried:
     trial: Trial
     scores: Floats
     probabilities: Floats
+    background: Floats
 
 
 def _candidates(task: _Task, kind: str) -> list[tuple[str, float]]:
@@ -227,12 +242,13 @@ def trained(
     *,
     kind: str,
     strength: float,
+    background: ArrayLike | None = None,
 ) -> Head:
     """A head of one kind and strength, with the usual calibration of its kind: for a learning curve, say.
 
     Parameters
     ----------
-    vectors, targets, weights
+    vectors, targets, weights, background
         As of `fit`. A class that is never heard, or always, gets scores that are NaN.
     kind, strength
         As `Fitted` has them.
@@ -246,8 +262,19 @@ def trained(
     from threadpoolctl import threadpool_limits
 
     each = np.ones(len(np.asarray(targets))) if weights is None else np.asarray(weights, np.float64)
+    rows = np.asarray(vectors, np.float64)
     with threadpool_limits(1):
-        return _head(_rows(np.asarray(vectors, np.float64), np.asarray(targets), each), kind, strength)
+        return _head(_rows(rows, np.asarray(targets), each), _background(background, rows.shape[1]), kind, strength)
+
+
+def _background(vectors: ArrayLike | None, dim: int) -> Floats:
+    """Rows of background at length 1; none of them where none are given."""
+    rows = np.empty((0, dim)) if vectors is None else np.asarray(vectors, np.float64)
+    if rows.ndim != 2 or rows.shape[1] != dim or not np.isfinite(rows).all():
+        raise UsageError(
+            f"a background of shape {rows.shape} for vectors of {dim}; give finite numbers of shape (rows, {dim})"
+        )
+    return unit(rows)
 
 
 def _rows(vectors: Floats, targets: NDArray[Any], weights: Floats) -> Rows:
@@ -263,10 +290,25 @@ def _center(rows: Rows) -> Floats:
     return np.asarray(((shares / shares.sum(axis=0)).T @ rows.seen).mean(axis=0))
 
 
-def _head(rows: Rows, kind: str, strength: float) -> Head:
+def _alike(background: Floats, rows: Rows) -> NDArray[np.bool_]:
+    """Which rows of a background may be a sound of which class: shape (m, n_classes)."""
+    return np.asarray((background @ rows.seen.T > ALIKE) @ (rows.heard > 0))
+
+
+def _against(rows: Rows, background: Floats) -> Rows:
+    """Rows with a background behind them, in which no class is heard; where it may be one, nobody knows."""
+    not_heard = np.where(_alike(background, rows), 0.0, BACKGROUND / max(len(background), 1))
+    return Rows(
+        np.concatenate([rows.seen, background]),
+        np.concatenate([rows.heard, np.zeros_like(not_heard)]),
+        np.concatenate([rows.not_heard, not_heard]),
+    )
+
+
+def _head(rows: Rows, background: Floats, kind: str, strength: float) -> Head:
     """A head with the usual calibration; NaN for classes that these rows cannot tell."""
-    center = _center(rows)
-    weights, bias = linear.KINDS[kind](replace(rows, seen=rows.seen - center), strength)
+    center, every = _center(rows), _against(rows, background)
+    weights, bias = linear.KINDS[kind](replace(every, seen=every.seen - center), strength)
     bias[~rows.possible] = np.nan
     slope, offset = (np.full(len(bias), number) for number in linear.USUAL[kind])
     arrays = center, np.ones_like(center), weights, bias, slope, offset
@@ -274,19 +316,28 @@ def _head(rows: Rows, kind: str, strength: float) -> Head:
 
 
 def _tried(task: _Task, kind: str, strength: float) -> _Tried:
-    """Score every fold by a head that was fitted to the others, and calibrate it by the scores of the others."""
+    """Score every fold by a head that was fitted to the others, and calibrate it by the scores of the others.
+
+    The background is dealt to the folds, too, and says nothing of how scores are calibrated.
+    """
     scores, said = np.full((2, *task.targets.shape), np.nan)
-    for fold in np.unique(task.folds):
-        test = task.folds == fold
+    others, said_of_others = np.full((2, len(task.background), scores.shape[1]), np.nan)
+    names = np.unique(task.folds)
+    dealt = names[np.arange(len(task.background)) % len(names)]
+    for fold in names:
+        test, other = task.folds == fold, dealt == fold
         if test.all():
             continue
-        scores[test] = _head(task.rows(~test), kind, strength).scores(task.vectors[test])
+        head = _head(task.rows(~test), task.background[~other], kind, strength)
+        scores[test], others[other] = head.scores(task.vectors[test]), head.scores(task.background[other])
     # Of a class that is heard in one group there are only scores where it is not heard, which say that it never is.
     scores[:, folds.in_one_group(task.groups, task.targets)] = np.nan
-    for fold in np.unique(task.folds):
-        test = task.folds == fold
+    others[_alike(task.background, task.rows())] = np.nan
+    for fold in names:
+        test, other = task.folds == fold, dealt == fold
         slope, offset = _calibration(task, kind, np.where(test[:, None], np.nan, scores))
         said[test] = sigmoid(slope * scores[test] + offset)
+        said_of_others[other] = sigmoid(slope * others[other] + offset)
     losses = _losses(said, task)
     trial = Trial(
         kind,
@@ -295,7 +346,7 @@ def _tried(task: _Task, kind: str, strength: float) -> _Tried:
         calibration.brier(said, task.targets),
         calibration.error(said, task.targets),
     )
-    return _Tried(trial, scores, said)
+    return _Tried(trial, scores, said, said_of_others)
 
 
 def _best(task: _Task, tried: Sequence[_Tried]) -> _Tried:
@@ -316,13 +367,13 @@ def _calibration(task: _Task, kind: str, scores: Floats) -> tuple[Floats, Floats
 def _finished(task: _Task, best: _Tried, trials: tuple[Trial, ...]) -> Fitted:
     kind, strength = best.trial.kind, best.trial.strength
     slope, offset = (np.asarray(array, np.float32) for array in _calibration(task, kind, best.scores))
-    head = replace(_head(task.rows(), kind, strength), slope=slope, offset=offset)
+    head = replace(_head(task.rows(), task.background, kind, strength), slope=slope, offset=offset)
     tested = ((task.targets == 1) & np.isfinite(best.scores)).any(axis=1)
     examples = round(float(task.weights[tested].sum()))  # the rows of one example weigh 1 together
     groups = len({group for group, there in zip(task.groups, tested, strict=True) if there})
     enough = examples >= ENOUGH_EXAMPLES and groups >= ENOUGH_GROUPS
     notes = tuple(_notes(task, examples, groups, enough))
-    return Fitted(head, kind, strength, trials, best.probabilities, task.folds, enough, notes)
+    return Fitted(head, kind, strength, trials, best.probabilities, best.background, task.folds, enough, notes)
 
 
 def _notes(task: _Task, examples: int, groups: int, enough: bool) -> list[str]:

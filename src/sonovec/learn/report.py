@@ -250,8 +250,8 @@ def unknown(outcomes: Outcomes, calibrated: bool = True, counts_alarms: bool = F
             told.append(f"how well {name!r} is detected ({count}): {of}; add examples from other recordings")
     if not counts_alarms and not (outcomes.targets == 0).all(axis=1).any():
         told.append(
-            "what the detector says of sounds that hold none of its classes: there is no background; add some "
-            "(--background FOLDER), or count false alarms (--false-alarms FOLDER)"
+            "what the detector says of sounds that hold none of its classes: there is no background of yours; add "
+            "some (--background FOLDER), or count false alarms (--false-alarms FOLDER)"
         )
     if not calibrated:
         told.append(

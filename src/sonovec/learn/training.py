@@ -19,12 +19,14 @@ from sonovec.learn import report as reports
 from sonovec.learn.curve import learning_curve
 from sonovec.learn.detector import Detector, Exemplars
 from sonovec.learn.examples import Examples, embed
-from sonovec.learn.fit import Fitted, fit, trained
+from sonovec.learn.fit import BACKGROUND, Fitted, fit, trained
 from sonovec.learn.journal import Journal, journal
 from sonovec.learn.labels import LabelSet, read
 from sonovec.learn.outcomes import Outcomes, by_stretch, first_rows
 from sonovec.learn.report import Report
 from sonovec.learn.sources import library_at
+from sonovec.learn.stored import Stored, stored
+from sonovec.learn.targets import NOT_HEARD
 from sonovec.learn.thresholds import Threshold, choose
 from sonovec.paths import display, name_of, to_text
 from sonovec.vectors import unit32
@@ -211,20 +213,19 @@ def _train(
     heard_by = encoder or _encoder_of(labels)
     examples = _examples(labels, heard_by, settings, kept, job)
     job.report(Progress("training"))
+    others = stored(examples.passport, examples.vectors.shape[1])
     fitted = fit(
         examples.vectors,
         examples.targets,
         examples.groups,
         examples.weights,
+        background=others.vectors,
         classes=examples.classes,
         seed=settings.seed,
     )
     outcomes = by_stretch(examples, fitted.probabilities)
-    thresholds = [
-        choose(said, heard, precision=settings.precision)
-        for said, heard in zip(outcomes.probabilities.T, outcomes.targets.T, strict=True)
-    ]
-    report = _report(examples, fitted, outcomes, thresholds, settings, job)
+    thresholds = _thresholds(outcomes, fitted.background, settings.precision)
+    report = _report(examples, others, fitted, outcomes, thresholds, settings, job)
     detector = Detector(
         name=name or _name_of(labels),
         classes=examples.classes,
@@ -235,7 +236,12 @@ def _train(
         exemplars=Exemplars(
             unit32(examples.vectors).astype(np.float16), examples.targets, examples.times, examples.paths
         ),
-        settings={**settings.to_json(), "kind": fitted.kind, "strength": fitted.strength},
+        settings={
+            **settings.to_json(),
+            "kind": fitted.kind,
+            "strength": fitted.strength,
+            "stored_background": others.id or None,
+        },
     )
     if settings.false_alarms is not None:
         found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, progress=job.report)
@@ -271,8 +277,17 @@ def _examples(labels: Source, encoder: Encoder, settings: Settings, kept: Journa
     return embed(found, encoder, background=settings.background, kept=kept, progress=job.report)
 
 
+def _thresholds(outcomes: Outcomes, background: NDArray[np.float64], precision: float | None) -> list[Threshold]:
+    """The threshold of each class, by the stretches and, with the weight that it has in training, by the background."""
+    weights = np.concatenate([np.ones(len(outcomes)), np.full(len(background), BACKGROUND / max(len(background), 1))])
+    said = np.concatenate([outcomes.probabilities, background])
+    heard = np.concatenate([outcomes.targets, np.full(background.shape, NOT_HEARD)])
+    return [choose(*column, precision=precision, weights=weights) for column in zip(said.T, heard.T, strict=True)]
+
+
 def _report(
     examples: Examples,
+    others: Stored,
     fitted: Fitted,
     outcomes: Outcomes,
     thresholds: Sequence[Threshold],
@@ -286,6 +301,7 @@ def _report(
             examples.weights[train],
             kind=fitted.kind,
             strength=fitted.strength,
+            background=others.vectors,
         )
         return head.probabilities(examples.vectors[test])
 
@@ -298,7 +314,7 @@ def _report(
         examples.vectors[first_rows(examples)],
         folds=len(np.unique(fitted.folds)),
         learning_curve=learning_curve(examples, outcomes, fitted.folds, predict, settings.seed, tell),
-        choices=choices(examples, fitted, thresholds, settings),
+        choices=choices(examples, others, fitted, thresholds, settings),
         calibrated=fitted.calibrated,
         counts_alarms=settings.false_alarms is not None,
         notes=examples.notes,
@@ -306,7 +322,9 @@ def _report(
     )
 
 
-def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold], settings: Settings) -> list[str]:
+def choices(
+    examples: Examples, others: Stored, fitted: Fitted, thresholds: Sequence[Threshold], settings: Settings
+) -> list[str]:
     """What was chosen for the user, and why."""
     passport, count = examples.passport, len(np.unique(fitted.folds))
     tried = ", ".join(f"{each.kind} {each.strength:g}: {each.log_loss:.4f}" for each in fitted.trials)
@@ -327,6 +345,14 @@ def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold],
         f"vectors: {passport.model}, windows of {passport.window / passport.rate:g} s",
         f"head: {HEADS.get(fitted.kind, fitted.kind)}, strength {fitted.strength:g}: {why}",
         f"cross-validation: {count} folds, {dealt}" if count > 1 else "no cross-validation: there is one group",
+        *(
+            [
+                f"background: also {len(others.vectors)} windows of other sounds that come with {passport.model} "
+                f"({others.id}), which weigh as much as {BACKGROUND:g} examples in training and for thresholds"
+            ]
+            if others.id
+            else []
+        ),
         f"thresholds: for each class that {rule}, on the probabilities of the cross-validation",
         *(f"{name}: {each.note}" for name, each in zip(examples.classes, thresholds, strict=True) if each.note),
     ]
