@@ -129,16 +129,6 @@ def test_what_was_always_right_is_not_certain() -> None:
     assert (wrong.value, wrong.low, round(wrong.high, 3)) == (0, 0, 0.088)
 
 
-def test_calibrated_probabilities_have_no_error_and_sure_ones_have() -> None:
-    rng = np.random.default_rng(0)
-    probabilities = rng.random(20_000)
-    heard = rng.random(20_000) < probabilities
-    assert measures.calibration(heard, probabilities).error < 0.01
-    sure = measures.calibration(heard, np.where(probabilities > 0.5, 1.0, 0.0))
-    assert sure.error == pytest.approx(0.25, abs=0.01)
-    assert [each.count for each in sure.bins] == [int((probabilities <= 0.5).sum()), int((probabilities > 0.5).sum())]
-
-
 def test_accuracy_is_counted_where_classes_exclude_each_other() -> None:
     targets = np.array([[1, 0], [0, 1], [0, 1], [0, 0]])
     probabilities = np.array([[0.9, 0.2], [0.3, 0.6], [0.7, 0.5], [0.9, 0.1]])

@@ -9,7 +9,7 @@ import numpy as np
 
 from sonovec.brief import shortened
 from sonovec.evaluation.chart import ACCENT, DPI, INK, NAME_LENGTH, PALE, check_target, save
-from sonovec.learn.measures import Calibration
+from sonovec.learn.calibration import Calibration
 from sonovec.learn.outcomes import NONE
 from sonovec.learn.report import Report, percent
 from sonovec.paths import printable

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from sonovec.brief import Brief
 from sonovec.evaluation.metrics import Score
-from sonovec.learn import measures
+from sonovec.learn import calibration, measures
+from sonovec.learn.calibration import Calibration
 from sonovec.learn.curve import LearningCurve
 from sonovec.learn.false_alarms import FalseAlarms
-from sonovec.learn.measures import Calibration, ClassFigures
+from sonovec.learn.measures import ClassFigures
 from sonovec.learn.outcomes import NONE, Outcomes
 from sonovec.learn.suspects import MOST, LabelSuspect, Leak, label_suspects, leaks
 
@@ -168,7 +169,6 @@ def make(
     """
     figures, mean = measures.class_figures(outcomes, thresholds, seed)
     suspects, copies = label_suspects(outcomes), leaks(outcomes, vectors)
-    known = outcomes.known
     return Report(
         stretches=len(outcomes),
         groups=len(set(outcomes.groups)),
@@ -177,9 +177,7 @@ def make(
         classes=tuple(figures),
         mean_average_precision=mean,
         accuracy=measures.accuracy(outcomes, seed),
-        calibration=measures.calibration(outcomes.targets[known], outcomes.probabilities[known])
-        if known.any()
-        else None,
+        calibration=calibration.measured(outcomes.probabilities, outcomes.targets) if outcomes.known.any() else None,
         confidence=measures.confidence_calibration(outcomes),
         curves={
             name: _thinned(*measures.precision_recall(outcomes, column))
