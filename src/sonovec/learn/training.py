@@ -238,7 +238,7 @@ def _train(
         settings={**settings.to_json(), "kind": fitted.kind, "strength": fitted.strength},
     )
     if settings.false_alarms is not None:
-        found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, progress=job.report)
+        found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, kept=kept, progress=job.report)
         report = report.with_false_alarms(found)
     return Training(replace(detector, report=report.to_json()), report, examples.failures)
 

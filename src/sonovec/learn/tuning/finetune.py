@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.embedding.encoder import Encoder, load
-from sonovec.errors import MissingExtraError, PassportError, TrainingError, UsageError
+from sonovec.errors import PassportError, TrainingError, UsageError
+from sonovec.extras import require
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.learn import thresholds
 from sonovec.learn.calibration import platt
@@ -106,7 +106,8 @@ def finetune(
     plan = plan or (FROM_SCRATCH if from_scratch else Plan())
     target = absolute(Path(output).expanduser())
     _check_output(target)
-    _check_packages()
+    for module in ("torch", "sklearn"):
+        require(module, "fine-tuning", "torch,learn")
     from sonovec.learn.tuning import generators
     from sonovec.learn.tuning.training import Diverged
 
@@ -143,14 +144,6 @@ def _partial(target: Path) -> Iterator[Path]:
     finally:
         if not (folder / CHECKPOINT).exists():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _check_packages() -> None:
-    for module, name in (("torch", "PyTorch"), ("sklearn", "scikit-learn")):
-        try:
-            import_module(module)
-        except ImportError:
-            raise MissingExtraError(f"fine-tuning needs {name}: pip install 'sonovec[torch,learn]'") from None
 
 
 def _check_output(target: Path) -> None:
