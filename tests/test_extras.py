@@ -24,7 +24,11 @@ ROWS = np.eye(4), np.eye(4, dtype=np.int8)
         ("scipy", lambda: Session("nowhere", ["crow"]), r"labelling needs scikit-learn.*sonovec\[learn\]"),
         ("torch", lambda: finetune("nowhere", "made"), r"fine-tuning needs PyTorch.*sonovec\[torch,learn\]"),
         ("sklearn", lambda: finetune("nowhere", "made"), r"fine-tuning needs scikit-learn.*sonovec\[torch,learn\]"),
-        ("sklearn", lambda: metrics.probe(ROWS[0], list("aabb")), r"comparing encoders needs scikit-learn.*\[evaluate\]"),
+        (
+            "sklearn",
+            lambda: metrics.probe(ROWS[0], list("aabb")),
+            r"comparing encoders needs scikit-learn.*\[evaluate\]",
+        ),
     ],
 )
 def test_what_is_missing_is_named_before_any_work(module, call, told, monkeypatch) -> None:

@@ -148,3 +148,14 @@ def test_a_gain_is_of_the_same_draws() -> None:
     assert gained is not None and nothing is not None
     assert 0 < gained.low < gained.value < gained.high
     assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+
+
+def test_each_stretch_is_judged_by_its_own_threshold() -> None:
+    targets, said = np.int8([[1], [1], [0], [0]]), np.array([[0.6], [0.4], [0.6], [0.4]])
+    outcomes = Outcomes(("dog",), targets, said, tuple("abcd"), tuple("abcd"), np.zeros((4, 2)))
+    by = np.array([[0.5], [0.3], [0.7], [0.3]])
+    [figures], _ = measures.class_figures(outcomes, [0.45], judged_by=by)
+    assert figures.threshold == 0.45
+    assert figures.precision is not None and figures.precision.value == pytest.approx(2 / 3)
+    assert figures.recall is not None and figures.recall.value == 1
+    assert measures.confusion(outcomes, by).tolist() == [[2, 0], [1, 1]]

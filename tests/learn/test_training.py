@@ -265,9 +265,7 @@ train_into(Path(sys.argv[2]), sys.argv[1], sonovec.load("logmel"), settings)
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
-def test_a_run_that_is_killed_at_any_moment_gives_the_same_in_the_end(
-    sounds: Path, pool: Path, tmp_path: Path
-) -> None:
+def test_a_run_that_is_killed_at_any_moment_gives_the_same_in_the_end(sounds: Path, pool: Path, tmp_path: Path) -> None:
     def begin(name: str) -> subprocess.Popen[bytes]:
         target = tmp_path / name / "crows.detector"
         return subprocess.Popen([sys.executable, "-c", PROGRAM, sounds, target, pool], stdout=subprocess.PIPE)

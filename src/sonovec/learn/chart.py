@@ -97,7 +97,7 @@ def _precision_recall(axes: Axes, report: Report) -> None:
             )
     more = len(worst) - len(colours)
     axes.set_title(
-        "Precision and recall; a dot is the chosen threshold" + (f" (pale: {more} better classes)" if more else ""),
+        "Precision and recall; a dot: thresholds of other folds" + (f" (pale: {more} better classes)" if more else ""),
         fontsize=10,
     )
     _percents(axes, "recall, %", "precision, %")

@@ -16,7 +16,7 @@ from sonovec.audio.checks import Checks
 from sonovec.audio.mix import mix_or_first
 from sonovec.audio.pipe import Piped
 from sonovec.audio.resample import Resampler
-from sonovec.audio.windows import Windows, frame
+from sonovec.audio.windows import Framer, Windows
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
 from sonovec.learn.detection import Panel
@@ -26,12 +26,14 @@ from sonovec.learn.events import Detection
 class Live:
     """What detectors hear in a stream: iterate over it for the events, each as soon as it is known.
 
+    The stream is decoded once, and embedded once for each encoder.
+
     Parameters
     ----------
     sound : Piped
         See `sonovec.audio.pipe.open_pipe`.
-    panel : Panel
-        Detectors that take the vectors of one encoder.
+    panels : Panel
+        Of each encoder, the detectors that take its vectors.
 
     Attributes
     ----------
@@ -39,9 +41,9 @@ class Live:
         Of sound that was heard so far.
     """
 
-    def __init__(self, sound: Piped, panel: Panel) -> None:
-        self._sound, self._encoder = sound, panel.encoder
-        self._trackers = panel.trackers()
+    def __init__(self, sound: Piped, *panels: Panel) -> None:
+        self._sound = sound
+        self._ears = [_Ear(panel, sound.rate) for panel in panels]
         self._checks = Checks(sound.channels, sound.rate)
         self._frames = 0
 
@@ -63,25 +65,49 @@ class Live:
         AudioError
             If the samples are too large for a vector.
         """
-        rate = self._encoder.rate
-        for windows in frame(self._mono(), self._encoder.window, max_windows=1):
-            vectors = _embedded(self._encoder, windows)
-            times = np.stack([windows.starts, windows.ends], axis=1) / rate
-            for tracker in self._trackers:
-                yield from tracker.push(times, vectors, windows.silent)
+        for block in self._sound:
+            self._checks.clean(block)
+            self._frames += len(block)
+            samples = mix_or_first(block)
+            for ear in self._ears:
+                yield from ear.push(samples)
+        for ear in self._ears:
+            yield from ear.rest()
         yield from self.finish()
 
     def finish(self) -> list[Detection]:
         """The events that are not told yet, where no more of the stream will be heard."""
+        return [event for ear in self._ears for event in ear.finish()]
+
+
+class _Ear:
+    """One encoder, and the detectors that take its vectors."""
+
+    def __init__(self, panel: Panel, rate: int) -> None:
+        self._encoder = panel.encoder
+        self._trackers = panel.trackers()
+        self._resampler = Resampler(rate, panel.encoder.rate)
+        self._framer = Framer(panel.encoder.window, max_windows=1)
+
+    def push(self, samples: NDArray[np.float32]) -> Iterator[Detection]:
+        """Take the next samples of the stream."""
+        yield from self._heard(self._framer.push(self._resampler.process(samples)))
+
+    def rest(self) -> Iterator[Detection]:
+        """Hear what is left where the stream has ended."""
+        yield from self._heard(self._framer.push(self._resampler.flush()))
+        yield from self._heard(self._framer.finish())
+
+    def finish(self) -> list[Detection]:
+        """The events that are not told yet."""
         return [event for tracker in self._trackers for event in tracker.finish()]
 
-    def _mono(self) -> Iterator[NDArray[np.float32]]:
-        resampler = Resampler(self._sound.rate, self._encoder.rate)
-        for block in self._sound:
-            self._checks.clean(block)
-            self._frames += len(block)
-            yield resampler.process(mix_or_first(block))
-        yield resampler.flush()
+    def _heard(self, groups: Iterator[Windows]) -> Iterator[Detection]:
+        for windows in groups:
+            vectors = _embedded(self._encoder, windows)
+            times = np.stack([windows.starts, windows.ends], axis=1) / self._encoder.rate
+            for tracker in self._trackers:
+                yield from tracker.push(times, vectors, windows.silent)
 
 
 def _embedded(encoder: Encoder, windows: Windows) -> NDArray[np.float32]:

@@ -2,8 +2,8 @@
 
 Each figure has a 95 % interval by bootstrap (Efron and Tibshirani 1993, An Introduction to the Bootstrap): whole groups are
 drawn with replacement 1,000 times, since what belongs to one recording is right or wrong together (Field and Welsh 2007,
-Bootstrapping clustered data). Where every draw gives 100 %, or 0 %, the interval is that of as many trials. Thresholds are
-those that were chosen.
+Bootstrapping clustered data). Where every draw gives 100 %, or 0 %, the interval is that of as many trials. Each stretch is
+judged by a threshold of its own: one that was chosen without its fold.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class ClassFigures:
     stretches, groups : int
         Stretches in which it is heard, and the groups that they are from.
     threshold : float
+        Of the detector.
     precision, recall, f1, average_precision : Score or None
         None where the class could not be held out; precision also where it is never detected.
     calibration : Calibration or None
@@ -65,7 +66,7 @@ class ClassFigures:
 
 
 def class_figures(
-    outcomes: Outcomes, thresholds: Sequence[float], seed: int = 0
+    outcomes: Outcomes, thresholds: Sequence[float], seed: int = 0, judged_by: ArrayLike | None = None
 ) -> tuple[list[ClassFigures], Score | None]:
     """The figures of each class, and the mean of the average precisions over the classes that have one.
 
@@ -73,15 +74,18 @@ def class_figures(
     ----------
     outcomes : Outcomes
     thresholds : sequence of float, length n_classes
+        Of the detector.
     seed : int
         Of the bootstrap.
+    judged_by : array, shape (n, n_classes), optional
+        The threshold of each stretch (see `sonovec.learn.thresholds.held_out`); that of the detector without it.
 
     Returns
     -------
     figures : list of ClassFigures
     mean_average_precision : Score or None
     """
-    detected = outcomes.known & (outcomes.probabilities >= np.asarray(thresholds))
+    detected = outcomes.known & (outcomes.probabilities >= np.asarray(thresholds if judged_by is None else judged_by))
     right = detected & outcomes.positive
     precision = ratios(right, detected, outcomes.groups, seed)
     recall = ratios(right, outcomes.positive, outcomes.groups, seed)
@@ -292,7 +296,7 @@ def _draws(count: int, seed: int, width: int = 0) -> Iterator[Floats]:
 # -- what is taken for what
 
 
-def confusion(outcomes: Outcomes, thresholds: Sequence[float]) -> NDArray[np.int64]:
+def confusion(outcomes: Outcomes, thresholds: ArrayLike) -> NDArray[np.int64]:
     """What is detected where a class is heard: shape (n_classes + 1, n_classes + 1), the last row and column for none.
 
     For each class that is heard in a stretch, the most probable of those that reach their threshold is counted; others

@@ -25,7 +25,7 @@ from sonovec.learn.labels import LabelSet, read
 from sonovec.learn.outcomes import Outcomes, by_stretch, first_rows
 from sonovec.learn.report import Report
 from sonovec.learn.sources import library_at
-from sonovec.learn.thresholds import Threshold, choose
+from sonovec.learn.thresholds import Threshold, choose, held_out
 from sonovec.paths import display, name_of, to_text
 from sonovec.vectors import unit32
 
@@ -297,6 +297,12 @@ def _report(
         [each.value for each in thresholds],
         examples.vectors[first_rows(examples)],
         folds=len(np.unique(fitted.folds)),
+        judged_by=held_out(
+            outcomes.probabilities,
+            outcomes.targets,
+            fitted.folds[first_rows(examples)],
+            precision=settings.precision,
+        ),
         learning_curve=learning_curve(examples, outcomes, fitted.folds, predict, settings.seed, tell),
         choices=choices(examples, fitted, thresholds, settings),
         calibrated=fitted.calibrated,
@@ -327,7 +333,8 @@ def choices(examples: Examples, fitted: Fitted, thresholds: Sequence[Threshold],
         f"vectors: {passport.model}, windows of {passport.window / passport.rate:g} s",
         f"head: {HEADS.get(fitted.kind, fitted.kind)}, strength {fitted.strength:g}: {why}",
         f"cross-validation: {count} folds, {dealt}" if count > 1 else "no cross-validation: there is one group",
-        f"thresholds: for each class that {rule}, on the probabilities of the cross-validation",
+        f"thresholds: for each class that {rule}, on the probabilities of the cross-validation; the figures of each fold are "
+        "at thresholds that were chosen on the other folds",
         *(f"{name}: {each.note}" for name, each in zip(examples.classes, thresholds, strict=True) if each.note),
     ]
 
