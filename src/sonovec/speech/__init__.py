@@ -1,11 +1,4 @@
-"""Speech: text from sound, found by its words; recognisers and encoders that are trained here.
-
-Examples
---------
->>> import sonovec
->>> sonovec.speech.Transcript
-<class 'sonovec.speech.transcript.Transcript'>
-"""
+"""Speech: text from sound, found by its words; recognisers and encoders that are trained here."""
 
 from __future__ import annotations
 
