@@ -75,10 +75,7 @@ def _drawn(dataset: Dataset, name: str, shots: int | None, seed: int) -> Dataset
     rng = np.random.default_rng([seed, shots, *name.encode()])
     others = [np.flatnonzero((labels == each) & (folds != name)) for each in np.unique(labels)]
     rows = np.concatenate([np.flatnonzero(folds == name), *(rng.choice(each, shots, replace=False) for each in others)])
-    columns = {
-        key: [getattr(dataset, key)[row] for row in sorted(rows.tolist())] for key in ("paths", "labels", "folds")
-    }
-    return replace(dataset, **columns)
+    return dataset.only([dataset.paths[row] for row in rows.tolist()])
 
 
 def _fold(
