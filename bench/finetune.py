@@ -6,6 +6,8 @@ For each fold, the encoder is fine-tuned on the others; what says when to end is
 time, and the fold itself is heard only at the end. A sound is named by its clip vector: by the head that was trained with the
 encoder, and by a linear probe (`sonovec.evaluation.metrics`) on its vectors; the ratio is that of errors, to the probe on the
 frozen encoder. What is done lies in --work, so that the same command goes on where it was ended.
+
+With --shots 5, only so many sounds of each class are drawn from the other folds to train on, the same for all columns.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ import numpy as np
 
 import sonovec
 from sonovec.embedding.encoder import Encoder
-from sonovec.evaluation.dataset import Dataset, fold, read
+from sonovec.evaluation.dataset import Dataset, read
 from sonovec.evaluation.metrics import probes
 from sonovec.learn.detector import Detector
+from sonovec.learn.fit import fit
 from sonovec.learn.labelled import LabelSet
 from sonovec.learn.labels import read as read_labels
 from sonovec.learn.tuning.finetune import DETECTOR, finetune
@@ -41,7 +44,8 @@ def main() -> None:
     for name in arguments.only.split(",") if arguments.only else sorted(set(dataset.folds)):
         file = arguments.work / f"{name}.json"
         if not file.exists():
-            found = _fold(name, dataset, labels, plan, arguments)
+            drawn = _drawn(dataset, name, arguments.shots, plan.seed)
+            found = _fold(name, drawn, labels, plan, arguments)
             file.write_text(json.dumps(found, indent=1), encoding="utf-8")
         results[name] = json.loads(file.read_text(encoding="utf-8"))
         print(name, {key: round(float(np.mean(value)), 4) for key, value in results[name]["right"].items()}, flush=True)
@@ -57,14 +61,28 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("-m", "--model", default="default")
     made.add_argument("--from-scratch", action="store_true")
     made.add_argument("--plan", default="{}", help="settings other than the defaults, in JSON")
+    made.add_argument("--shots", type=int, help="sounds of each class to train on; all without it")
     made.add_argument("--work", type=Path, required=True)
     return made
+
+
+def _drawn(dataset: Dataset, name: str, shots: int | None, seed: int) -> Dataset:
+    """The sounds of a fold, and of each class so many of the others'."""
+    assert dataset.folds is not None
+    if shots is None:
+        return dataset
+    folds, labels = np.array(dataset.folds), np.array(dataset.labels)
+    rng = np.random.default_rng([seed, shots, *name.encode()])
+    others = [np.flatnonzero((labels == each) & (folds != name)) for each in np.unique(labels)]
+    rows = np.concatenate([np.flatnonzero(folds == name), *(rng.choice(each, shots, replace=False) for each in others)])
+    return dataset.only([dataset.paths[row] for row in rows.tolist()])
 
 
 def _fold(
     name: str, dataset: Dataset, labels: LabelSet, plan: Plan, arguments: argparse.Namespace
 ) -> dict[str, object]:
-    rest = replace(labels, labels=tuple(each for each in labels.labels if fold(arguments.folds, each.path) != name))
+    chosen = {path for path, each in zip(dataset.paths, dataset.folds or (), strict=True) if each != name}
+    rest = replace(labels, labels=tuple(each for each in labels.labels if each.path in chosen))
     output = arguments.work / f"fold-{name}"
     told: list[str] = []
 
@@ -85,6 +103,7 @@ def _fold(
     truth = [dataset.labels[row] for row in tested]
     said = {
         "probe of the frozen encoder": _probed(frozen, dataset, folds),
+        "sonovec train on the frozen encoder": _headed(frozen, dataset, folds),
         "probe of the tuned encoder": _probed(tuned, dataset, folds),
         "head of the tuned encoder": [
             detector.classes[best] for best in detector.probabilities(tuned[tested]).argmax(1)
@@ -102,6 +121,14 @@ def _probed(vectors: np.ndarray, dataset: Dataset, folds: list[str]) -> list[str
     """What the probe says of the fold that is tested; it is trained on the others, as fine-tuning is."""
     found = probes(vectors, dataset.labels, {"": vectors}, folds)[""].predicted
     return [said for said, each in zip(found, folds, strict=True) if each == "tested"]
+
+
+def _headed(vectors: np.ndarray, dataset: Dataset, folds: list[str]) -> list[str]:
+    """What a head says that is fitted as by `sonovec train`, each sound in a group of its own."""
+    train, labels = np.array(folds) == "trained", np.array(dataset.labels)
+    classes = np.unique(labels)
+    head = fit(vectors[train], (labels[train, None] == classes).astype(np.int8)).head
+    return classes[head.probabilities(vectors[~train]).argmax(axis=1)].tolist()
 
 
 def _print(results: dict[str, dict]) -> None:

@@ -55,7 +55,7 @@ def test_files_as_json_and_in_every_format(sonovec, sounds: Path, detector: Path
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["start"] for line in lines] == [float(row["start"]) for row in rows]
     subtitles = (tmp_path / "out.a.srt").read_text().split("\n\n")
-    assert subtitles[0].splitlines() == ["1", "00:00:03,000 --> 00:00:03,750", f"beep {first['probability']:.3f}"]
+    assert subtitles[0].splitlines() == ["1", "00:00:02,875 --> 00:00:03,750", f"beep {first['probability']:.3f}"]
     assert len((tmp_path / "out.selections.txt").read_text().splitlines()) == 6
     assert (tmp_path / "out.b.txt").read_text().endswith(f"buzz {told['sounds'][1]['events'][0]['probability']:.3f}\n")
 

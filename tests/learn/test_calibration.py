@@ -57,16 +57,36 @@ def test_weights_count_as_copies_and_unknown_rows_as_none() -> None:
     assert np.allclose(calibration.platt(scores, heard), more)
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.booleans()), min_size=1), st.integers(1, 20))
-def test_bins_hold_every_row_once_and_part_no_equals(rows: list[tuple[float, bool]], bins: int) -> None:
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 0.99, 1.0]), st.booleans()), min_size=1))
+def test_bins_hold_every_row_once_in_tenths_of_the_range(rows: list[tuple[float, bool]]) -> None:
     said, heard = [row[0] for row in rows], [int(row[1]) for row in rows]
-    found = calibration.curve(said, heard, bins)
-    assert sum(each.n for each in found) == len(rows) and len(found) <= bins
-    assert sum(each.n * each.heard for each in found) == pytest.approx(sum(heard))
-    assert [each.said for each in found] == sorted(each.said for each in found)
-    assert 0 <= calibration.error(said, heard, bins) <= 1
+    found = calibration.measured(said, heard)
+    assert sum(each.count for each in found.bins) == len(rows)
+    assert sum(each.count * each.share for each in found.bins) == pytest.approx(sum(heard))
+    tenths = [min(int(each.probability * 10), 9) for each in found.bins]
+    assert tenths == sorted(set(tenths)), "0.99 and 1 are in one"
+    assert 0 <= found.error <= 1
+
+
+def test_calibrated_probabilities_have_no_error_and_sure_ones_have() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(20_000)
+    heard = rng.random(20_000) < probabilities
+    assert calibration.error(probabilities, heard) < 0.01
+    sure = calibration.measured(np.where(probabilities > 0.5, 1.0, 0.0), heard)
+    assert sure.error == pytest.approx(0.25, abs=0.01)
+    assert [each.count for each in sure.bins] == [int((probabilities <= 0.5).sum()), int((probabilities > 0.5).sum())]
+
+
+def test_many_rows_of_nothing_do_not_hide_a_wrong_probability() -> None:
+    """1,000 rows at 0, and ten each at .5 and .9, of which half are heard: the last are told apart from those before."""
+    said = [0.0] * 1000 + [0.5] * 10 + [0.9] * 10
+    found = calibration.measured(said, [0] * 1000 + [0, 1] * 10)
+    assert [(each.probability, each.share, each.count) for each in found.bins] == [
+        (0, 0, 1000), (0.5, 0.5, 10), (pytest.approx(0.9), 0.5, 10),
+    ]  # fmt: skip
 
 
 def test_no_rows_have_no_error() -> None:
     assert np.isnan(calibration.error([], [])) and np.isnan(calibration.brier([np.nan], [1]))
-    assert calibration.curve([0.5], [-1]) == ()
+    assert calibration.measured([0.5, np.nan], [-1, 1]).bins == ()

@@ -46,7 +46,7 @@ def test_a_file_in_pieces_of_any_size_gives_what_its_vectors_at_once_give(tmp_pa
     path = tmp_path / "a.wav"
     soundfile.write(path, scene(70, [(each[0] + 40, each[1] + 40, each[2]) for each in EVENTS]), RATE, "FLOAT")
     (found,) = detect(path, tones())
-    encoder = load("logmel").with_hop(0.25)
+    encoder = load("logmel").with_hop(0.125)
     (tracker,) = panels([tones()], Rules(), encoder=encoder)[0].trackers()
     whole = encoder.embed(path)
     expected = [*tracker.push(whole.times, whole.windows, whole.silent), *tracker.finish()]

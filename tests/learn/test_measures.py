@@ -129,16 +129,6 @@ def test_what_was_always_right_is_not_certain() -> None:
     assert (wrong.value, wrong.low, round(wrong.high, 3)) == (0, 0, 0.088)
 
 
-def test_calibrated_probabilities_have_no_error_and_sure_ones_have() -> None:
-    rng = np.random.default_rng(0)
-    probabilities = rng.random(20_000)
-    heard = rng.random(20_000) < probabilities
-    assert measures.calibration(heard, probabilities).error < 0.01
-    sure = measures.calibration(heard, np.where(probabilities > 0.5, 1.0, 0.0))
-    assert sure.error == pytest.approx(0.25, abs=0.01)
-    assert [each.count for each in sure.bins] == [int((probabilities <= 0.5).sum()), int((probabilities > 0.5).sum())]
-
-
 def test_accuracy_is_counted_where_classes_exclude_each_other() -> None:
     targets = np.array([[1, 0], [0, 1], [0, 1], [0, 0]])
     probabilities = np.array([[0.9, 0.2], [0.3, 0.6], [0.7, 0.5], [0.9, 0.1]])
@@ -158,3 +148,14 @@ def test_a_gain_is_of_the_same_draws() -> None:
     assert gained is not None and nothing is not None
     assert 0 < gained.low < gained.value < gained.high
     assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+
+
+def test_each_stretch_is_judged_by_its_own_threshold() -> None:
+    targets, said = np.int8([[1], [1], [0], [0]]), np.array([[0.6], [0.4], [0.6], [0.4]])
+    outcomes = Outcomes(("dog",), targets, said, tuple("abcd"), tuple("abcd"), np.zeros((4, 2)))
+    by = np.array([[0.5], [0.3], [0.7], [0.3]])
+    [figures], _ = measures.class_figures(outcomes, [0.45], judged_by=by)
+    assert figures.threshold == 0.45
+    assert figures.precision is not None and figures.precision.value == pytest.approx(2 / 3)
+    assert figures.recall is not None and figures.recall.value == 1
+    assert measures.confusion(outcomes, by).tolist() == [[2, 0], [1, 1]]

@@ -37,3 +37,25 @@ def test_a_heavy_row_counts_as_many() -> None:
     said, heard = [0.9, 0.8, 0.3, 0.2], [1, 0, 1, 0]
     heavy = thresholds.choose(said, heard, weights=[1, 5, 1, 1])
     assert heavy == thresholds.choose([0.9] + [0.8] * 5 + [0.3, 0.2], [1] + [0] * 5 + [1, 0])
+
+
+def test_no_row_is_judged_by_a_threshold_that_it_was_chosen_on() -> None:
+    """Of guesses, the best threshold on the same rows promises a precision that new rows do not have."""
+    rng = np.random.default_rng(0)
+    said, heard = rng.random((200, 1)), rng.integers(0, 2, (200, 1))
+    folds = np.repeat(np.arange(20), 10)
+    same = thresholds.choose(said[:, 0], heard[:, 0], precision=0.8)
+    taken = said >= thresholds.held_out(said, heard, folds, precision=0.8)
+    assert same.precision >= 0.8 > heard[taken].mean()
+
+
+@given(st.integers(0, 99))
+def test_the_threshold_of_a_fold_is_that_of_the_others(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    said, heard, folds = rng.random((12, 2)), rng.integers(-1, 2, (12, 2)), rng.integers(0, 3, 12)
+    found = thresholds.held_out(said, heard, folds)
+    changed = np.where(folds[:, None] == 0, 1 - said, said)
+    assert (found[folds == 0] == thresholds.held_out(changed, heard, folds)[folds == 0]).all()
+    for row, fold in enumerate(folds):
+        rest = folds != fold
+        assert found[row].tolist() == [thresholds.choose(said[rest, k], heard[rest, k]).value for k in (0, 1)]

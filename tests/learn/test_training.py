@@ -26,6 +26,7 @@ from sonovec.learn import examples as examples_of
 from sonovec.learn import labels as labels_of
 from sonovec.learn import training
 from sonovec.learn.detector import Detector
+from sonovec.learn.false_alarms import STAGE
 from sonovec.learn.stored import stored
 from sonovec.learn.training import Settings, train, train_into
 
@@ -219,6 +220,15 @@ def test_what_an_interrupted_run_embedded_is_not_embedded_again(
     with pytest.raises(Cancelled):
         train_into(tmp_path / "crows.detector", sounds, encoder, Settings(), progress=job)
     assert [each.name for each in sorted(tmp_path.glob("crows*"))] == ["crows.detector.part"]
+    heard = embedded(encoder, monkeypatch)
+    train_into(tmp_path / "crows.detector", sounds, encoder, Settings())
+    assert 0 < len(heard) <= 15
+    assert content(tmp_path / "crows.detector")["arrays.npz"] == content(tmp_path / "whole.detector")["arrays.npz"]
+    assert [each.name for each in sorted(tmp_path.glob("crows*"))] == ["crows.detector"]
+
+
+def embedded(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that an encoder embeds from now on."""
     heard: list[Path] = []
     run_many = type(encoder.engine).run_many
 
@@ -226,10 +236,33 @@ def test_what_an_interrupted_run_embedded_is_not_embedded_again(
         return run_many(self, (heard.append(each.path) or each for each in sources), *arguments)  # type: ignore[func-returns-value]
 
     monkeypatch.setattr(type(encoder.engine), "run_many", watched)
-    train_into(tmp_path / "crows.detector", sounds, encoder, Settings())
-    assert 0 < len(heard) <= 15
-    assert content(tmp_path / "crows.detector")["arrays.npz"] == content(tmp_path / "whole.detector")["arrays.npz"]
-    assert [each.name for each in sorted(tmp_path.glob("crows*"))] == ["crows.detector"]
+    return heard
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight sounds of half a minute that are of none of the kinds, but for a bell in each."""
+    folder = tmp_path_factory.mktemp("pool")
+    for take in range(8):
+        samples = np.random.default_rng(take).standard_normal(30 * RATE) / 500
+        samples[10 * RATE : 12 * RATE] += KINDS["bells"](np.random.default_rng(take), np.arange(2 * RATE) / RATE)
+        soundfile.write(folder / f"{take}.flac", samples, RATE)
+    return folder
+
+
+def test_what_an_interrupted_run_heard_of_the_pool_is_not_heard_again(
+    sounds: Path, pool: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = Settings(false_alarms=pool)
+    whole = train_into(tmp_path / "whole.detector", sounds, encoder, setting).report.false_alarms
+    assert whole is not None and sum(each.at_threshold.events for each in whole.classes) > 0
+    job = sonovec.Job(lambda progress: progress.stage == STAGE and progress.done == 5 and job.cancel())
+    with pytest.raises(Cancelled):
+        train_into(tmp_path / "crows.detector", sounds, encoder, setting, progress=job)
+    heard = embedded(encoder, monkeypatch)
+    again = train_into(tmp_path / "crows.detector", sounds, encoder, setting).report.false_alarms
+    assert 0 < len(heard) <= 4 and {each.parent for each in heard} == {pool}
+    assert again == whole
 
 
 PROGRAM = """
@@ -238,16 +271,17 @@ from pathlib import Path
 import sonovec
 from sonovec.learn.training import Settings, train_into
 print("begins", flush=True)
-train_into(Path(sys.argv[2]), sys.argv[1], sonovec.load("logmel"), Settings())
+settings = Settings(false_alarms=sys.argv[3])
+train_into(Path(sys.argv[2]), sys.argv[1], sonovec.load("logmel"), settings)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
-def test_a_run_that_is_killed_at_any_moment_gives_the_same_in_the_end(sounds: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_at_any_moment_gives_the_same_in_the_end(sounds: Path, pool: Path, tmp_path: Path) -> None:
     def begin(name: str) -> subprocess.Popen[bytes]:
         target = tmp_path / name / "crows.detector"
-        return subprocess.Popen([sys.executable, "-c", PROGRAM, sounds, target], stdout=subprocess.PIPE)
+        return subprocess.Popen([sys.executable, "-c", PROGRAM, sounds, target, pool], stdout=subprocess.PIPE)
 
     whole = begin("whole")
     assert whole.stdout is not None and whole.stdout.readline() == b"begins\n"

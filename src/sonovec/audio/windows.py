@@ -129,20 +129,44 @@ def frame(blocks: Iterable[NDArray[np.float32]], spec: WindowSpec, max_windows: 
     Windows
         None at all for a stream without samples.
     """
-    if max_windows < 1:
-        raise UsageError(f"max_windows={max_windows} must be positive; for example frame(blocks, spec, max_windows=32)")
-    buffer = _Buffer()
-    first = 0
-    enough = (max_windows - 1) * spec.hop + spec.length
+    framer = Framer(spec, max_windows)
     for block in blocks:
-        buffer.append(block)
-        while buffer.length >= enough:
-            yield _cut(buffer.join(), spec, first, max_windows)
-            first += max_windows
-            buffer.drop(max_windows * spec.hop)
-    total = first * spec.hop + buffer.length
-    if total > 0 and (left := spec.count(total) - first) > 0:
-        yield _cut(buffer.join(), spec, first, left)
+        yield from framer.push(block)
+    yield from framer.finish()
+
+
+class Framer:
+    """Cuts blocks into windows as they come, as `frame` does, which takes them all.
+
+    Parameters
+    ----------
+    spec : WindowSpec
+    max_windows : int
+        Windows in a group.
+    """
+
+    def __init__(self, spec: WindowSpec, max_windows: int = 32) -> None:
+        if max_windows < 1:
+            raise UsageError(
+                f"max_windows={max_windows} must be positive; for example frame(blocks, spec, max_windows=32)"
+            )
+        self._spec, self._count = spec, max_windows
+        self._enough = (max_windows - 1) * spec.hop + spec.length
+        self._buffer, self._first = _Buffer(), 0
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[Windows]:
+        """Take the next block, and give the groups of windows that are complete; read all of them."""
+        self._buffer.append(block)
+        while self._buffer.length >= self._enough:
+            yield _cut(self._buffer.join(), self._spec, self._first, self._count)
+            self._first += self._count
+            self._buffer.drop(self._count * self._spec.hop)
+
+    def finish(self) -> Iterator[Windows]:
+        """The windows behind the last group, where no block follows."""
+        total = self._first * self._spec.hop + self._buffer.length
+        if total > 0 and (left := self._spec.count(total) - self._first) > 0:
+            yield _cut(self._buffer.join(), self._spec, self._first, left)
 
 
 class _Buffer:

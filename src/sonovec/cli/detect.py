@@ -102,8 +102,8 @@ def detect(
     FILE may be a folder, which is searched for audio as by `sonovec index`. `-` is a stream on the standard input: WAV,
     samples without a header (--rate), or what FFmpeg reads from a pipe; each event is printed as it ends.
 
-    All detectors share one decode and one embedding of each sound. Windows overlap by three quarters; with a shorter --hop,
-    starts and ends are finer and it takes longer.
+    All detectors of one encoder share one decode and one embedding of each sound. A window begins every eighth of its length;
+    with a longer --hop it takes less time, and short sounds are missed more often.
     """
     from sonovec.errors import UsageError
     from sonovec.learn.detection import loaded, panels

@@ -73,17 +73,13 @@ def listen(panels: Sequence[Panel], stream: Stream, targets: Sequence[Path], for
     from sonovec.learn.live import Live
     from sonovec.words import counted
 
-    if len(panels) > 1:
-        raise UsageError(
-            "a stream is embedded once; give detectors of one encoder, or start a command for each encoder"
-        )
     if format is not None and (as_json or format not in LINED or (stream.begins and format != "jsonl")):
         reason = (
             "--json prints lines of its own" if as_json else f"give one of: {', '.join(LINED)} (with --begins: jsonl)"
         )
         raise UsageError(f"--format {format}: {reason}")
     stretch_output.check(targets)
-    live = Live(open_pipe(sys.stdin.buffer, stream.layout), panels[0])
+    live = Live(open_pipe(sys.stdin.buffer, stream.layout), *panels)
     printer = _Printer(format, as_json)
     try:
         for event in live:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sonovec.brief import shortened
 from sonovec.errors import UsageError
 from sonovec.evaluation.compare import Comparison
-from sonovec.evaluation.metrics import require
+from sonovec.extras import require
 from sonovec.paths import check_output, display, output
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def check_target(target: Path) -> None:
             f"{display(target)}: a picture is written as PNG; give a name such as {display(target.stem)}.png"
         )
     check_output(target)
-    require("matplotlib")
+    require("matplotlib", "drawing", "evaluate")
 
 
 def draw(result: Comparison, target: Path) -> None:

@@ -23,6 +23,7 @@ from sonovec.errors import SonovecError, UsageError
 from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import fold
 from sonovec.evaluation.metrics import Score
+from sonovec.extras import require
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.paths import display, name_of, to_text
 
@@ -271,7 +272,7 @@ def _check(encoders: Mapping[str, Encoder], classes: _Classes) -> None:
     if not encoders:
         raise UsageError("no models; give at least one, such as 'logmel'")
     if not classes.unlabelled:
-        metrics.require("sklearn")
+        require("sklearn", *metrics.COMPARING)
         # Refuses folds that leave too few classes now, and not after an hour of embedding.
         metrics.knn(np.zeros((len(classes.labels), 1)), classes.labels, classes.folds, k=1)
     elif len(encoders) == 1:

@@ -22,6 +22,7 @@ from sonovec.evaluation import metrics
 from sonovec.evaluation.dataset import Dataset
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS, Perturbation
+from sonovec.extras import require
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.log import as_failure
 from sonovec.paths import display, to_text
@@ -165,7 +166,7 @@ def evaluate(
     kinds = _chosen(perturbations)
     if seed < 0:
         raise UsageError(f"seed={seed} is negative; give a whole number from 0 on, such as seed=0")
-    metrics.require("sklearn")
+    require("sklearn", *metrics.COMPARING)
     with running(progress) as job:
         return _evaluated(dataset, encoder, kinds, seed, job)
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sonovec.errors import MissingExtraError, UsageError
+from sonovec.errors import UsageError
+from sonovec.extras import require
 from sonovec.vectors import unit
 
 #: Folds of a cross-validation, where the caller gives none.
@@ -30,6 +30,8 @@ PROBE_C = 1.0
 #: Resamplings of a bootstrap, and the share of them that lies within the interval.
 DRAWS = 1000
 CONFIDENCE = 0.95
+#: What is said where a package is missing: what needs it, and the extra that it comes with.
+COMPARING = ("comparing encoders", "evaluate")
 #: Results of a query that precision is taken over.
 FIRST = 10
 
@@ -61,26 +63,6 @@ class Score:
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
         return {**asdict(self), "left_out": list(self.left_out)}
-
-
-def require(module: str) -> None:
-    """Import a module of the extra ``evaluate``, or say how to install it.
-
-    Raises
-    ------
-    MissingExtraError
-
-    Examples
-    --------
-    >>> require("not_there")
-    Traceback (most recent call last):
-    sonovec.errors.MissingExtraError: drawing needs not_there: pip install 'sonovec[evaluate]'
-    """
-    try:
-        import_module(module)
-    except ImportError:
-        what, name = {"sklearn": ("comparing encoders", "scikit-learn")}.get(module, ("drawing", module))
-        raise MissingExtraError(f"{what} needs {name}: pip install 'sonovec[evaluate]'") from None
 
 
 def probe(
@@ -166,7 +148,7 @@ def probes(
     >>> probed["clean"].score.value, probed["mute"].predicted
     (1.0, ('cat', 'cat', 'cat', 'cat', 'cat', 'cat'))
     """
-    require("sklearn")
+    require("sklearn", *COMPARING)
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ SHARED, OWN = (1.0, 2.0), (0.2, 0.5)
 FLATTEST = 0.02
 #: Steps of Newton's method, and the change at which it ends.
 STEPS, CHANGE = 100, 1e-10
-#: Bins of the calibration error, each with equally many probabilities.
+#: Bins of a calibration curve.
 BINS = 10
 
 
@@ -120,56 +119,73 @@ def _newton(scores: Floats, heard: Floats, total: Floats, deviations: tuple[floa
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows of which a head said about the same.
+    """Rows of similar probability: their mean probability, the share in which the class is heard, and their number."""
+
+    probability: float
+    share: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether a probability is one.
 
     Attributes
     ----------
-    said, heard : float
-        The mean probability, and the share of the rows in which the class is heard.
-    n : int
+    bins : tuple of Bin
+        Those of the ten that are not empty, from the least probable on.
+    error : float
+        Expected calibration error (Naeini et al. 2015): the mean distance of probability and share, weighted by count; NaN
+        without rows.
     """
 
-    said: float
-    heard: float
-    n: int
+    bins: tuple[Bin, ...]
+    error: float
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
         return asdict(self)
 
 
-def curve(probabilities: ArrayLike, targets: ArrayLike, bins: int = BINS) -> tuple[Bin, ...]:
-    """The calibration curve: bins with equally many rows, from the least probable to the most.
+def measured(probabilities: ArrayLike, targets: ArrayLike) -> Calibration:
+    """Compare probabilities with how often it was so, in bins that part the range from 0 to 1 evenly.
 
-    Equal probabilities stay in one bin, and targets of -1 and probabilities that are NaN are left out.
+    Bins of equally many rows would put nearly all of them where nothing is heard: of ten classes nine are not, mostly.
+
+    Parameters
+    ----------
+    probabilities : array
+        NaN is left out.
+    targets : array, of the same shape
+        1 heard, 0 not heard, -1 not known.
 
     Examples
     --------
-    >>> curve([0.1, 0.1, 0.9, 0.9], [0, 0, 1, 0], bins=2)
-    (Bin(said=0.1, heard=0.0, n=2), Bin(said=0.9, heard=0.5, n=2))
+    >>> measured([0.75, 0.75, 0.75, 0.75], [1, 1, 1, 0]).error
+    0.0
+    >>> measured([0.95, 0.95, 0.05, 0.05], [1, 0, 0, 0]).bins[1]
+    Bin(probability=0.95, share=0.5, count=2)
     """
     said, heard = _pairs(probabilities, targets)
-    order = np.argsort(said, kind="stable")
-    said, heard = said[order], heard[order]
-    # A bin begins where it is due, or at the first row that equals that one.
-    if not len(said):
-        return ()
-    begins = np.searchsorted(said, said[[len(said) * i // bins for i in range(bins)]])
-    edges = [*np.unique(begins), len(said)]
-    return tuple(Bin(float(said[a:b].mean()), float(heard[a:b].mean()), int(b - a)) for a, b in pairwise(edges))
+    places = np.minimum((said * BINS).astype(np.int64), BINS - 1)
+    bins = tuple(
+        Bin(float(said[inside].mean()), float(heard[inside].mean()), int(inside.sum()))
+        for inside in (places == place for place in range(BINS))
+        if inside.any()
+    )
+    distance = sum(each.count * abs(each.probability - each.share) for each in bins)
+    return Calibration(bins, float(distance / len(said)) if len(said) else float("nan"))
 
 
-def error(probabilities: ArrayLike, targets: ArrayLike, bins: int = BINS) -> float:
-    """Expected calibration error: the mean distance of the curve from what was said, weighed by rows; NaN without rows.
+def error(probabilities: ArrayLike, targets: ArrayLike) -> float:
+    """The error of `measured`.
 
     Examples
     --------
-    >>> round(error([0.1, 0.1, 0.9, 0.9], [0, 0, 1, 0], bins=2), 3)
+    >>> error([0.95, 0.95, 0.05, 0.05], [1, 0, 0, 0])
     0.25
     """
-    found = curve(probabilities, targets, bins)
-    rows = sum(each.n for each in found)
-    return sum(each.n * abs(each.said - each.heard) for each in found) / rows if rows else float("nan")
+    return measured(probabilities, targets).error
 
 
 def brier(probabilities: ArrayLike, targets: ArrayLike) -> float:

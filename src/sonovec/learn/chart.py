@@ -9,7 +9,7 @@ import numpy as np
 
 from sonovec.brief import shortened
 from sonovec.evaluation.chart import ACCENT, DPI, INK, NAME_LENGTH, PALE, check_target, save
-from sonovec.learn.measures import Calibration
+from sonovec.learn.calibration import Calibration
 from sonovec.learn.outcomes import NONE
 from sonovec.learn.report import Report, percent
 from sonovec.paths import printable
@@ -97,7 +97,7 @@ def _precision_recall(axes: Axes, report: Report) -> None:
             )
     more = len(worst) - len(colours)
     axes.set_title(
-        "Precision and recall; a dot is the chosen threshold" + (f" (pale: {more} better classes)" if more else ""),
+        "Precision and recall; a dot: thresholds of other folds" + (f" (pale: {more} better classes)" if more else ""),
         fontsize=10,
     )
     _percents(axes, "recall, %", "precision, %")

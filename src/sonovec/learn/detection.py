@@ -28,7 +28,7 @@ from sonovec.log import LOGGER
 
 STAGE = "listening"
 #: Windows begin this often within the length of one, unless a hop is asked for; see docs/detect.md.
-OVERLAP = 4
+OVERLAP = 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def detect(
     gap : float
         Seconds; events of one class with a pause of at most this are one.
     hop : float, optional
-        Seconds from one window to the next, at most the length of a window; without it a quarter of that. Edges are finer
+        Seconds from one window to the next, at most the length of a window; without it an eighth of that. Edges are finer
         with a smaller one, which takes longer.
     explain : int
         How many of the nearest training examples each event names.

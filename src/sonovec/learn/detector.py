@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,7 @@ class Detector(Brief):
         scratch = target.absolute().with_name(f".{target.name}.saving")  # by one name: what a killed run left goes now
         made, old = scratch / "new", scratch / "old"
         try:
+            _put_back(old, target)
             shutil.rmtree(scratch, ignore_errors=True)
             made.mkdir(parents=True)
             self._write(made)
@@ -154,11 +156,16 @@ class Detector(Brief):
                 target.replace(old)
             made.replace(target)
         except OSError as error:
+            with suppress(OSError):
+                _put_back(old, target)
+            kept = f"; the former detector is in {display(old)}" if old.exists() else ""
             raise UsageError(
-                f"{display(target)}: cannot be written ({error.strerror or error}); free some space, or give another place"
+                f"{display(target)}: cannot be written ({error.strerror or error}){kept}; free some space, or give another "
+                "place"
             ) from error
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            if not old.exists() or target.exists():
+                shutil.rmtree(scratch, ignore_errors=True)
 
     @staticmethod
     def check_place(folder: Path) -> None:
@@ -261,6 +268,12 @@ class Detector(Brief):
         if found.version != card["version"]:
             raise _damaged(place / CARD, f"says version {card['version']}, and its parts have {found.version}")
         return found
+
+
+def _put_back(old: Path, target: Path) -> None:
+    """Put a detector back that was moved away for another, which did not come to its place."""
+    if old.exists() and not target.exists():
+        old.replace(target)
 
 
 def _placed(model: Mapping[str, Any], place: Path) -> Mapping[str, Any]:

@@ -3,8 +3,8 @@
 Windows that overlap give more than one answer for each moment. Time is cut into cells as long as the hop, and the value of a
 cell is the lower quartile, rounded down, of the probabilities of the windows over it: more than three quarters of them agree.
 A window answers for its whole length as soon as a short sound is somewhere in it, and this takes back what sticks out.
-Of the rules that were compared (the highest, the mean, the median, the lower quartile, the lowest) it gives the best edges;
-docs/detect.md has the figures.
+Of the rules that were compared (the highest, the mean, the median, the lower quartile, the lowest) it gives the best edges.
+Others find more short sounds, at the price of more false alarms than a shorter hop; docs/detect.md has the figures.
 
 An event is a run of cells that reach a level of half the threshold, one of which reaches the threshold.
 """

@@ -16,8 +16,9 @@ from sonovec.audio.scan import Found, scan
 from sonovec.embedding.embedding import Failure
 from sonovec.errors import AudioError, UsageError
 from sonovec.jobs import Job, Watched, running
-from sonovec.learn.detection import OVERLAP, Detected, detect
+from sonovec.learn.detection import OVERLAP, Detected
 from sonovec.learn.events import Detection, Tracker
+from sonovec.learn.kept import detected
 from sonovec.learn.sources import library_at
 from sonovec.library.binding import passport_of
 from sonovec.library.identity import content_hash
@@ -28,6 +29,7 @@ from sonovec.words import counted
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder
     from sonovec.learn.detector import Detector
+    from sonovec.learn.journal import Journal
     from sonovec.learn.outcomes import Outcomes
     from sonovec.library.library import Library
 
@@ -185,6 +187,7 @@ def measure(
     pool: str | os.PathLike[str],
     outcomes: Outcomes,
     *,
+    kept: Journal | None = None,
     progress: Watched = None,
 ) -> FalseAlarms:
     """Measure the false alarms of a detector on a folder of sounds, or on the stored vectors of a library.
@@ -200,6 +203,8 @@ def measure(
         A folder, a file, or a library, of which the stored segments are heard. It must hold none of the classes.
     outcomes : Outcomes
         Of the detector's examples, for the threshold of 90 % recall. Sounds that they come from are not counted.
+    kept : Journal, optional
+        What files gave to a run that was killed, and will give to this one.
     progress : True, callable or Job, optional
         Watch it, or cancel it; see `sonovec.Job`.
 
@@ -221,7 +226,9 @@ def measure(
     with running(progress) as job:
         trained = set(_hashes({from_text(path) for path in outcomes.paths}, job))
         heard = (
-            _embedded(both, encoder, Path(pool), trained, job) if library is None else _stored(both, library, trained)
+            _embedded(both, encoder, Path(pool), trained, kept, job)
+            if library is None
+            else _stored(both, library, trained)
         )
         return count(both, heard, to_text(pool), [] if library is None else [SEGMENTS])
 
@@ -308,7 +315,12 @@ def _hashes(paths: Iterable[Path], job: Job) -> Iterator[str]:
 
 
 def _embedded(
-    detectors: Sequence[Detector], encoder: Encoder, place: Path, trained: Set[str], job: Job
+    detectors: Sequence[Detector],
+    encoder: Encoder,
+    place: Path,
+    trained: Set[str],
+    kept: Journal | None,
+    job: Job,
 ) -> Iterator[Detected | Unheard]:
     seen = list(scan([place]))
     yield from (
@@ -319,7 +331,7 @@ def _embedded(
     yield from (Unheard(to_text(path), TRAINED, failed=False) for path in found if path in known)
     files = [path for path in found if path not in known]
     hop = max(1, encoder.window.length // OVERLAP) / encoder.rate
-    results = detect(files, detectors, hop=hop, encoder=encoder, progress=job.part(STAGE))
+    results = detected(encoder, detectors, files, hop, job.part(STAGE), kept)
     for file, result in zip(files, results, strict=True):
         yield Unheard(to_text(file), result.reason) if isinstance(result, Failure) else result
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sonovec.brief import Brief
-from sonovec.errors import MissingExtraError, UsageError
+from sonovec.errors import UsageError
+from sonovec.extras import require
 from sonovec.learn import calibration, folds, linear
 from sonovec.learn.head import Head, sigmoid
 from sonovec.learn.linear import Rows
@@ -149,8 +149,7 @@ def fit(
     """
     from threadpoolctl import threadpool_limits
 
-    if find_spec("scipy") is None:
-        raise MissingExtraError("training a detector needs scikit-learn: pip install 'sonovec[learn]'")
+    require("scipy", "training a detector", "learn")
     task = _Task.of(vectors, targets, groups, weights, background, classes, seed)
     with threadpool_limits(1):  # sums that are split over threads differ in their last bits
         tried = [_tried(task, *candidate) for candidate in _candidates(task, kind)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.embedding.embedding import Failure
-from sonovec.jobs import Job
+from sonovec.jobs import Job, Watched
 from sonovec.learn import gathering
+from sonovec.learn.detection import Detected, detect
+from sonovec.learn.events import Detection
 from sonovec.learn.gathering import Gathered, Marks, Rows
 from sonovec.learn.journal import Journal, key_of
 from sonovec.paths import to_text
 
 if TYPE_CHECKING:
     from sonovec.embedding.encoder import Encoder
+    from sonovec.learn.detector import Detector
 
 _COLUMNS = ("vectors", "targets", "times", "coverage")
 _REST = "rest"
+_EVENT = ("start", "end", "name", "probability", "mean", "detector")
 
 
 def gather(
@@ -51,14 +55,56 @@ def gather(
     next(heard, None)  # which tells that all are done
 
 
+def detected(
+    encoder: Encoder,
+    detectors: Sequence[Detector],
+    files: Sequence[Path],
+    hop: float,
+    progress: Watched,
+    kept: Journal | None,
+) -> Iterator[Detected | Failure]:
+    """What detectors hear in files, in their order: from the journal, or heard now and put into it.
+
+    What is kept counts for the same file, and for detectors of the same version.
+    """
+    shaped = encoder.passport.fingerprint, hop, *(each.source for each in detectors)
+    keys = [_file_key(path, *shaped) if kept is not None else None for path in files]
+    missing = [path for path, key in zip(files, keys, strict=True) if kept is None or key not in kept]
+    heard = detect(missing, detectors, hop=hop, encoder=encoder, progress=progress)
+    for path, key in zip(files, keys, strict=True):
+        if kept is not None and key is not None and key in kept:
+            yield _detected(path, kept.get(key))
+            continue
+        result = next(heard)
+        if kept is not None and key is not None and isinstance(result, Detected):
+            kept.put(key, _events(result))
+        yield result
+    next(heard, None)  # which tells that all are done
+
+
 def _key(path: Path, marks: Marks, number: int, encoder: Encoder) -> bytes | None:
     """What tells apart all that shapes what a recording gives; None for a file that is not there."""
+    stretches = marks.starts, marks.ends, marks.verdicts, marks.rest
+    return _file_key(path, encoder.passport.fingerprint, number, *stretches)
+
+
+def _file_key(path: Path, *parts: object) -> bytes | None:
     try:
         file = path.stat()
     except OSError:
         return None
-    stretches = marks.starts, marks.ends, marks.verdicts, marks.rest
-    return key_of(to_text(path), file.st_size, file.st_mtime_ns, encoder.passport.fingerprint, number, *stretches)
+    return key_of(to_text(path), file.st_size, file.st_mtime_ns, *parts)
+
+
+def _events(found: Detected) -> dict[str, NDArray[Any]]:
+    events = {name: np.array([getattr(each, name) for each in found.detections]) for name in _EVENT}
+    return {**events, "duration": np.array(found.duration), "notes": np.array(found.notes, str)}
+
+
+def _detected(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Detected:
+    columns = [arrays[name].tolist() for name in _EVENT]
+    events = tuple(Detection(**dict(zip(_EVENT, row, strict=True))) for row in zip(*columns, strict=True))
+    return Detected(path, float(arrays["duration"]), events, tuple(arrays["notes"].tolist()))
 
 
 def packed(gathered: Gathered) -> dict[str, NDArray[Any]]:

@@ -7,15 +7,17 @@ so a stream may last for days.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.live import LiveMono
+from sonovec.audio.checks import Checks
+from sonovec.audio.mix import mix_or_first
 from sonovec.audio.pipe import Piped
+from sonovec.audio.resample import Resampler
 from sonovec.audio.windows import Windows
 from sonovec.embedding.encoder import Encoder
 from sonovec.errors import AudioError
@@ -30,8 +32,8 @@ class Live:
     ----------
     sound : Piped
         See `sonovec.audio.pipe.open_pipe`.
-    panel : Panel
-        Detectors that take the vectors of one encoder.
+    *panels : Panel
+        Detectors, those that take the vectors of one encoder in one panel.
 
     Attributes
     ----------
@@ -39,22 +41,22 @@ class Live:
         Of sound that was heard so far.
     """
 
-    def __init__(self, sound: Piped, panel: Panel) -> None:
-        self._encoder = panel.encoder
-        self._mono = LiveMono(sound, panel.encoder.rate)
-        self._trackers = panel.trackers()
-        # What comes for days has no end to be trimmed, and its beginning is told at once.
-        self._cleaner = replace(self._encoder.settings.cleaning, trim=False).begin(self._encoder.rate)
+    def __init__(self, sound: Piped, *panels: Panel) -> None:
+        self._sound = sound
+        self._ears = [_Ear(panel, sound.rate) for panel in panels]
+        self._checks = Checks(sound.channels, sound.rate)
+        self._frames = 0
 
     @property
     def seconds(self) -> float:
         """Seconds of sound that were heard so far."""
-        return self._mono.seconds
+        return self._frames / self._sound.rate
 
     @property
     def notes(self) -> list[str]:
         """What is odd about the stream; complete once it has ended."""
-        return [*self._mono.notes, *self._cleaner.notes]
+        of_cleaning = (note for ear in self._ears for note in ear.notes)
+        return [*self._sound.notes, *self._checks.notes(), *dict.fromkeys(of_cleaning)]
 
     def __iter__(self) -> Iterator[Detection]:
         """Give the events of the stream up to its end.
@@ -64,17 +66,56 @@ class Live:
         AudioError
             If the samples are too large for a vector.
         """
-        rate = self._encoder.rate
-        for windows in self._cleaner.windows(self._mono, self._encoder.window, max_windows=1):
-            vectors = _embedded(self._encoder, windows)
-            times = np.stack([windows.starts, windows.ends], axis=1) / rate
-            for tracker in self._trackers:
-                yield from tracker.push(times, vectors, windows.silent)
+        for block in self._sound:
+            self._checks.clean(block)
+            self._frames += len(block)
+            samples = mix_or_first(block)
+            for ear in self._ears:
+                yield from ear.push(samples)
+        for ear in self._ears:
+            yield from ear.rest()
         yield from self.finish()
 
     def finish(self) -> list[Detection]:
         """The events that are not told yet, where no more of the stream will be heard."""
+        return [event for ear in self._ears for event in ear.finish()]
+
+
+class _Ear:
+    """One encoder, and the detectors that take its vectors."""
+
+    def __init__(self, panel: Panel, rate: int) -> None:
+        self._encoder = panel.encoder
+        self._trackers = panel.trackers()
+        self._resampler = Resampler(rate, panel.encoder.rate)
+        # What comes for days has no end to be trimmed, and its beginning is told at once.
+        self._cleaner = replace(panel.encoder.settings.cleaning, trim=False).begin(panel.encoder.rate)
+        self._framer = self._cleaner.framer(panel.encoder.window, max_windows=1)
+
+    @property
+    def notes(self) -> list[str]:
+        """What cleaning says of the stream."""
+        return self._cleaner.notes
+
+    def push(self, samples: NDArray[np.float32]) -> Iterator[Detection]:
+        """Take the next samples of the stream."""
+        yield from self._heard(self._framer.push(self._resampler.process(samples)))
+
+    def rest(self) -> Iterator[Detection]:
+        """Hear what is left where the stream has ended."""
+        yield from self._heard(self._framer.push(self._resampler.flush()))
+        yield from self._heard(self._framer.finish())
+
+    def finish(self) -> list[Detection]:
+        """The events that are not told yet."""
         return [event for tracker in self._trackers for event in tracker.finish()]
+
+    def _heard(self, groups: Iterable[Windows]) -> Iterator[Detection]:
+        for windows in groups:
+            vectors = _embedded(self._encoder, windows)
+            times = np.stack([windows.starts, windows.ends], axis=1) / self._encoder.rate
+            for tracker in self._trackers:
+                yield from tracker.push(times, vectors, windows.silent)
 
 
 def _embedded(encoder: Encoder, windows: Windows) -> NDArray[np.float32]:

@@ -2,58 +2,28 @@
 
 Each figure has a 95 % interval by bootstrap (Efron and Tibshirani 1993, An Introduction to the Bootstrap): whole groups are
 drawn with replacement 1,000 times, since what belongs to one recording is right or wrong together (Field and Welsh 2007,
-Bootstrapping clustered data). Where every draw gives 100 %, or 0 %, the interval is that of as many trials. Thresholds are
-those that were chosen.
+Bootstrapping clustered data). Where every draw gives 100 %, or 0 %, the interval is that of as many trials. Each stretch is
+judged by a threshold of its own: one that was chosen without its fold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sonovec.evaluation.metrics import CONFIDENCE, DRAWS, Score
+from sonovec.learn import calibration
+from sonovec.learn.calibration import Calibration
 from sonovec.learn.outcomes import NONE, Outcomes
 
 Floats = NDArray[np.float64]
 
-#: Bins of a calibration curve: they part the probabilities from 0 to 1 evenly.
-BINS = 10
-
 # Draws are made in blocks, so that memory stays bounded.
 _BLOCK_CELLS = 1 << 22
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Stretches of similar probability: their mean probability, the share in which the class is heard, and their number."""
-
-    probability: float
-    share: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Whether a probability is one.
-
-    Attributes
-    ----------
-    bins : tuple of Bin
-        Those of the ten that are not empty.
-    error : float
-        Expected calibration error (Naeini et al. 2015): the mean distance of probability and share, weighted by count.
-    """
-
-    bins: tuple[Bin, ...]
-    error: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
-        return {"error": self.error, "bins": [asdict(each) for each in self.bins]}
 
 
 @dataclass(frozen=True)
@@ -66,6 +36,7 @@ class ClassFigures:
     stretches, groups : int
         Stretches in which it is heard, and the groups that they are from.
     threshold : float
+        Of the detector.
     precision, recall, f1, average_precision : Score or None
         None where the class could not be held out; precision also where it is never detected.
     calibration : Calibration or None
@@ -95,7 +66,7 @@ class ClassFigures:
 
 
 def class_figures(
-    outcomes: Outcomes, thresholds: Sequence[float], seed: int = 0
+    outcomes: Outcomes, thresholds: Sequence[float], seed: int = 0, judged_by: ArrayLike | None = None
 ) -> tuple[list[ClassFigures], Score | None]:
     """The figures of each class, and the mean of the average precisions over the classes that have one.
 
@@ -103,15 +74,18 @@ def class_figures(
     ----------
     outcomes : Outcomes
     thresholds : sequence of float, length n_classes
+        Of the detector.
     seed : int
         Of the bootstrap.
+    judged_by : array, shape (n, n_classes), optional
+        The threshold of each stretch (see `sonovec.learn.thresholds.held_out`); that of the detector without it.
 
     Returns
     -------
     figures : list of ClassFigures
     mean_average_precision : Score or None
     """
-    detected = outcomes.known & (outcomes.probabilities >= np.asarray(thresholds))
+    detected = outcomes.known & (outcomes.probabilities >= np.asarray(thresholds if judged_by is None else judged_by))
     right = detected & outcomes.positive
     precision = ratios(right, detected, outcomes.groups, seed)
     recall = ratios(right, outcomes.positive, outcomes.groups, seed)
@@ -125,8 +99,7 @@ def class_figures(
         if average[column] is None:
             figures.append(ClassFigures(*counts))
             continue
-        known = outcomes.known[:, column]
-        curve = calibration(outcomes.targets[known, column], outcomes.probabilities[known, column])
+        curve = calibration.measured(outcomes.probabilities[:, column], outcomes.targets[:, column])
         figures.append(ClassFigures(*counts, precision[column], recall[column], f1[column], average[column], curve))
     return figures, mean
 
@@ -153,38 +126,7 @@ def confidence_calibration(outcomes: Outcomes) -> Calibration | None:
     probabilities = np.where(np.isnan(outcomes.probabilities), -1, outcomes.probabilities)[heard]
     best = probabilities.argmax(axis=1)
     targets = outcomes.targets[heard]
-    return calibration(np.take_along_axis(targets, best[:, None], 1)[:, 0], probabilities.max(axis=1))
-
-
-def calibration(targets: ArrayLike, probabilities: ArrayLike) -> Calibration:
-    """Compare probabilities with how often it was so.
-
-    Parameters
-    ----------
-    targets : array, shape (n,)
-        1 heard, 0 not heard.
-    probabilities : array, shape (n,)
-
-    Returns
-    -------
-    Calibration
-
-    Examples
-    --------
-    >>> calibration([1, 1, 1, 0], [0.75, 0.75, 0.75, 0.75]).error
-    0.0
-    >>> calibration([1, 0, 0, 0], [0.95, 0.95, 0.05, 0.05]).error
-    0.25
-    """
-    heard, given = np.asarray(targets, np.float64), np.asarray(probabilities, np.float64)
-    places = np.minimum((given * BINS).astype(np.int64), BINS - 1)
-    bins = tuple(
-        Bin(float(given[inside].mean()), float(heard[inside].mean()), int(inside.sum()))
-        for inside in (places == place for place in range(BINS))
-        if inside.any()
-    )
-    error = sum(each.count * abs(each.probability - each.share) for each in bins) / max(1, len(given))
-    return Calibration(bins, float(error))
+    return calibration.measured(probabilities.max(axis=1), np.take_along_axis(targets, best[:, None], 1)[:, 0])
 
 
 # -- with intervals
@@ -354,7 +296,7 @@ def _draws(count: int, seed: int, width: int = 0) -> Iterator[Floats]:
 # -- what is taken for what
 
 
-def confusion(outcomes: Outcomes, thresholds: Sequence[float]) -> NDArray[np.int64]:
+def confusion(outcomes: Outcomes, thresholds: ArrayLike) -> NDArray[np.int64]:
     """What is detected where a class is heard: shape (n_classes + 1, n_classes + 1), the last row and column for none.
 
     For each class that is heard in a stretch, the most probable of those that reach their threshold is counted; others

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from sonovec.brief import Brief
 from sonovec.evaluation.metrics import Score
-from sonovec.learn import measures
+from sonovec.learn import calibration, measures
+from sonovec.learn.calibration import Calibration
 from sonovec.learn.curve import LearningCurve
 from sonovec.learn.false_alarms import FalseAlarms
-from sonovec.learn.measures import Calibration, ClassFigures
+from sonovec.learn.measures import ClassFigures
 from sonovec.learn.outcomes import NONE, Outcomes
 from sonovec.learn.suspects import MOST, LabelSuspect, Leak, label_suspects, leaks
 
@@ -28,7 +29,7 @@ FEW = 10
 
 @dataclass(frozen=True)
 class FalseDetection:
-    """A stretch without a class, and the probability of it there, which reaches its threshold."""
+    """A stretch without a class, and the probability of it there, which reaches the threshold chosen without its fold."""
 
     path: str
     start: float
@@ -136,6 +137,7 @@ def make(
     vectors: NDArray[np.floating],
     *,
     folds: int,
+    judged_by: NDArray[np.float64] | None = None,
     learning_curve: LearningCurve | None = None,
     choices: Sequence[str] = (),
     calibrated: bool = True,
@@ -149,10 +151,13 @@ def make(
     ----------
     outcomes : Outcomes
     thresholds : sequence of float, length n_classes
+        Of the detector.
     vectors : array, shape (n_stretches, dim)
         The mean vector of each stretch, in which copies are looked for.
     folds : int
         Of the cross-validation; 0 where there was none.
+    judged_by : array, shape (n_stretches, n_classes), optional
+        The threshold of each stretch, chosen without its fold; that of the detector without it.
     learning_curve : LearningCurve, optional
     choices, notes : sequence of str
     calibrated : bool
@@ -166,9 +171,9 @@ def make(
     -------
     Report
     """
-    figures, mean = measures.class_figures(outcomes, thresholds, seed)
+    judged_by = np.broadcast_to(thresholds, outcomes.targets.shape) if judged_by is None else judged_by
+    figures, mean = measures.class_figures(outcomes, thresholds, seed, judged_by)
     suspects, copies = label_suspects(outcomes), leaks(outcomes, vectors)
-    known = outcomes.known
     return Report(
         stretches=len(outcomes),
         groups=len(set(outcomes.groups)),
@@ -177,21 +182,19 @@ def make(
         classes=tuple(figures),
         mean_average_precision=mean,
         accuracy=measures.accuracy(outcomes, seed),
-        calibration=measures.calibration(outcomes.targets[known], outcomes.probabilities[known])
-        if known.any()
-        else None,
+        calibration=calibration.measured(outcomes.probabilities, outcomes.targets) if outcomes.known.any() else None,
         confidence=measures.confidence_calibration(outcomes),
         curves={
             name: _thinned(*measures.precision_recall(outcomes, column))
             for column, name in enumerate(outcomes.classes)
             if outcomes.positive[:, column].any()
         },
-        confusion=tuple(map(tuple, measures.confusion(outcomes, thresholds).tolist())),
+        confusion=tuple(map(tuple, measures.confusion(outcomes, judged_by).tolist())),
         learning_curve=learning_curve,
         label_suspects=tuple(suspects[:MOST]),
         leaks=tuple(copies[:MOST]),
         suspects={"labels": len(suspects), "leaks": len(copies)},
-        false_detections=tuple(_false_detections(outcomes, thresholds)),
+        false_detections=tuple(_false_detections(outcomes, judged_by)),
         choices=tuple(choices),
         unknown=tuple(unknown(outcomes, calibrated, counts_alarms)),
         notes=tuple(notes),
@@ -204,8 +207,8 @@ def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> lis
     return [(round(float(recall[place]), 4), round(float(precision[place]), 4)) for place in kept]
 
 
-def _false_detections(outcomes: Outcomes, thresholds: Sequence[float]) -> list[FalseDetection]:
-    rows, columns = np.nonzero(outcomes.negative & (outcomes.probabilities >= np.asarray(thresholds)))
+def _false_detections(outcomes: Outcomes, judged_by: NDArray[np.float64]) -> list[FalseDetection]:
+    rows, columns = np.nonzero(outcomes.negative & (outcomes.probabilities >= judged_by))
     found = [
         FalseDetection(
             outcomes.paths[row],

@@ -7,14 +7,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.brief import Brief
-from sonovec.errors import MissingExtraError, UsageError
+from sonovec.errors import UsageError
+from sonovec.extras import require
 from sonovec.learn import pool as pools
 from sonovec.learn.answers import PERSON, SCORES, source_of
 from sonovec.learn.examples import Examples
@@ -143,8 +143,7 @@ class Session:
         space: str = MAIN,
         write: bool = True,
     ) -> None:
-        if find_spec("scipy") is None:
-            raise MissingExtraError("labelling needs scikit-learn, with SciPy: pip install 'sonovec[learn]'")
+        require("scipy", "labelling", "learn")
         self.classes = _checked(classes)
         self.library = library if isinstance(library, Library) else Library(os.fspath(library))
         self.source = source_of(getpass.getuser() if who is None else who)

@@ -27,7 +27,7 @@ from sonovec.learn.report import Report
 from sonovec.learn.sources import library_at
 from sonovec.learn.stored import Stored, stored
 from sonovec.learn.targets import NOT_HEARD
-from sonovec.learn.thresholds import Threshold, choose
+from sonovec.learn.thresholds import Threshold, choose, held_out
 from sonovec.paths import display, name_of, to_text
 from sonovec.vectors import unit32
 
@@ -244,7 +244,7 @@ def _train(
         },
     )
     if settings.false_alarms is not None:
-        found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, progress=job.report)
+        found = alarms.measure(detector, heard_by, settings.false_alarms, outcomes, kept=kept, progress=job.report)
         report = report.with_false_alarms(found)
     return Training(replace(detector, report=report.to_json()), report, examples.failures)
 
@@ -313,6 +313,12 @@ def _report(
         [each.value for each in thresholds],
         examples.vectors[first_rows(examples)],
         folds=len(np.unique(fitted.folds)),
+        judged_by=held_out(
+            outcomes.probabilities,
+            outcomes.targets,
+            fitted.folds[first_rows(examples)],
+            precision=settings.precision,
+        ),
         learning_curve=learning_curve(examples, outcomes, fitted.folds, predict, settings.seed, tell),
         choices=choices(examples, others, fitted, thresholds, settings),
         calibrated=fitted.calibrated,
@@ -353,7 +359,8 @@ def choices(
             if others.id
             else []
         ),
-        f"thresholds: for each class that {rule}, on the probabilities of the cross-validation",
+        f"thresholds: for each class that {rule}, on the probabilities of the cross-validation; the figures of each fold are "
+        "at thresholds that were chosen on the other folds",
         *(f"{name}: {each.note}" for name, each in zip(examples.classes, thresholds, strict=True) if each.note),
     ]
 

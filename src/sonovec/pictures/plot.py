@@ -12,7 +12,8 @@ import numpy as np
 from sonovec.brief import shortened
 from sonovec.embedding.encoder import Encoder, load
 from sonovec.embedding.source import Sound
-from sonovec.errors import MissingExtraError, UsageError
+from sonovec.errors import UsageError
+from sonovec.extras import require
 from sonovec.models.defaults import ALIAS
 from sonovec.paths import check_output, display, output
 from sonovec.pictures.hearing import Heard, edges, hear, similarities
@@ -93,7 +94,7 @@ def plot(
     path = None if target is None else Path(target)
     if path is not None:
         check_target(path)
-    _require_matplotlib()
+    require("matplotlib", "a picture", "evaluate")
     known = load(encoder) if isinstance(encoder, str) else encoder
     chosen = chosen_panels(known, panels)
     heard = hear(known, sound, start, end, embed=bool(EMBEDDED & set(chosen)))
@@ -124,7 +125,7 @@ def check_target(target: Path) -> None:
             f"{display(target)}: a picture is written as PNG or SVG; give a name such as {display(target.stem)}.png"
         )
     check_output(target)
-    _require_matplotlib()
+    require("matplotlib", "a picture", "evaluate")
 
 
 def chosen_panels(encoder: Encoder, panels: Iterable[str] | None) -> tuple[str, ...]:
@@ -148,13 +149,6 @@ def chosen_panels(encoder: Encoder, panels: Iterable[str] | None) -> tuple[str, 
             f"model {encoder.card.name!r} scores no classes; leave the panel tags out, or give another model"
         )
     return chosen
-
-
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("a picture needs matplotlib: pip install 'sonovec[evaluate]'") from None
 
 
 def save(figure: Figure, target: Path) -> None:

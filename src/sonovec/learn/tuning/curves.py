@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonovec.evaluation.chart import ACCENT, INK, PALE, check_target
-from sonovec.evaluation.metrics import require
+from sonovec.extras import require
 from sonovec.learn.tuning.result import FineTuned
 from sonovec.paths import output
 
@@ -27,7 +27,7 @@ def draw(result: FineTuned, target: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    require("matplotlib")
+    require("matplotlib", "drawing", "evaluate")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.embedding.encoder import Encoder, load
-from sonovec.errors import MissingExtraError, PassportError, TrainingError, UsageError
+from sonovec.errors import PassportError, TrainingError, UsageError
+from sonovec.extras import require
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.learn import thresholds
 from sonovec.learn.calibration import platt
@@ -105,7 +105,8 @@ def finetune(
     plan = plan or (FROM_SCRATCH if from_scratch else Plan())
     target = absolute(Path(output).expanduser())
     check_output(target)
-    _check_packages()
+    for module in ("torch", "sklearn"):
+        require(module, "fine-tuning", "torch,learn")
     from sonovec.learn.tuning import generators
     from sonovec.learn.tuning.training import Diverged
 
@@ -125,12 +126,6 @@ def finetune(
     return result
 
 
-def _check_packages() -> None:
-    for module, name in (("torch", "PyTorch"), ("sklearn", "scikit-learn")):
-        try:
-            import_module(module)
-        except ImportError:
-            raise MissingExtraError(f"fine-tuning needs {name}: pip install 'sonovec[torch,learn]'") from None
 
 
 def _encoder(encoder: str | Encoder, start: Path, from_scratch: bool, seed: int, job: Job) -> Encoder:
