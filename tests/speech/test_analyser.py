@@ -122,7 +122,9 @@ pending.COMMIT_TRACKS, pending.COMMIT_SECONDS = 2, 0.05
 
 class Telling(Lengths):
     def hear(self, stretches, language=None):
-        time.sleep(0.05)
+        time.sleep(0.1)
+        with open(sys.argv[3], "a") as log:
+            log.write("x" * len(stretches))
         return super().hear(stretches, language)
 
 sonovec.Library(sys.argv[1], model="logmel", jobs=1).add(sys.argv[2], analysers=[analyser(Telling())])
@@ -136,19 +138,19 @@ def test_a_run_that_is_killed_goes_on_and_writes_nothing_twice(folder, tmp_path)
     samples, rate = soundfile.read(folder / "one.wav")
     for number in range(40):
         soundfile.write(sounds / f"{number:02}.wav", samples * (1 - number / 100), rate)
-    process = subprocess.Popen([sys.executable, "-c", INDEX, tmp_path / "library", sounds])
-    done = 0
-    while done < 5 and process.poll() is None:
-        time.sleep(0.1)
-        with sonovec.Library(tmp_path / "library", model="logmel") as library:
-            done = 0 if library.config is None else len(library)
+    log = tmp_path / "log"
+    log.touch()
+    process = subprocess.Popen([sys.executable, "-c", INDEX, tmp_path / "library", sounds, log])
+    while log.stat().st_size < 20 and process.poll() is None:
+        time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     with sonovec.Library(tmp_path / "library", model="logmel") as library:
         written = {passage.track for passage in library.passages.get()}
         network = Lengths()
         library.add(sounds, analysers=[analyser(network)])
-        assert 5 <= len(written) < 40 and network.stretches <= 40 - len(written)
+        # A kill between the store and the ledger leaves one batch of two, which is heard again and put once.
+        assert 1 <= len(written) < 40 and network.stretches <= 40 - len(written) + 2
         assert len(library.passages.get()) == len({passage.track for passage in library.passages.get()}) == 40
 
 
