@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from sonovec import demo
 from sonovec.audio.resample import Resampler
-from sonovec.audio.windows import WindowSpec, frame
+from sonovec.audio.windows import Framer, Windows, WindowSpec, frame
 from sonovec.cleaning.silero import HOP, RATE, Listener
 from sonovec.cleaning.voice import Voice
 from sonovec.cleaning.voiced import Voiced
@@ -29,11 +31,23 @@ def scene(rate: int = RATE) -> NDArray[np.float32]:
     return np.concatenate([silence, speech(rate), hiss, speech(rate), silence])
 
 
+def through(voiced: Voiced, blocks: Iterable[NDArray[np.float32]], spec: WindowSpec) -> Iterator[Windows]:
+    framer = Framer(spec, 4)
+    for block in blocks:
+        voiced.hear(block)
+        for group in framer.push(block):
+            yield from voiced.push(group)
+    voiced.end()
+    for group in framer.finish():
+        yield from voiced.push(group)
+    yield from voiced.finish()
+
+
 def kept(samples: NDArray[np.float32], rate: int = RATE, size: int = 5000) -> tuple[list[int], Voiced]:
     voiced = Voiced(rate)
     spec = WindowSpec(rate, rate // 2)
     blocks = (samples[start : start + size] for start in range(0, len(samples), size))
-    starts = [int(start) for each in voiced.kept(frame(voiced.listened(blocks), spec, 4)) for start in each.starts]
+    starts = [int(start) for each in through(voiced, blocks, spec) for start in each.starts]
     return starts, voiced
 
 
@@ -82,8 +96,5 @@ def test_windows_of_speech_without_a_pause_are_let_go_while_it_goes_on(monkeypat
             taken.append(number)
             yield np.full(HOP * 31, 0.1, np.float32)
 
-    behind = [
-        len(taken) * HOP * 31 / RATE - each.starts[0] / RATE
-        for each in voiced.kept(frame(voiced.listened(blocks()), SPEC, 4))
-    ]
+    behind = [len(taken) * HOP * 31 / RATE - each.starts[0] / RATE for each in through(voiced, blocks(), SPEC)]
     assert len(behind) > 100 and max(behind) < 6, "seconds between what was read and what was let go"

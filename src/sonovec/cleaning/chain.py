@@ -6,14 +6,15 @@ noise is taken out, and what is silent then is trimmed. Windows keep their place
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.windows import Windows, WindowSpec, frame
+from sonovec.audio.windows import Framer, Windows, WindowSpec
 from sonovec.cleaning import denoise, silero, trim, voice
+from sonovec.cleaning.step import Step
 from sonovec.cleaning.voiced import Voiced
 from sonovec.errors import UsageError
 
@@ -97,8 +98,9 @@ class Cleaner:
     """
 
     def __init__(self, steps: Cleaning, rate: int) -> None:
-        self._denoiser = denoise.Denoiser(rate) if steps.denoise else None
         self._trimmer = trim.Trimmer(rate) if steps.trim else None
+        self._steps: list[Step] = [denoise.Denoiser(rate)] if steps.denoise else []
+        self._steps += [self._trimmer] if self._trimmer else []
         self._voiced = Voiced(rate) if steps.vad else None
 
     @property
@@ -109,23 +111,77 @@ class Cleaner:
     @property
     def notes(self) -> list[str]:
         """What was left out, and what was not done and why; complete behind the last block."""
-        steps = (self._denoiser, self._trimmer, self._voiced)
-        return [note for step in steps if step is not None for note in step.notes]
+        found = [note for step in self._steps for note in step.notes]
+        return found + (self._voiced.notes if self._voiced else [])
 
     def blocks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Give the stream denoised and trimmed, as it is asked for: float32 ``(n,)`` each, the first from `start` on."""
-        for step in (self._denoiser, self._trimmer):
-            blocks = blocks if step is None else step.blocks(blocks)
+        for step in self._steps:
+            blocks = step.blocks(blocks)
         return iter(blocks)
 
     def windows(
         self, blocks: Iterable[NDArray[np.float32]], spec: WindowSpec, max_windows: int = 32
     ) -> Iterator[Windows]:
         """Cut the clean stream into windows, as `sonovec.audio.windows.frame` does; their places are those in the source."""
+        framer = self.framer(spec, max_windows)
+        for block in blocks:
+            yield from framer.push(block)
+        yield from framer.finish()
+
+    def framer(self, spec: WindowSpec, max_windows: int = 32) -> CleanFramer:
+        """What cuts blocks into clean windows as they come, as `windows` does, which takes them all."""
+        return CleanFramer(self, spec, max_windows)
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Take the next samples, and give what is clean."""
         if self._voiced is not None:
-            blocks = self._voiced.listened(blocks)
-        found = (
-            replace(windows, starts=windows.starts + self.start, ends=windows.ends + self.start)
-            for windows in frame(self.blocks(blocks), spec, max_windows)
-        )
-        return found if self._voiced is None else self._voiced.kept(found)
+            self._voiced.hear(block)
+        return self._through(iter((block,)), self._steps)
+
+    def finish(self) -> Iterator[NDArray[np.float32]]:
+        """Give the rest, at the end of the sound."""
+        if self._voiced is not None:
+            self._voiced.end()
+        for number, step in enumerate(self._steps, start=1):
+            yield from self._through(step.finish(), self._steps[number:])
+
+    @staticmethod
+    def _through(blocks: Iterator[NDArray[np.float32]], steps: Sequence[Step]) -> Iterator[NDArray[np.float32]]:
+        if not steps:
+            return blocks
+        first, *others = steps
+        return Cleaner._through((clean for block in blocks for clean in first.push(block)), others)
+
+    def kept(self, groups: Iterable[Windows]) -> Iterator[Windows]:
+        """Give windows of the clean stream their places in the source, and leave those out in which nobody speaks."""
+        for group in groups:
+            moved = replace(group, starts=group.starts + self.start, ends=group.ends + self.start)
+            if self._voiced is None:
+                yield moved
+            else:
+                yield from self._voiced.push(moved)
+
+    def rest(self) -> Iterator[Windows]:
+        """Give the windows that waited for what follows, where nothing does."""
+        if self._voiced is not None:
+            yield from self._voiced.finish()
+
+
+class CleanFramer:
+    """Cuts the blocks of one sound into clean windows; made by `Cleaner.framer`."""
+
+    def __init__(self, cleaner: Cleaner, spec: WindowSpec, max_windows: int) -> None:
+        self._cleaner, self._framer = cleaner, Framer(spec, max_windows)
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[Windows]:
+        """Take the next samples, and give the groups of windows that are complete; read all of them."""
+        for clean in self._cleaner.push(block):
+            yield from self._cleaner.kept(self._framer.push(clean))
+
+    def finish(self) -> Iterator[Windows]:
+        """The windows behind the last group, where no block follows."""
+        for clean in self._cleaner.finish():
+            yield from self._cleaner.kept(self._framer.push(clean))
+        yield from self._cleaner.kept(self._framer.finish())
+        yield from self._cleaner.rest()

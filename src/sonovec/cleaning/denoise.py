@@ -11,14 +11,15 @@ It takes away what is quiet and steady, whatever that is: rain is noise, too. do
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import SILENCE_PEAK
-from sonovec.cleaning.pieces import pieces
+from sonovec.cleaning.pieces import Pieces
+from sonovec.cleaning.step import Step
 from sonovec.errors import MissingExtraError
 
 #: What the passport calls it.
@@ -45,18 +46,13 @@ def check() -> None:
         raise MissingExtraError("denoise needs noisereduce: pip install 'sonovec[denoise]'")
 
 
-class Denoiser:
+class Denoiser(Step):
     """Takes the noise out of one sound.
 
     Parameters
     ----------
     rate : int
         Samples a second.
-
-    Attributes
-    ----------
-    notes : list of str
-        Why there was nothing to do, if there was not; complete behind the last block.
 
     Examples
     --------
@@ -68,28 +64,44 @@ class Denoiser:
     """
 
     def __init__(self, rate: int) -> None:
-        self.notes: list[str] = []
         self._rate = rate
-        self._block, self._context = round(BLOCK * rate), round(CONTEXT * rate)
+        self._context = round(CONTEXT * rate)
         self._frame = 1 << (round(FRAME * rate) - 1).bit_length()
         self._noises: deque[tuple[float, Samples] | None] = deque(maxlen=round(MEMORY / BLOCK) + 1)
+        self._pieces = Pieces(round(BLOCK * rate))
+        self._before = self._block = np.empty(0, np.float32)
+        self._seconds, self._noisy = 0.0, False
 
-    def blocks(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Give the stream without its noise: float32 ``(n,)`` each, as many samples in all as came."""
-        before = block = np.empty(0, np.float32)
-        seconds, noisy = 0.0, False
-        for after in pieces(blocks, self._block):
-            self._noises.append(_quietest(after, round(NOISE * self._rate)))
-            seconds += len(after) / self._rate
-            noisy = noisy or self._noises[-1] is not None
-            if len(block):
-                yield self._gated(before, block, after)
-            before, block = block, after
-        if len(block):
-            yield self._gated(before, block, np.empty(0, np.float32))
-        if not noisy:
-            reason = f"shorter than {NOISE:g} s" if seconds < NOISE else f"without {NOISE:g} s of sound at a stretch"
-            self.notes.append(f"not denoised: {reason}")
+    @property
+    def notes(self) -> list[str]:
+        """Why there was nothing to do, if there was not."""
+        if self._noisy:
+            return []
+        short = self._seconds < NOISE
+        return [
+            f"not denoised: {f'shorter than {NOISE:g} s' if short else f'without {NOISE:g} s of sound at a stretch'}"
+        ]
+
+    def push(self, block: Samples) -> Iterator[Samples]:
+        """Take the next samples; what is given has as many in all, without their noise."""
+        for piece in self._pieces.push(block):
+            yield from self._next(piece)
+
+    def finish(self) -> Iterator[Samples]:
+        """Give the rest."""
+        for piece in self._pieces.finish():
+            yield from self._next(piece)
+        if len(self._block):
+            yield self._gated(self._before, self._block, np.empty(0, np.float32))
+
+    def _next(self, after: Samples) -> Iterator[Samples]:
+        """Hear a piece for its noise, and give the one before it."""
+        self._noises.append(_quietest(after, round(NOISE * self._rate)))
+        self._seconds += len(after) / self._rate
+        self._noisy = self._noisy or self._noises[-1] is not None
+        if len(self._block):
+            yield self._gated(self._before, self._block, after)
+        self._before, self._block = self._block, after
 
     def _gated(self, before: Samples, block: Samples, after: Samples) -> Samples:
         noise = min((each for each in self._noises if each is not None), key=lambda each: each[0], default=None)

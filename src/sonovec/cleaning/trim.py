@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.audio.windows import SILENCE_PEAK
-from sonovec.cleaning.pieces import pieces
+from sonovec.cleaning.pieces import Pieces
+from sonovec.cleaning.step import Step
 
 #: Decibels below the loudest frame from which on a frame is silence.
 BELOW = 40.0
@@ -30,7 +31,7 @@ MARGIN = 0.1
 FRAMES = 50
 
 
-class Trimmer:
+class Trimmer(Step):
     """Trims one sound.
 
     Parameters
@@ -61,6 +62,9 @@ class Trimmer:
         self._begun = False
         self._held: deque[NDArray[np.float32]] = deque()  # what may be an end
         self._place = 0  # of the first sample that is held
+        self._pieces = Pieces(self._frame * FRAMES)
+        self._ahead: deque[tuple[NDArray[np.float32], NDArray[np.float64]]] = deque()
+        self._loudest = -math.inf
 
     @property
     def notes(self) -> list[str]:
@@ -70,19 +74,25 @@ class Trimmer:
         start, cut = (f"{samples / self._rate:.3g} s" for samples in (self.start, self.cut))
         return [f"silence cut off: {start} at the beginning, {cut} at the end"] if self.start or self.cut else []
 
-    def blocks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Give what is left of a stream, float32 ``(n,)`` each; of one that is silent throughout, up to its last minute."""
-        ahead: deque[tuple[NDArray[np.float32], NDArray[np.float64]]] = deque()
-        loudest = -math.inf
-        for piece in pieces(blocks, self._frame * FRAMES):
-            levels = _levels(piece, self._frame)
-            loudest = max(loudest, float(levels.max()))
-            ahead.append((piece, levels))
-            if len(ahead) > REACH:
-                yield from self._take(*ahead.popleft(), loudest)
-        for piece, levels in ahead:
-            yield from self._take(piece, levels, loudest)
+    def push(self, block: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Take the next samples, and give what is left of them; of silence throughout nothing up to its last minute."""
+        for piece in self._pieces.push(block):
+            yield from self._next(piece)
+
+    def finish(self) -> Iterator[NDArray[np.float32]]:
+        """Give the rest, without the silence at its end."""
+        for piece in self._pieces.finish():
+            yield from self._next(piece)
+        for piece, levels in self._ahead:
+            yield from self._take(piece, levels, self._loudest)
         yield from self._end()
+
+    def _next(self, piece: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        levels = _levels(piece, self._frame)
+        self._loudest = max(self._loudest, float(levels.max()))
+        self._ahead.append((piece, levels))
+        if len(self._ahead) > REACH:
+            yield from self._take(*self._ahead.popleft(), self._loudest)
 
     def _take(
         self, piece: NDArray[np.float32], levels: NDArray[np.float64], loudest: float

@@ -42,12 +42,16 @@ class Voiced:
         self._speech: deque[tuple[float, float]] = deque()  # that is over, and may lie in windows to come; seconds
         self._going: tuple[float, float] | None = None  # speech that goes on, as far as it is sure
         self._known = 0.0  # seconds up to which all is known
+        self._waiting: deque[Windows] = deque()
+        self._count = self._kept = 0
+        self._loudest: Windows | None = None
 
-    def listened(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Give blocks on, and listen to them."""
-        for block in blocks:
-            self._hear(self._resampler.process(block))
-            yield block
+    def hear(self, block: NDArray[np.float32]) -> None:
+        """Listen to the next samples of the sound."""
+        self._hear(self._resampler.process(block))
+
+    def end(self) -> None:
+        """Know that the sound has ended."""
         self._hear(self._resampler.flush())
         self._take(self._listener.finish())
         self._tell(self._turns.finish(self._taken))
@@ -69,34 +73,35 @@ class Voiced:
     def _tell(self, stretches: Iterable[tuple[int, int]]) -> None:
         self._speech.extend((start / RATE, end / RATE) for start, end in stretches)
 
-    def kept(self, groups: Iterable[Windows]) -> Iterator[Windows]:
-        """Let windows through that were cut out of what was listened to."""
-        count = kept = 0
-        loudest: Windows | None = None
-        for group in self._settled(groups):
-            count += len(group)
-            if not kept:
-                best = group.cut(np.array([np.argmax(group.levels)]))
-                loudest = best if loudest is None or best.levels[0] > loudest.levels[0] else loudest
-            spoken = self._spoken(group)
-            if spoken.any():
-                kept += int(spoken.sum())
-                yield group.cut(spoken)
-        if not kept and loudest is not None:
-            yield loudest
-            kept_one = f": of {counted(count, 'window')} only the loudest is kept" if count > 1 else ""
-            self.notes.append(f"nobody speaks in it{kept_one}")
-        elif kept < count:
-            self.notes.append(f"{count - kept} of {counted(count, 'window')} left out: nobody speaks in them")
+    def push(self, group: Windows) -> Iterator[Windows]:
+        """Take the next windows of what was heard, and let those through that are known to have speech."""
+        self._waiting.append(group)
+        while self._waiting and self._waiting[0].ends[-1] <= self._known * self._rate:
+            yield from self._let(self._waiting.popleft())
 
-    def _settled(self, groups: Iterable[Windows]) -> Iterator[Windows]:
-        """Give groups as soon as all is known of the speech in them."""
-        waiting: deque[Windows] = deque()
-        for group in groups:
-            waiting.append(group)
-            while waiting and waiting[0].ends[-1] <= self._known * self._rate:
-                yield waiting.popleft()
-        yield from waiting
+    def finish(self) -> Iterator[Windows]:
+        """Give the rest, when the sound has ended and no windows follow."""
+        while self._waiting:
+            yield from self._let(self._waiting.popleft())
+        if not self._kept and self._loudest is not None:
+            yield self._loudest
+            kept_one = f": of {counted(self._count, 'window')} only the loudest is kept" if self._count > 1 else ""
+            self.notes.append(f"nobody speaks in it{kept_one}")
+        elif self._kept < self._count:
+            left_out = self._count - self._kept
+            self.notes.append(f"{left_out} of {counted(self._count, 'window')} left out: nobody speaks in them")
+
+    def _let(self, group: Windows) -> Iterator[Windows]:
+        """Let windows through in which somebody speaks; all is known of them."""
+        self._count += len(group)
+        if not self._kept:
+            best = group.cut(np.array([np.argmax(group.levels)]))
+            if self._loudest is None or best.levels[0] > self._loudest.levels[0]:
+                self._loudest = best
+        spoken = self._spoken(group)
+        if spoken.any():
+            self._kept += int(spoken.sum())
+            yield group.cut(spoken)
 
     def _spoken(self, group: Windows) -> NDArray[np.bool_]:
         """Which windows somebody speaks in; windows to come begin behind those."""

@@ -126,8 +126,6 @@ def finetune(
     return result
 
 
-
-
 def _encoder(encoder: str | Encoder, start: Path, from_scratch: bool, seed: int, job: Job) -> Encoder:
     """The encoder that is begun from, with windows of the model's own."""
     if from_scratch:
