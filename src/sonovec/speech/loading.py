@@ -51,7 +51,7 @@ def _load_ctc(name: str, options: Mapping[str, Any]) -> Recogniser:
             options["beam"] if options["beam"] > 1 else BEAM,
             None if language_model is None else arpa.read(Path(language_model)),
             options["alpha"],
-            options["beta"],
+            0.0 if language_model is None else options["beta"],
             tuple(options["hot_words"]),
             options["hot_weight"],
         )
