@@ -95,7 +95,17 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("train sounds -m logmel --background copy.wav --false-alarms loud.wav --precision 0.9", 0),
     ],
 }
-SLOW = {"plot", "finetune", "pretrain", "search-places", "demo", "evaluate", "models-check", "models-quantize", "models-compare"}
+SLOW = {
+    "plot",
+    "finetune",
+    "pretrain",
+    "search-places",
+    "demo",
+    "evaluate",
+    "models-check",
+    "models-quantize",
+    "models-compare",
+}
 
 
 @pytest.fixture(scope="module")
