@@ -7,7 +7,12 @@ from importlib import import_module
 from sonovec.errors import MissingExtraError
 
 #: What people call a package, where it is not the name of its module.
-NAMES = {"sklearn": "scikit-learn", "scipy": "scikit-learn, with SciPy", "torch": "PyTorch"}
+NAMES = {
+    "sklearn": "scikit-learn",
+    "scipy": "scikit-learn, with SciPy",
+    "torch": "PyTorch",
+    "faster_whisper": "faster-whisper",
+}
 
 
 def require(module: str, what: str, extra: str) -> None:

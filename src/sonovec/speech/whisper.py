@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import MissingExtraError, UsageError, WeightsError
+from sonovec.errors import UsageError, WeightsError
+from sonovec.extras import require
 from sonovec.paths import display
 from sonovec.runtime.network import settle_jobs
 from sonovec.speech import whisper_files
@@ -232,11 +233,7 @@ def import_ctranslate2() -> None:
     MissingExtraError
         It is not installed.
     """
-    try:
-        import ctranslate2  # noqa: F401
-        import faster_whisper  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("Whisper needs faster-whisper: pip install 'sonovec[speech]'") from None
+    require("faster_whisper", "Whisper", "speech")
 
 
 def _opened(folder: Path, device: str, kind: str, jobs: int) -> Any:

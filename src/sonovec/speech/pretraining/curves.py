@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonovec.evaluation.chart import ACCENT, INK, PALE, check_target
-from sonovec.evaluation.metrics import require
+from sonovec.extras import require
 from sonovec.paths import output
 from sonovec.speech.pretraining.result import PreTrained
 
@@ -26,7 +26,7 @@ def draw(result: PreTrained, target: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    require("matplotlib")
+    require("matplotlib", "a picture of the curves", "evaluate")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 6), layout="constrained")

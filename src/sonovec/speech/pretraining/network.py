@@ -88,8 +88,7 @@ def continued(name: str, seed: int) -> Start:
     _check(pretrained)
     torch.manual_seed(seed)
     # The losses need a mask vector, and masks that are given.
-    settings = {"apply_spec_augment": True, "add_adapter": False}
-    network = hf.load(pretrained, "Wav2Vec2ForPreTraining", **settings)
+    network = hf.load(pretrained, "Wav2Vec2ForPreTraining", apply_spec_augment=True, add_adapter=False)
     notes = []
     if not all(any(part in name for name in _tensors(pretrained)) for part in NEW):
         notes.append(

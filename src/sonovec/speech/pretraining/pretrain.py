@@ -7,11 +7,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sonovec.errors import MissingExtraError, TrainingError, UsageError
+from sonovec.errors import TrainingError, UsageError
+from sonovec.extras import require
 from sonovec.jobs import Job, Watched, running
 from sonovec.learn.journal import journal
 from sonovec.learn.tuning.folders import check_output, partial_of
@@ -142,11 +142,8 @@ def pretrain(
 
 
 def _check_packages() -> None:
-    for module, name in (("torch", "PyTorch"), ("transformers", "transformers")):
-        try:
-            import_module(module)
-        except ImportError:
-            raise MissingExtraError(f"pre-training needs {name}: pip install 'sonovec[transformers]'") from None
+    for module in ("torch", "transformers"):
+        require(module, "pre-training", "transformers")
 
 
 def _least(start: Start) -> int:

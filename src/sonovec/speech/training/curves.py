@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sonovec.evaluation.chart import ACCENT, INK, PALE
-from sonovec.evaluation.metrics import require
+from sonovec.extras import require
 from sonovec.learn.tuning.curves import check_target, finish, line
 from sonovec.speech.training.result import Trained
 
@@ -22,7 +22,7 @@ def draw(result: Trained, target: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    require("matplotlib")
+    require("matplotlib", "a picture of the curves", "evaluate")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import MissingExtraError
 from sonovec.evaluation.metrics import Score
+from sonovec.extras import require
 from sonovec.learn.measures import ratios
 
 
@@ -118,10 +118,9 @@ def scores(said: Sequence[str], written: Sequence[str], groups: Sequence[str], s
 
 def errors(said: Sequence[str], written: Sequence[str], of: str) -> NDArray[np.int64]:
     """Words or characters of each text that were replaced, left out or made up, by jiwer's alignment."""
-    try:
-        import jiwer
-    except ImportError:
-        raise MissingExtraError("to count errors in words needs jiwer: pip install 'sonovec[speech]'") from None
+    require("jiwer", "counting errors in words", "speech")
+    import jiwer
+
     found = getattr(jiwer, f"process_{of}")(list(said), list(written))
     return np.array(
         [

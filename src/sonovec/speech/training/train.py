@@ -10,14 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.errors import MissingExtraError, TrainingError, UsageError
+from sonovec.errors import TrainingError, UsageError
+from sonovec.extras import require
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.learn.tuning.folders import LAST_GOOD, check_output, partial_of
 from sonovec.learn.tuning.result import told
@@ -130,13 +130,8 @@ def train(
 
 
 def _check_packages() -> None:
-    for module, name in (("torch", "PyTorch"), ("transformers", "transformers"), ("jiwer", "jiwer")):
-        try:
-            import_module(module)
-        except ImportError:
-            raise MissingExtraError(
-                f"training a recogniser needs {name}: pip install 'sonovec[transformers,speech]'"
-            ) from None
+    for module in ("torch", "transformers", "jiwer"):
+        require(module, "training a recogniser", "transformers,speech")
 
 
 def _corpus(data: str | os.PathLike[str] | Corpus, group: str | None) -> Corpus:
