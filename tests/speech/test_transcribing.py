@@ -8,6 +8,7 @@ import soundfile
 
 import sonovec
 from sonovec.audio.stream import load
+from sonovec.augment.waveform import noise
 from sonovec.embedding.embedding import Failure
 from sonovec.errors import AudioError, Cancelled, UsageError
 from sonovec.speech.recogniser import RATE
@@ -58,6 +59,21 @@ def test_a_live_stream_tells_each_turn_when_it_is_over(speech):
     stream.push(speech[: 3 * RATE])
     assert stream.push(silence)
     assert stream.push(np.concatenate([speech[: 3 * RATE], silence]))[0].start > 5
+
+
+def test_noise_is_taken_out_of_what_is_heard_and_voices_are_found_in_the_sound_as_it_came(speech):
+    samples = noise(speech, RATE, 15.0, np.random.default_rng(0))
+    (whole,) = transcribe([(samples, RATE)], Levels(), denoise=True)
+    (noisy,) = transcribe([(samples, RATE)], Levels())
+    assert whole.segments and texts([whole]) != texts([noisy])
+    assert whole.segments[0].start == pytest.approx(noisy.segments[0].start, abs=0.3)
+    for blocks in (1, 40):
+        stream, found = Transcribing(Levels(), denoise=True), []
+        for block in np.array_split(samples, blocks):
+            found += stream.push(block)
+        assert found + stream.finish() == list(whole.segments)
+    (short,) = transcribe([(samples[: RATE // 4], RATE)], Levels(), denoise=True)
+    assert "not denoised: shorter than 0.5 s" in short.notes
 
 
 def test_results_come_in_order_and_do_not_depend_on_each_other(speech):

@@ -52,6 +52,7 @@ _model_options = (
     click.option("--hot-word", "hot_words", multiple=True, metavar="WORD", help="A word to expect; repeatable."),
     click.option("--hot-weight", type=float, help="CTC: what each hot word adds to the score.  [default: 3]"),
     click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Numbers to compute in."),
+    click.option("--denoise", is_flag=True, help="Take steady noise out of what is heard (pip extra: denoise)."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs."),
     jobs_option,
 )
@@ -95,6 +96,7 @@ def transcribe(
     files_from: str | None,
     null: bool,
     model: str,
+    denoise: bool,
     align: str | None,
     targets: tuple[Path, ...],
     folder: Path | None,
@@ -125,7 +127,7 @@ def transcribe(
         for name, given in (("--start", start), ("--end", end), ("--out-folder", folder), ("--align", align)):
             if given:
                 raise UsageError(f"{name} is of files; leave it out for a stream")
-        return _listen(load(model, **used), used.get("language"), layout, targets, as_json)
+        return _listen(load(model, **used), used.get("language"), denoise, layout, targets, as_json)
     if layout is not None:
         raise UsageError("--rate, --channels and --encoding are of a stream; give - in place of files")
     roots = [from_text(path) for path in given_paths(arguments, files_from, null)]
@@ -136,13 +138,15 @@ def transcribe(
     if align is not None:
         if folder is not None:
             raise UsageError("--align is of one sound; write it with -o FILE in place of --out-folder")
+        if denoise:
+            raise UsageError("--align hears a sound as it is; leave --denoise out")
         return _align(seen, align, model, used, (start, end), targets, as_json)
     recogniser = load(model, **used)
     kept = None
     if folder is not None:
-        settings = _settings(recogniser, used.get("language"), start, end)
+        settings = _settings(recogniser, used.get("language"), start, end, denoise)
         kept = TranscriptFolder(folder, format or "txt", seen.found, roots, settings)
-    return _of_files(seen, recogniser, used.get("language"), (start, end), targets, kept, as_json)
+    return _of_files(seen, recogniser, used.get("language"), (start, end), denoise, targets, kept, as_json)
 
 
 def _check(targets: Sequence[Path], folder: Path | None, format: str | None) -> None:
@@ -156,11 +160,14 @@ def _check(targets: Sequence[Path], folder: Path | None, format: str | None) -> 
         raise UsageError(f"--format {format} is of the files in --out-folder; add --out-folder FOLDER, or leave it out")
 
 
-def _settings(recogniser: Recogniser, language: str | None, start: float, end: float | None) -> str:
+def _settings(recogniser: Recogniser, language: str | None, start: float, end: float | None, denoise: bool) -> str:
     """All that shapes a transcript beside the content of a sound."""
+    from sonovec.cleaning.chain import Cleaning
     from sonovec.speech.transcribing import VERSION
 
-    return f"{recogniser.name}@{recogniser.version} {VERSION} {language or ''} {start:g}-{'' if end is None else f'{end:g}'}"
+    part = f"{start:g}-{'' if end is None else f'{end:g}'}"
+    cleaned = Cleaning(denoise=denoise).passport.values()
+    return " ".join([f"{recogniser.name}@{recogniser.version}", VERSION, language or "", part, *cleaned])
 
 
 def _of_files(
@@ -168,6 +175,7 @@ def _of_files(
     recogniser: Recogniser,
     language: str | None,
     part: tuple[float, float | None],
+    denoise: bool,
     targets: Sequence[Path],
     folder: TranscriptFolder | None,
     as_json: bool,
@@ -180,7 +188,8 @@ def _of_files(
     rows: list[dict[str, Any]] = []
     failures = seen.failures
     with watched() as bar:
-        for sound, result in zip(wanted, transcribed(wanted, recogniser, language, *part, progress=bar), strict=True):
+        heard = transcribed(wanted, recogniser, language, *part, denoise, progress=bar)
+        for sound, result in zip(wanted, heard, strict=True):
             if isinstance(result, Failure):
                 failures.append((to_text(sound), result.reason))
                 continue
@@ -281,7 +290,12 @@ def _report(
 
 
 def _listen(
-    recogniser: Recogniser, language: str | None, layout: Layout | None, targets: Sequence[Path], as_json: bool
+    recogniser: Recogniser,
+    language: str | None,
+    denoise: bool,
+    layout: Layout | None,
+    targets: Sequence[Path],
+    as_json: bool,
 ) -> int:
     """Print segments as they come, and write files at the end, whether that is the stream's or Ctrl-C."""
     from sonovec.audio.live import LiveMono
@@ -291,7 +305,7 @@ def _listen(
     from sonovec.speech.transcript import Transcript
 
     live = LiveMono(open_pipe(sys.stdin.buffer, layout), RATE)
-    stream = Transcribing(recogniser, language, live=True)
+    stream = Transcribing(recogniser, language, live=True, denoise=denoise)
     heard: list[Segment] = []
 
     def tell(segments: Sequence[Segment]) -> None:
@@ -312,7 +326,7 @@ def _listen(
         transcript = Transcript(heard, live.seconds, language_of(heard), f"{recogniser.name}@{recogniser.version}")
         for target in targets:
             writing.write(target, transcript)
-        for note in live.notes:
+        for note in [*live.notes, *stream.notes]:
             warn(f"{NAME}: {note}")
         warn(f"{NAME}: {position_text(live.seconds)} heard, {counted(len(heard), 'segment')}")
     return 0

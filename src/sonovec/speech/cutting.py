@@ -109,10 +109,13 @@ class Cutter:
         self._cut_at: int | None = None  # where the turn that goes on begins, if it was cut there
         self._open: list[tuple[_Turn, Samples]] = []  # of the stretch that is not full yet
 
-    def push(self, block: Samples) -> list[Stretch]:
-        """Take samples, float32 ``(n,)`` at 16 kHz, and give the stretches that are complete."""
+    def push(self, block: Samples, listened: Samples | None = None) -> list[Stretch]:
+        """Take samples, float32 ``(n,)`` at 16 kHz, and give the stretches that are complete.
+
+        Voices are listened for in `listened`, as many samples, where that is another sound than the one that is cut.
+        """
         self._sound.add(block)
-        return list(self._taken(self._listener.push(block)))
+        return list(self._taken(self._listener.push(block if listened is None else listened)))
 
     def finish(self) -> list[Stretch]:
         """The rest, at the end of the sound."""

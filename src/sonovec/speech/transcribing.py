@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.cleaning.chain import Cleaning
 from sonovec.cleaning.voice import NAME
 from sonovec.embedding.embedding import Failure
 from sonovec.embedding.source import Sound, Source, check_many, check_range, open_source, source_of
 from sonovec.jobs import Job, Progress, Watched, running
 from sonovec.log import as_failure
 from sonovec.speech.cutting import Cutter, Stretch
+from sonovec.speech.denoised import AsItIs, Denoised
 from sonovec.speech.recogniser import RATE, Recogniser
 from sonovec.speech.stitching import Stitcher
 from sonovec.speech.transcript import Segment, Transcript
@@ -46,6 +48,8 @@ class Transcribing:
     live : bool
         Hear each turn of speech as soon as its pause has begun; without it several are heard together, with more context
         for each other.
+    denoise : bool
+        Take steady noise out of what is heard, by `sonovec.cleaning.denoise`; segments come up to four seconds later.
 
     Attributes
     ----------
@@ -53,24 +57,31 @@ class Transcribing:
         Of sound that came.
     """
 
-    def __init__(self, recogniser: Recogniser, language: str | None = None, live: bool = False) -> None:
+    def __init__(
+        self, recogniser: Recogniser, language: str | None = None, live: bool = False, denoise: bool = False
+    ) -> None:
         self._recogniser, self._language = recogniser, language
         longest = min(recogniser.longest, LIVE_LONGEST) if live else recogniser.longest
-        self._cutter = Cutter(longest, together=not live)
+        self._reader = Reader(longest, together=not live, denoise=denoise)
         self._stitcher = Stitcher()
 
     def push(self, block: NDArray[np.float32]) -> list[Segment]:
         """Take samples, float32 ``(n,)`` at 16 kHz, and give the segments that are final, in seconds of the sound."""
-        return self._heard(self._cutter.push(block))
+        return self._heard(self._reader.push(block))
 
     def finish(self) -> list[Segment]:
         """The rest, at the end of the sound."""
-        return [*self._heard(self._cutter.finish()), *self._stitcher.finish()]
+        return [*self._heard(self._reader.finish()), *self._stitcher.finish()]
 
     @property
     def seconds(self) -> float:
         """Seconds of sound that came."""
-        return self._cutter.seconds
+        return self._reader.seconds
+
+    @property
+    def notes(self) -> list[str]:
+        """What cleaning says of the sound; complete behind the end."""
+        return self._reader.notes
 
     def _heard(self, stretches: Sequence[Stretch]) -> list[Segment]:
         heard = self._recogniser.hear([each.samples for each in stretches], self._language) if stretches else []
@@ -80,6 +91,40 @@ class Transcribing:
         return found
 
 
+class Reader:
+    """Cuts one sound into stretches, without its steady noise if that is wanted.
+
+    Parameters
+    ----------
+    longest, together
+        As for `sonovec.speech.cutting.Cutter`.
+    denoise : bool
+    """
+
+    def __init__(self, longest: float, together: bool = True, denoise: bool = False) -> None:
+        self._cutter = Cutter(longest, together)
+        self._noise: Denoised | AsItIs = Denoised() if denoise else AsItIs()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound that were cut."""
+        return self._cutter.seconds
+
+    @property
+    def notes(self) -> list[str]:
+        """What cleaning says of the sound; complete behind the end."""
+        return list(self._noise.notes)
+
+    def push(self, block: NDArray[np.float32]) -> list[Stretch]:
+        """Take samples, float32 ``(n,)`` at 16 kHz, and give the stretches that are complete."""
+        return [stretch for clean, raw in self._noise.push(block) for stretch in self._cutter.push(clean, raw)]
+
+    def finish(self) -> list[Stretch]:
+        """The rest, at the end of the sound."""
+        rest = [stretch for clean, raw in self._noise.finish() for stretch in self._cutter.push(clean, raw)]
+        return rest + self._cutter.finish()
+
+
 def transcribe(
     sounds: Iterable[Sound] | str | os.PathLike[str],
     model: str | os.PathLike[str] | Recogniser,
@@ -87,6 +132,7 @@ def transcribe(
     language: str | None = None,
     start: float = 0.0,
     end: float | None = None,
+    denoise: bool = False,
     progress: Watched = None,
     **options: Any,
 ) -> Iterator[Transcript | Failure]:
@@ -106,6 +152,8 @@ def transcribe(
         A code such as "en"; without it a model that can tells the language itself.
     start, end : float
         Seconds of each sound.
+    denoise : bool
+        Take steady noise out of what is heard, with `noisereduce`; docs/noise.md says when that helps.
     progress : True, callable or Job, optional
         See `sonovec.Job`.
     **options
@@ -138,7 +186,7 @@ def transcribe(
     check_many(sounds)
     check_range(start, end)
     recogniser = loaded(model, language, options)
-    return transcribed(sounds, recogniser, language, start, end, progress)
+    return transcribed(sounds, recogniser, language, start, end, denoise, progress)
 
 
 def loaded(model: str | os.PathLike[str] | Recogniser, language: str | None, options: dict[str, Any]) -> Recogniser:
@@ -158,12 +206,14 @@ def transcribed(
     language: str | None = None,
     start: float = 0.0,
     end: float | None = None,
+    denoise: bool = False,
     progress: Watched = None,
 ) -> Iterator[Transcript | Failure]:
     """What a recogniser hears in sounds, in their order; see `transcribe`."""
+    Cleaning(denoise=denoise).check()
     total = len(sounds) if isinstance(sounds, Sized) else None
     with running(progress) as job:
-        desk = _Desk(recogniser, language, job, total)
+        desk = _Desk(recogniser, language, denoise, job, total)
         for sound in sounds:
             yield from desk.take(source_of(sound, start, end))
         yield from desk.finish()
@@ -183,8 +233,10 @@ class _Sheet:
 class _Desk:
     """Reads sounds one behind the other, and has their stretches heard in groups."""
 
-    def __init__(self, recogniser: Recogniser, language: str | None, job: Job, total: int | None) -> None:
-        self._recogniser, self._language = recogniser, language
+    def __init__(
+        self, recogniser: Recogniser, language: str | None, denoise: bool, job: Job, total: int | None
+    ) -> None:
+        self._recogniser, self._language, self._denoise = recogniser, language, denoise
         self._job, self._total = job, total
         self._model = f"{recogniser.name}@{recogniser.version}"
         self._sheets: deque[_Sheet] = deque()  # not given yet
@@ -208,15 +260,15 @@ class _Desk:
         yield from self._complete()
 
     def _read(self, sheet: _Sheet, before: float) -> Transcript:
-        cutter = Cutter(self._recogniser.longest)
+        reader = Reader(self._recogniser.longest, denoise=self._denoise)
         with open_source(sheet.source, RATE) as stream:
             for block in stream:
-                self._put(sheet, cutter.push(block))
-                self._seconds = before + cutter.seconds
+                self._put(sheet, reader.push(block))
+                self._seconds = before + reader.seconds
                 self._report()
-            self._put(sheet, cutter.finish())
+            self._put(sheet, reader.finish())
             duration = stream.source_frames / stream.info.rate
-            return Transcript((), duration, model=self._model, notes=tuple(stream.notes))
+            return Transcript((), duration, model=self._model, notes=(*stream.notes, *reader.notes))
 
     def _put(self, sheet: _Sheet, stretches: Sequence[Stretch]) -> None:
         for stretch in stretches:
