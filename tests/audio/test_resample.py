@@ -58,9 +58,18 @@ def test_one_sample_stays_one(rates: tuple[int, int]) -> None:
     assert resample(np.array([0.5], np.float32), *rates, []).tolist() == [0.5]
 
 
-@pytest.mark.parametrize(("rates", "words"), [((0, 16000), "rate_in=0"), ((16000, 44100.5), "rate_out=44100.5")])
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ((0, 16000), "rate_in=0"),
+        ((16000, 44100.5), "rate_out=44100.5"),
+        ((413756438838859, 16000), "rate_in=413756438838859"),
+    ],
+)
 def test_impossible_rates(rates, words: str) -> None:
-    with pytest.raises(UsageError, match=f"{words} must be a positive whole number of Hz; for example"):
+    with pytest.raises(
+        UsageError, match=f"{words} must be a positive whole number of Hz, at most 4294967295; for example"
+    ):
         Resampler(*rates)
 
 

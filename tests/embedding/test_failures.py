@@ -66,6 +66,7 @@ NO_SOUNDS = {
     "turned round": ((RATE, X), r"\(rate, samples\); give \(samples, rate\)"),
     "no rate": ((X, None), "rate=None"),
     "rate nan": ((X, float("nan")), "rate=nan"),
+    "rate too high": ((X, 413756438838859), "rate=413756438838859 .* up to 4294967295"),
     "integers": (((X * 30000).astype(np.int16), RATE), r"dtype int16 .*\(samples / 32768, rate\)"),
     "integers as floats": ((X * 32768, RATE), r"not within -1..1"),
     "stereo waveform": (Waveform(np.stack([X, X], 1), RATE), r"a Waveform is mono"),

@@ -11,6 +11,9 @@ from sonovec.errors import UsageError
 RESAMPLER = "soxr-hq-1"
 """Algorithm and version for the passport; the number grows when the samples change."""
 
+HIGHEST_RATE = 2**32 - 1
+"""In Hz: no header holds more, and of rates from about 1e15 on soxr makes filters without end."""
+
 
 def resampled_length(samples: int, rate_in: int, rate_out: int) -> int:
     """Give the number of samples after resampling: rounded to the nearest, halves up, and never none of some.
@@ -34,12 +37,12 @@ class Resampler:
     Parameters
     ----------
     rate_in, rate_out
-        Positive whole numbers of samples a second.
+        Positive whole numbers of samples a second, at most `HIGHEST_RATE`.
 
     Raises
     ------
     UsageError
-        A rate is not a positive whole number.
+        A rate is not a positive whole number, or too high.
 
     Examples
     --------
@@ -50,8 +53,10 @@ class Resampler:
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
         for name, rate in (("rate_in", rate_in), ("rate_out", rate_out)):
-            if rate != int(rate) or rate < 1:
-                raise UsageError(f"{name}={rate} must be a positive whole number of Hz; for example {name}=16000")
+            if rate != int(rate) or not 1 <= rate <= HIGHEST_RATE:
+                raise UsageError(
+                    f"{name}={rate} must be a positive whole number of Hz, at most {HIGHEST_RATE}; for example {name}=16000"
+                )
         self.rate_in = int(rate_in)
         self.rate_out = int(rate_out)
         self._taken = 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sonovec.audio.checks import LOUDEST, Checks
 from sonovec.audio.decode import BLOCK, AudioInfo
+from sonovec.audio.resample import HIGHEST_RATE
 from sonovec.audio.stream import MonoStream
 from sonovec.audio.waveform import Waveform
 from sonovec.errors import AudioError, UsageError
@@ -185,6 +186,8 @@ def _rate(rate: Any) -> int:
         whole = operator.index(rate)
     except TypeError:
         whole = int(rate) if isinstance(rate, float | np.floating) and float(rate).is_integer() else 0
-    if isinstance(rate, bool) or whole < 1:
-        raise UsageError(f"rate={rate!r} is not a positive whole number of Hz; give, for example, (samples, 16000)")
+    if isinstance(rate, bool) or not 1 <= whole <= HIGHEST_RATE:
+        raise UsageError(
+            f"rate={rate!r} is not a positive whole number of Hz up to {HIGHEST_RATE}; give, for example, (samples, 16000)"
+        )
     return whole
