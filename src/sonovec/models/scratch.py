@@ -37,8 +37,9 @@ def write(name: str, folder: Path, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         network = untrained(card)
         network.apply(_begin)
-    with atomic(file) as temporary:
-        torch.save(network.state_dict(), temporary)
+    # Into a stream: of a path, PyTorch writes the name into the file, and that of the temporary one is drawn by chance.
+    with atomic(file) as temporary, temporary.open("wb") as stream:
+        torch.save(network.state_dict(), stream)
     return file
 
 
