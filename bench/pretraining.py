@@ -77,6 +77,8 @@ def main() -> None:
     fsdd = sorted((common.data_folder() / "fsdd").glob("*.flac"))
     digits = [path for path in fsdd if int(DIGIT.findall(path.name)[0][1]) < given.most]
     clips = sorted((common.data_folder() / "esc10").glob("*/*.ogg"))
+    if not (fsdd and clips):
+        parser.error(f"no fsdd and esc10 in {common.data_folder()}; set SONOVEC_DATA to the folder that holds them")
     print("| encoder | layer | digits 5 to 9 | test digits | ESC-10 |\n| --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as place:
         for seed in range(given.seeds):
