@@ -1,6 +1,7 @@
 """What --vad, --trim and --denoise do to search, detection and speech recognition, clean and in white noise.
 
-    python bench/noise.py --whisper FOLDER [--rnnoise WHEEL.whl] [--only keywords,speech,detection,esc10] [-o noise.json]
+    python bench/noise.py --whisper FOLDER [--rnnoise WHEEL.whl] [--only keywords,speech,detection,esc10]
+        [--steps denoise,rnnoise] [-o noise.json]
 
 - Search: each sound, with noise, is the query; the others are the library, without noise. Both are cleaned in one way, as a
   library and its queries are. Mean average precision of the classes of ESC-10 (for testing only), and of spoken keywords.
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--whisper", type=Path, help="folder of a Whisper model in CTranslate2's format")
     parser.add_argument("--rnnoise", type=Path, help="wheel of pyrnnoise")
     parser.add_argument("--only", default="keywords,speech,detection,esc10")
+    parser.add_argument("--steps", help="some of the steps, by commas")
     parser.add_argument("--sentences", type=int, default=60)
     parser.add_argument("--every", type=int, default=1, help="take one sound in so many, where nobody speaks")
     parser.add_argument("-o", "--output", type=Path, default=Path("noise.json"))
@@ -217,6 +219,7 @@ def main() -> None:
     root = common.data_folder()
     rnnoise = RNNoise(arguments.rnnoise) if arguments.rnnoise else None
     steps = [*STEPS, *([RNNOISE] if rnnoise else [])]
+    steps = [step for step in steps if step in arguments.steps.split(",")] if arguments.steps else steps
     wanted = arguments.only.split(",")
     results = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
 

@@ -153,7 +153,8 @@ def test_a_rate_is_any_whole_number(rate):
 @pytest.mark.parametrize("rate", [0, -16000, 44100.5, np.nan, np.inf, None, "16000", True, 1j, [16000]])
 def test_what_is_not_a_rate_is_refused(rate):
     with pytest.raises(
-        UsageError, match=r"is not a positive whole number of Hz up to 4294967295; give, for example, \(samples, 16000\)"
+        UsageError,
+        match=r"is not a positive whole number of Hz up to 4294967295; give, for example, \(samples, 16000\)",
     ):
         read(noise(100), rate)
 

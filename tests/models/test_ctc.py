@@ -50,12 +50,13 @@ def check(recogniser, folder, samples, language=None):
     np.testing.assert_allclose(found, expected[:n], atol=2e-4)
     said = tokenizer.decode(found.argmax(axis=1), output_word_offsets=True)
     words = [word for segment in recogniser.hear([samples], language)[0] for word in segment.words]
-    assert [word.text for word in words] == said.text.split() and words
+    assert [word.text for word in words] == said.text.split()
     for word, offset in zip(words, said.word_offsets, strict=True):
         # A word that ends with the sound ends no later than it.
         assert word.start == pytest.approx(offset["start_offset"] * 0.02)
         assert word.end == pytest.approx(min(offset["end_offset"] * 0.02, len(samples) / 16000))
         assert 0 < word.confidence <= 1
+    return words
 
 
 @pytest.mark.slow
@@ -63,8 +64,8 @@ def check(recogniser, folder, samples, language=None):
 def test_scores_text_and_times_equal_the_reference(kind, tmp_path):
     folder = tiny.ctc(kind, tmp_path)
     recogniser = sonovec.speech.load(folder, precision="f32")
-    for seconds in LENGTHS:
-        check(recogniser, folder, tiny.sound(seconds, 16000))
+    heard = [check(recogniser, folder, tiny.sound(seconds, 16000)) for seconds in LENGTHS]
+    assert any(heard), "where all is blank, nothing was compared"
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_each_language_has_its_adapter_and_its_alphabet(tmp_path):
     assert recogniser.languages == ("eng", "fra") and recogniser.language == "eng"
     samples = tiny.sound(2.3, 16000)
     for language in ("eng", "fra"):
-        check(recogniser, folder, samples, language)
+        assert check(recogniser, folder, samples, language)
     (segment,) = recogniser.hear([samples], "fra")[0]
     assert segment.language == "fra" and set("éç") & set(segment.text)
     french = sonovec.speech.load(folder, language="fra", precision="f32")
