@@ -149,7 +149,7 @@ def test_size_and_checkpoint_are_a_choice(folder, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits(start, folder, tmp_path):
     command = [
-        *(sys.executable, "-m", "sonovec", "pretrain", str(folder), "--continue-from", str(start), "--steps", "300"),
+        *(sys.executable, "-m", "sonovec", "pretrain", str(folder), "--continue-from", str(start), "--steps", "100"),
         *("--every", "10", "--batch", "10", "--precision", "f32", "--quiet", "-o"),
     ]
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
