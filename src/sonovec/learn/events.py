@@ -218,7 +218,8 @@ class Tracker:
         assert self._at is not None
         start, self._at = self._at, end
         rows = np.stack([row for row, _ in self._over])
-        values = np.sort(rows, axis=0)[(len(rows) - 1) // DISSENT]
+        # Where fewer lie over a cell, at the ends of a sound, fewer may dissent: edges there were a second too early.
+        values = np.sort(rows, axis=0)[(self.grid.over - 1) // DISSENT * len(rows) // self.grid.over]
         on = values >= self._leave
         for place in [place for place in self._runs if not on[place]]:
             self._close(place)
