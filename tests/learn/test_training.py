@@ -271,7 +271,7 @@ from pathlib import Path
 import sonovec
 from sonovec.learn.training import Settings, train_into
 print("begins", flush=True)
-settings = Settings(false_alarms=sys.argv[3])
+settings = Settings(false_alarms=sys.argv[3] if len(sys.argv) > 3 else None)
 train_into(Path(sys.argv[2]), sys.argv[1], sonovec.load("logmel"), settings)
 """
 
