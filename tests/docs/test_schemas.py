@@ -32,7 +32,8 @@ MORE, SAME = (
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, a detector.
+#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
+#: `spaced` of `flat` with a second space, a detector. Each runs alone: workers share the tests out as it comes.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
@@ -86,10 +87,10 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "models-quantize": [("models quantize default sounds", 0)],
     "library-roots": [("library roots library", 0)],
     "library-jobs": [("library jobs library", 0)],
-    "library-rename-root": [("library rename-root library sounds renamed", 0)],
-    "library-move-root": [("library move-root library renamed moved", 0)],
+    "library-rename-root": [("library rename-root spaced flat renamed", 0)],
+    "library-move-root": [("library move-root failed broken broken-moved", 0)],
     "library-spaces": [("library spaces library", 0)],
-    "library-drop-space": [("library drop-space library second", 0)],
+    "library-drop-space": [("library drop-space spaced second", 0)],
     "error": [("search missing.wav -l library", 2), ("search --no-such-option", 2), ("list -l nowhere", 2)],
     "demo": [("demo", 0)],
     "label": [("label library --class bells --who ann", 0), ("label library --class rain --class bells --who bob", 0)],
@@ -133,7 +134,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(place / "sounds" / "bells" / "bells-01.flac", place / "sounds" / "bells" / "copy.flac")
     shutil.copytree(place / "sounds" / "bells", place / "broken")
     shutil.copytree(place / "sounds" / "bells", place / "flat")
-    shutil.copytree(place / "sounds", place / "moved")
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
@@ -145,6 +145,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = [str(place / f"{name}.wav") for name in ("loud", "quiet", "copy")]
     assert run(["index", *paths, "-l", str(place / "copies"), "--analyser", "fingerprint", "--quiet"]) == 0
     assert run(["index", str(place / "broken"), "-l", str(place / "failed"), "-m", "logmel", "--quiet"]) == 1
+    shutil.copytree(place / "broken", place / "broken-moved")
+    for more in ([], ["--space", "second"]):
+        index = ["index", str(place / "flat"), "-l", str(place / "spaced"), "-m", "logmel", *more, "--quiet"]
+        assert run(index) == 0
     tones().save(place / "tones.detector")
     spoken.write(place / "words", count=12)
     spoken.write(place / "others", count=2, seed=1)

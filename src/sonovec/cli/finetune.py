@@ -11,7 +11,8 @@ from sonovec.cli import finetune_ctc
 from sonovec.cli.completion import MODEL
 from sonovec.cli.log import watched
 from sonovec.cli.options import encoder_settings, json_option
-from sonovec.cli.output import print_json, print_table, warn
+from sonovec.cli.output import print_table
+from sonovec.cli.trained import tell
 from sonovec.errors import UsageError
 
 GIVEN = click.core.ParameterSource.COMMANDLINE
@@ -184,16 +185,7 @@ def finetune(
             device=device,
             progress=bar,
         )
-    try:
-        if plot is not None:
-            curves.draw(result, plot)
-    finally:
-        for note in result.notes:
-            warn(note)
-        if as_json:
-            print_json(result.to_json())
-        else:
-            _print(result)
+    tell(result, curves.draw, plot, _print, as_json)
 
 
 def _check_task(context: click.Context, task: str) -> None:

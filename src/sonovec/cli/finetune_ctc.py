@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sonovec.cli.log import watched
-from sonovec.cli.output import print_json, print_table, warn
+from sonovec.cli.output import print_table
+from sonovec.cli.trained import tell
 from sonovec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,16 +61,7 @@ def run(
             device=device,
             progress=bar,
         )
-    try:
-        if plot is not None:
-            curves.draw(result, plot)
-    finally:
-        for note in result.notes:
-            warn(note)
-        if as_json:
-            print_json(result.to_json())
-        else:
-            _print(result)
+    tell(result, curves.draw, plot, _print, as_json)
 
 
 def _print(result: Trained) -> None:

@@ -11,7 +11,8 @@ import click
 
 from sonovec.cli.log import watched
 from sonovec.cli.options import json_option
-from sonovec.cli.output import print_json, print_table, warn
+from sonovec.cli.output import print_table
+from sonovec.cli.trained import tell
 from sonovec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,16 +99,7 @@ def pretrain(
             progress=bar,
             watch=_live if bar is not None else lambda row: None,
         )
-    try:
-        if plot is not None:
-            curves.draw(result, plot)
-    finally:
-        for note in result.notes:
-            warn(note)
-        if as_json:
-            print_json(result.to_json())
-        else:
-            _print(result)
+    tell(result, curves.draw, plot, _print, as_json)
 
 
 def _live(row: Row) -> None:
