@@ -20,8 +20,8 @@ class LiveMono:
     ----------
     sound : Piped
         See `sonovec.audio.pipe.open_pipe`.
-    rate : int
-        Samples a second of the blocks, in Hz.
+    rate : int, optional
+        Samples a second of the blocks, in Hz; None keeps the rate of the pipe.
 
     Examples
     --------
@@ -32,8 +32,9 @@ class LiveMono:
     (16000, 1.0)
     """
 
-    def __init__(self, sound: Piped, rate: int) -> None:
-        self._sound, self._rate = sound, rate
+    def __init__(self, sound: Piped, rate: int | None = None) -> None:
+        self._sound = sound
+        self._resampler = Resampler(sound.rate, sound.rate if rate is None else rate)
         self._checks = Checks(sound.channels, sound.rate)
         self._frames = 0
 
@@ -48,9 +49,8 @@ class LiveMono:
         return [*self._sound.notes, *self._checks.notes()]
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        resampler = Resampler(self._sound.rate, self._rate)
         for block in self._sound:
             self._checks.clean(block)
             self._frames += len(block)
-            yield resampler.process(mix_or_first(block))
-        yield resampler.flush()
+            yield self._resampler.process(mix_or_first(block))
+        yield self._resampler.flush()

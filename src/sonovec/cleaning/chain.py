@@ -88,7 +88,7 @@ class Cleaning:
 AS_IT_IS = Cleaning()
 
 
-class Cleaner:
+class Cleaner(Step):
     """Cleans one sound while it comes; made by `Cleaning.begin`.
 
     Attributes
@@ -113,12 +113,6 @@ class Cleaner:
         """What was left out, and what was not done and why; complete behind the last block."""
         found = [note for step in self._steps for note in step.notes]
         return found + (self._voiced.notes if self._voiced else [])
-
-    def blocks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Give the stream denoised and trimmed, as it is asked for: float32 ``(n,)`` each, the first from `start` on."""
-        for step in self._steps:
-            blocks = step.blocks(blocks)
-        return iter(blocks)
 
     def windows(
         self, blocks: Iterable[NDArray[np.float32]], spec: WindowSpec, max_windows: int = 32

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.audio.checks import Checks
-from sonovec.audio.mix import mix_or_first
+from sonovec.audio.live import LiveMono
 from sonovec.audio.pipe import Piped
 from sonovec.audio.resample import Resampler
 from sonovec.audio.windows import Windows
@@ -42,21 +41,19 @@ class Live:
     """
 
     def __init__(self, sound: Piped, *panels: Panel) -> None:
-        self._sound = sound
+        self._mono = LiveMono(sound)
         self._ears = [_Ear(panel, sound.rate) for panel in panels]
-        self._checks = Checks(sound.channels, sound.rate)
-        self._frames = 0
 
     @property
     def seconds(self) -> float:
         """Seconds of sound that were heard so far."""
-        return self._frames / self._sound.rate
+        return self._mono.seconds
 
     @property
     def notes(self) -> list[str]:
         """What is odd about the stream; complete once it has ended."""
         of_cleaning = (note for ear in self._ears for note in ear.notes)
-        return [*self._sound.notes, *self._checks.notes(), *dict.fromkeys(of_cleaning)]
+        return [*self._mono.notes, *dict.fromkeys(of_cleaning)]
 
     def __iter__(self) -> Iterator[Detection]:
         """Give the events of the stream up to its end.
@@ -66,12 +63,9 @@ class Live:
         AudioError
             If the samples are too large for a vector.
         """
-        for block in self._sound:
-            self._checks.clean(block)
-            self._frames += len(block)
-            samples = mix_or_first(block)
+        for block in self._mono:
             for ear in self._ears:
-                yield from ear.push(samples)
+                yield from ear.push(block)
         for ear in self._ears:
             yield from ear.rest()
         yield from self.finish()

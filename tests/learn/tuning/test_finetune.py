@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,7 @@ from sonovec.learn.tuning.folders import LAST_GOOD, PARTIAL
 from sonovec.learn.tuning.plan import Plan
 from sonovec.models import scratch
 from tests.learn.tuning import sounds
+from tests.learn.tuning.kills import killed_and_resumed
 from tests.models import tiny
 
 torch = pytest.importorskip("torch")
@@ -112,24 +110,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits(folder, tmp
         *("--precision", "f32", "--quiet", "-o"),
     ]
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
-    rng, checkpoint = random.Random(), tmp_path / ("killed" + PARTIAL) / "checkpoint.pt"
-    for _ in range(2):
-        written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
-        process = subprocess.Popen([*command, str(tmp_path / "killed")])
-        try:
-            while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == written):
-                time.sleep(0.02)
-            time.sleep(rng.uniform(0, 1.0))
-        finally:
-            process.kill()
-        assert process.wait() in (-signal.SIGKILL, 0)
-        if process.returncode == 0:
-            break
-    else:
-        done = subprocess.run(
-            [*command, str(tmp_path / "killed"), "--json"], check=True, capture_output=True, text=True
-        )
-        assert json.loads(done.stdout)["resumed_at"] > 0
+    killed_and_resumed(command, tmp_path / "killed")
     assert same(tmp_path / "whole", tmp_path / "killed")
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import random
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -22,6 +18,7 @@ from sonovec.errors import TrainingError, UsageError  # noqa: E402
 from sonovec.learn.tuning.folders import PARTIAL  # noqa: E402
 from sonovec.speech.pretraining.plan import Plan  # noqa: E402
 from sonovec.speech.pretraining.pretrain import NOTHING_HELD_OUT, pretrain  # noqa: E402
+from tests.learn.tuning.kills import killed_and_resumed  # noqa: E402
 from tests.speech.pretraining import small  # noqa: E402
 
 
@@ -153,26 +150,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits(start, fold
         *("--every", "10", "--batch", "10", "--precision", "f32", "--quiet", "-o"),
     ]
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
-    chance, written = random.Random(), tmp_path / ("killed" + PARTIAL) / "checkpoint.pt"
-    kills = 0
-    for _ in range(2):
-        before = written.stat().st_mtime_ns if written.exists() else None
-        process = subprocess.Popen([*command, str(tmp_path / "killed")])
-        try:
-            while process.poll() is None and (not written.exists() or written.stat().st_mtime_ns == before):
-                time.sleep(0.01)
-            time.sleep(chance.uniform(0, 0.5))
-        finally:
-            process.kill()
-        kills += process.wait() == -signal.SIGKILL
-        if process.returncode == 0:
-            break
-    else:
-        done = subprocess.run(
-            [*command, str(tmp_path / "killed"), "--json"], check=True, capture_output=True, text=True
-        )
-        assert json.loads(done.stdout)["resumed_at"] > 0
-    assert kills
+    assert killed_and_resumed(command, tmp_path / "killed", latest=0.5)
     whole, killed = (tmp_path / name / "model.safetensors" for name in ("whole", "killed"))
     assert whole.read_bytes() == killed.read_bytes()
 

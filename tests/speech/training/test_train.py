@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from sonovec.errors import TrainingError, UsageError
 from sonovec.learn.tuning.folders import LAST_GOOD, PARTIAL
 from sonovec.speech.training.plan import Plan
 from sonovec.speech.training.train import train
+from tests.learn.tuning.kills import killed_and_resumed
 from tests.models import tiny
 from tests.speech.training import spoken
 
@@ -182,24 +180,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bits(words, tmp_
         *("--batch", "4", "--mask", "0.2", "--augment", "0.3", "--dropout", "0.1", "--quiet", "-o"),
     ]
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
-    rng, checkpoint = random.Random(), tmp_path / ("killed" + PARTIAL) / "checkpoint.pt"
-    for _ in range(2):
-        written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
-        process = subprocess.Popen([*command, str(tmp_path / "killed")])
-        try:
-            while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == written):
-                time.sleep(0.02)
-            time.sleep(rng.uniform(0, 1.0))
-        finally:
-            process.kill()
-        assert process.wait() in (-signal.SIGKILL, 0)
-        if process.returncode == 0:
-            break
-    else:
-        done = subprocess.run(
-            [*command, str(tmp_path / "killed"), "--json"], check=True, capture_output=True, text=True
-        )
-        assert json.loads(done.stdout)["resumed_at"] > 0
+    killed_and_resumed(command, tmp_path / "killed")
     whole, killed = (weights(tmp_path / name) for name in ("whole", "killed"))
     assert whole.keys() == killed.keys() and all(bool((whole[name] == killed[name]).all()) for name in whole)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sonovec.evaluation.chart import ACCENT, INK, PALE, check_target
+from sonovec.evaluation.chart import ACCENT, INK, PALE, check_target, save
 from sonovec.extras import require
 from sonovec.learn.tuning.result import FineTuned
-from sonovec.paths import output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,8 +54,7 @@ def finish(figure: Figure, best: int, title: str, target: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
-    with output(target) as (temporary,):
-        figure.savefig(temporary, dpi=150, format="png")
+    save(figure, target)
 
 
 def line(axes: Axes, numbers: list[int], values: list[float], name: str, colour: str) -> None:
