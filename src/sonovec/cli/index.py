@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sonovec.library.library import Library
     from sonovec.library.report import Prune, Report
 
+#: The analysers of ``--music``.
+MUSIC = ("loudness", "music")
+
 
 class _Command(click.Command):
     """``--prune=all`` beside ``--prune``; an option whose value may be missing would take the path after it for that."""
@@ -71,6 +74,7 @@ class _Command(click.Command):
     "knows who speaks, needs no MODEL.",
 )
 @click.option("--loudness", is_flag=True, help="Measure loudness as well: columns loudness, loudness_range, true_peak.")
+@click.option("--music", is_flag=True, help="Hear tempo, key, mood and more as well, as recommendations need them.")
 @click.option(
     "--analyser", "analysers", multiple=True, metavar="NAME", help="Run an analyser too, by its name; repeatable."
 )
@@ -106,6 +110,7 @@ def index(
     segment_seconds: float | None,
     space: str,
     loudness: bool,
+    music: bool,
     analysers: tuple[str, ...],
     detectors: tuple[Path, ...],
     transcribe: str | None,
@@ -138,6 +143,7 @@ def index(
     asks = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     listening = [
         *(["loudness"] if loudness else []),
+        *(MUSIC if music else []),
         *analysers,
         *_detecting(detectors),
         *_transcribing(transcribe, language),

@@ -1,0 +1,1 @@
+"""What is heard in music: tempo and beats, key, character, where it starts and ends, mood."""
