@@ -16,7 +16,7 @@ from sonovec.embedding.silence import warnings_of
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags, versions
 from sonovec.library.backend import USUAL, Effort
-from sonovec.library.columns import scores_of
+from sonovec.library.columns import LONG, scores_of
 from sonovec.library.filters import Filter
 from sonovec.library.hits import Hits
 from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
@@ -153,7 +153,7 @@ class Hit:
         return sound_tags.together(*(self.fields.get(name) for name in _TAGS))
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as one flat object of JSON values."""
+        """All of it as one flat object of JSON values, but for the long texts of analysers, which `Library.show` has."""
         # Columns `tags` and `versions` of the user's own keep their names; `sound_tags` tells the rest of the first then.
         apart = ("fields", "versions", "said")
         own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
@@ -165,7 +165,7 @@ class Hit:
             "versions": versions,
             "tags": tags,
             **passage,
-            **{name: value for name, value in self.fields.items() if name not in own},
+            **{name: value for name, value in self.fields.items() if name not in own and name not in LONG},
         }
 
 
