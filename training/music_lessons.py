@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sonovec
+from sonovec.embedding.embedding import Embedding
+from sonovec.embedding.pooling import pool
 from sonovec.models.audioset import names
+from sonovec.models.musicnn import FRONT_END, WINDOW
 from sonovec.paths import atomic
 from training.corpus import RATE
 from training.pieces import Piece
@@ -24,7 +27,7 @@ MOODS = (
 )  # fmt: skip
 AUDIOSET = (MUSIC, *MOODS)
 #: Pieces in a file; seconds that MusiCNN hears of a piece, which are three of its windows.
-TOGETHER, HEARD = 16, 9.0
+TOGETHER, HEARD = 16, 3 * WINDOW.length / FRONT_END.rate
 #: Of a sound that mn04 takes for less of music than this, MusiCNN is not asked.
 LEAST_MUSIC = 0.15
 
@@ -74,11 +77,11 @@ class Teachers:
         heard = self._encoder.embed((samples, RATE))
         if heard.silence:
             return None
-        audioset = self._mn04.embed((samples, RATE)).scores[:, self._columns].mean(axis=0)
+        audioset = _mean(self._mn04.embed((samples, RATE)))[self._columns]
         tags = np.full(sum(len(each.classes) for each in self._musicnn), np.nan, np.float32)
         if audioset[0] >= LEAST_MUSIC or not piece.name.startswith("train/"):
             short = (samples[: round(HEARD * RATE)], RATE)
-            tags = np.concatenate([each.embed(short).scores.mean(axis=0) for each in self._musicnn])
+            tags = np.concatenate([_mean(each.embed(short)) for each in self._musicnn])
         return {
             "names": piece.name,
             "groups": piece.group,
@@ -86,8 +89,13 @@ class Teachers:
             "vectors": heard.vector,
             "tags": tags,
             "audioset": audioset,
-            "builtin": heard.scores[:, self._columns].mean(axis=0),
+            "builtin": _mean(heard)[self._columns],
         }
+
+
+def _mean(heard: Embedding) -> NDArray[np.float32]:
+    """Scores of a whole sound: what fills a window more counts more."""
+    return pool(heard.scores, heard.coverage)
 
 
 def heard(kinds: Mapping[str, Sequence[Piece]], teachers: Callable[[], Teachers], work: Path) -> Lessons:

@@ -77,7 +77,11 @@ def test_a_later_run_adds_what_is_missing(tmp_path):
     assert index(tmp_path, "--music")["heard"] == 0 and heard(tmp_path) == after
     with sonovec.Library(tmp_path / "library") as library:
         assert {"loudness", VALENCE, MOODS} <= library.columns().keys()
-    shown = json.loads(CliRunner().invoke(cli, ["show", "000.flac", "-l", str(tmp_path / "library"), "--json"]).stdout)
+    shown = json.loads(
+        CliRunner()
+        .invoke(cli, ["show", str(tmp_path / "sounds" / "000.flac"), "-l", str(tmp_path / "library"), "--json"])
+        .stdout
+    )
     assert {each["analyser"] for each in shown["analyses"]} == set(MUSIC)
 
 

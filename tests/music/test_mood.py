@@ -15,7 +15,6 @@ from sonovec.music import mood as module
 from sonovec.music import musicnn
 from sonovec.music.columns import AROUSAL, MOODS, VALENCE
 from sonovec.music.mood import WITH_MUSICNN, Mood, MusicnnMood, SoundMood
-from tests.conftest import data_folder
 
 RATE = 32000
 
@@ -124,11 +123,14 @@ def test_a_tune_in_much_speechless_noise_has_no_mood_and_half_of_it_has(tmp_path
 
 
 @pytest.mark.data
-def test_speech_and_rain_have_no_mood_and_songs_have(tmp_path):
-    data = data_folder()
-    songs = sorted((data / "music").glob("*.ogg"))
-    assert songs
+def test_speech_has_no_mood_and_a_waltz_and_ragtime_have_what_they_are_called(tmp_path, shared_data, monkeypatch):
+    monkeypatch.setattr(musicnn, "is_fetched", lambda: False)
+    speech = sorted((shared_data / "train" / "kathleen").glob("*.opus"))[:5]
+    songs = [next((shared_data / "music").glob(f"*{name}*.ogg")) for name in ("sweet-waltz", "happy-music")]
+    assert len(speech) == 5
     with sonovec.Library(tmp_path / "library") as library:
-        speech = sorted((data / "train" / "kathleen").glob("*.opus"))[:5]
-        library.add([*speech], analysers=[Mood])
-        assert [each[2] for each in columns(library).values()] == [None] * 5
+        library.add([*speech, *songs], analysers=[Mood])
+        found = columns(library)
+    assert all(found[sound.stem] == [None, None, None] for sound in speech)
+    waltz, ragtime = (found[song.stem] for song in songs)
+    assert "happy" in ragtime[2] and "calm" in waltz[2] and waltz[1] < ragtime[1]

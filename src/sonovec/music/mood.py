@@ -32,7 +32,7 @@ FIELDS = (Field(VALENCE, float, "scalar"), Field(AROUSAL, float, "scalar"), Fiel
 VERSION = f"1-{read().id}"
 WITH_MUSICNN = f"{VERSION}-musicnn"
 #: A segment counts as music from this probability on; a piece has moods if so much of its time is music.
-LEAST_MUSIC, LEAST_SHARE = 0.5, 0.25
+LEAST_MUSIC, LEAST_SHARE = 0.2, 0.25
 #: A vector of a segment that is shorter is of digital silence.
 SILENT = 0.2
 #: Of a segment, where the analyser makes them itself: those of a library with the built-in encoder.
@@ -110,6 +110,8 @@ class SoundMood(Analyser):
     name, version, fields = "mood", VERSION, FIELDS
     as_good = Mood.as_good
     rate = read().passport.rate
+    #: Networks are loaded, and those of MusiCNN converted, while the first track is heard.
+    limit = 600.0
     #: See `MusicHead.scales`.
     who: ClassVar[str] = "head"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.embedding.pooling import pool
 from sonovec.models.musicnn import WHEEL
 from sonovec.paths import cached
 
@@ -25,9 +26,9 @@ def is_fetched() -> bool:
 
 
 def probabilities(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    """Mean probabilities (100,) of the tags over the windows of some samples (n,)."""
+    """Mean probabilities (100,) of the tags over the windows of some samples (n,); what fills a window more counts more."""
     heard = (encoder.embed((samples, rate)) for encoder in _encoders())
-    return np.concatenate([each.scores.mean(axis=0) for each in heard])
+    return np.concatenate([pool(each.scores, each.coverage) for each in heard])
 
 
 @lru_cache(maxsize=1)
