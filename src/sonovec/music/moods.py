@@ -83,11 +83,11 @@ def told(heard: NDArray[np.float64]) -> Told:
     Told(valence=0.358, arousal=0.234, moods=['sad', 'calm'])
     """
     angles = np.radians([mood.angle for mood in MOODS.values()])
-    valence, arousal = (_squashed(heard @ axis) for axis in (np.cos(angles), np.sin(angles)))
+    valence, arousal = (_squashed(float(heard @ axis)) for axis in (np.cos(angles), np.sin(angles)))
     ranked = sorted(zip(heard, MOODS, strict=True), reverse=True)
     return Told(valence, arousal, [name for strength, name in ranked if strength >= NAMED])
 
 
 def _squashed(projected: float) -> float:
     """A number of any size as one in [0, 1], with three decimals."""
-    return round(1 / (1 + math.exp(-float(projected) / 2)), 3)
+    return round(1 / (1 + math.exp(-projected / 2)), 3)
