@@ -32,7 +32,7 @@ MUSICNN = len(MTT) + len(MSD)
 #: Strengths of the ridge that are tried, and the folds, none of which splits a group, by which one is chosen for all tags.
 RIDGES, FOLDS = np.geomspace(0.03, 30, 7), 5
 #: Pieces of each kind that the shipped head was made of.
-PIECES = {"songs": 450, "beats": 64, "instruments": 640, "others": 640}
+PIECES = {"songs": 176, "beats": 64, "instruments": 176, "others": 176}
 
 Floats = NDArray[np.float64]
 

@@ -25,8 +25,8 @@ HELD_OUT_PERCENT = 20
 SONG, BEAT, RECORDING = 10.0, 10.0, 10.0
 #: Sets with instruments, loops and music.
 MUSICAL = frozenset({
-    "lmms", "sonic_pi", "philharmonia", "berklee", "freedoom", "red_eclipse", "valyria_tear", "modern_alarm_clock", "repixture",
-    "antum_sounds", "quietsleep",
+    "lmms", "sonic_pi", "philharmonia", "berklee", "freedoom", "red_eclipse", "valyria_tear", "modern_alarm_clock",
+    "repixture", "antum_sounds", "quietsleep",
 })  # fmt: skip
 
 

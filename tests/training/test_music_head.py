@@ -36,7 +36,7 @@ def test_an_ensemble_plays_as_long_as_asked_on_its_instruments(name):
     played, rate = arranged(song(), np.arange(0, 60, 0.5), who, 10.0, np.random.default_rng(1))
     programs = [message.program for _, message in played if message.type == "program_change"]
     assert set(programs) <= {*who.tune, *who.second, *who.chords}
-    assert 0 <= min(at for at, _ in played) and 9 < max(at for at, _ in played) <= 10
+    assert min(at for at, _ in played) >= 0 and 9 < max(at for at, _ in played) <= 10
     assert who.speed[0] <= rate / 2 <= who.speed[1]
     assert {message.channel for _, message in played} <= {0, 1, 2}
 
