@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import sonovec
 from sonovec import demo
 from sonovec.cli.main import cli
-from sonovec.library.columns import LONG
+from sonovec.library.long_texts import LONG
 
 
 @pytest.fixture(scope="module")

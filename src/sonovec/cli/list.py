@@ -82,7 +82,7 @@ def _print(tracks: Sequence[Track], names: Sequence[str], short: Callable[[str],
 
 def _names(library: Library, columns: str | None, *, long: bool) -> Sequence[str]:
     """What is shown; of all columns, those of `LONG` texts only if asked for."""
-    from sonovec.library.columns import LONG
+    from sonovec.library.long_texts import LONG
 
     have = ["id", *library.columns()]
     wanted = (

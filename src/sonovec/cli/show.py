@@ -40,7 +40,7 @@ def show(track: str, library: str, token: str | None, as_json: bool) -> None:
 
 def _rows(found: Description) -> Iterator[tuple[str, object]]:
     """What a person wants to know, without the columns that are empty."""
-    from sonovec.library.columns import LONG
+    from sonovec.library.long_texts import LONG
 
     yield "id", found.id
     for name, value in found.fields.items():

@@ -12,7 +12,6 @@ from typing import Literal
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags
 from sonovec.library.filters import KEYWORDS
-from sonovec.music import columns as music
 
 #: The type of a column's values: bool, int, float, str, ``list[str]``, or, of scores alone, ``list[float]``.
 Kind = type | GenericAlias
@@ -73,9 +72,6 @@ TRACK_COLUMNS = (
     Column("notes", str),
 )
 TRACK_FIELDS: Mapping[str, Kind] = {column.name: column.kind for column in TRACK_COLUMNS}
-
-#: Columns of analysers with long texts, for programs: hits and views for people leave them out, or show how long they are.
-LONG = frozenset({"fingerprint", music.BEATS, music.DOWNBEATS, music.TEMPO_CURVE, music.CHROMA})
 
 #: Further names that stores, filters and hits use themselves.
 RESERVED = frozenset(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sonovec.errors import SonovecError
 from sonovec.html import Html, block, element, facts, player, table
 from sonovec.library import sound_tags
-from sonovec.library.columns import LONG
+from sonovec.library.long_texts import LONG
 from sonovec.paths import display, from_text
 
 if TYPE_CHECKING:

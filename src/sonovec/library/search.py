@@ -16,9 +16,10 @@ from sonovec.embedding.silence import warnings_of
 from sonovec.errors import UsageError
 from sonovec.library import sound_tags, versions
 from sonovec.library.backend import USUAL, Effort
-from sonovec.library.columns import LONG, scores_of
+from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
 from sonovec.library.hits import Hits
+from sonovec.library.long_texts import LONG
 from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
 from sonovec.library.store import MOST_ROWS, Store, row_count
 from sonovec.library.versions import Version

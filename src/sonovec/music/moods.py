@@ -31,7 +31,7 @@ MOODS: Mapping[str, Mood] = {
     "exciting": Mood(45, ("audioset:Exciting music", "mtt:fast", "mtt:loud")),
     "party": Mood(60, ("msd:party", "msd:dance", "msd:House", "mtt:dance", "mtt:beat")),
     "angry": Mood(
-        99, ("audioset:Angry music", "msd:metal", "msd:heavy metal", "msd:hard rock", "msd:punk", "mtt:metal")
+        100, ("audioset:Angry music", "msd:metal", "msd:heavy metal", "msd:hard rock", "msd:punk", "mtt:metal")
     ),
     "scary": Mood(125, ("audioset:Scary music", "mtt:weird")),
     "sad": Mood(205, ("audioset:Sad music", "msd:sad")),
@@ -60,8 +60,8 @@ def evidence(spreads: NDArray[np.float64], tags: Sequence[str]) -> NDArray[np.fl
 
     Examples
     --------
-    >>> evidence(np.array([[4.0, 1.0]]), ["audioset:Sad music", "msd:sad"])[0, list(MOODS).index("sad")]
-    2.0
+    >>> evidence(np.array([[4.0, 1.0]]), ["audioset:Sad music", "msd:sad"])[0].tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0]
     """
     places = {tag: place for place, tag in enumerate(tags)}
     clipped = np.clip(spreads, -MOST, MOST)
@@ -80,7 +80,7 @@ def told(heard: NDArray[np.float64]) -> Told:
     Examples
     --------
     >>> told(np.array([0, 0, 0, 0, 0, 0, 2.0, 1.5, 0]))
-    Told(valence=0.358, arousal=0.234, moods=['sad', 'calm'])
+    Told(valence=0.407, arousal=0.278, moods=['sad', 'calm'])
     """
     angles = np.radians([mood.angle for mood in MOODS.values()])
     valence, arousal = (_squashed(float(heard @ axis)) for axis in (np.cos(angles), np.sin(angles)))
