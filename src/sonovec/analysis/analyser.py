@@ -139,6 +139,11 @@ class Analyser:
     between: ClassVar[str] = " "
     as_good: ClassVar[frozenset[str]] = frozenset()
 
+    @classmethod
+    def suited(cls, passport: Passport) -> type[Analyser]:
+        """The class, of the same name, that does this in a library whose vectors have a passport; usually this one."""
+        return cls
+
     def begin(self, rate: int, channels: int) -> None:
         """Begin a track whose blocks have `rate` samples a second, and `channels` (1 where they are mono)."""
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sonovec.library.report import Prune, Report
 
 #: The analysers of ``--music``.
-MUSIC = ("loudness", "music")
+MUSIC = ("loudness", "music", "mood")
 
 
 class _Command(click.Command):

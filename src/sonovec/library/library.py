@@ -484,7 +484,7 @@ class Library(Opening):
         job: Job,
     ) -> Report:
         from sonovec.analysis import registry
-        from sonovec.analysis.listening import check_vectors
+        from sonovec.analysis.listening import suited
         from sonovec.library import rooting
         from sonovec.library.ingest import Ingest
         from sonovec.library.metadata import read_metadata
@@ -513,7 +513,7 @@ class Library(Opening):
         encoder = self.encoder
         if made is not None:
             check_same(self.location, made.main, encoder)
-        check_vectors(kinds, encoder.passport)
+        kinds = suited(kinds, encoder.passport)
         with self._writing("index", job, "cannot index"):
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
@@ -565,13 +565,13 @@ class Library(Opening):
             If another process is indexing into this library.
         """
         from sonovec.analysis import registry
-        from sonovec.analysis.listening import check_vectors
+        from sonovec.analysis.listening import suited
         from sonovec.library.analyses import CatchUp, columns_of
         from sonovec.library.report import Report
         from sonovec.runtime.network import settle_jobs
 
-        kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
-        check_vectors(kinds, passport_of(self._require_config().main))
+        wanted = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
+        kinds = suited(wanted, passport_of(self._require_config().main))
         self._refuse_place()
         began, report = time.time(), Report()
         with running(progress) as job, self._writing("analyse", job, "cannot index"):

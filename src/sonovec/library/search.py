@@ -19,6 +19,7 @@ from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
 from sonovec.library.hits import Hits
+from sonovec.library.long_texts import LONG
 from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
 from sonovec.library.store import MOST_ROWS, Store, row_count
 from sonovec.library.versions import Version
@@ -153,7 +154,7 @@ class Hit:
         return sound_tags.together(*(self.fields.get(name) for name in _TAGS))
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as one flat object of JSON values."""
+        """All of it as one flat object of JSON values, but for the long texts of analysers, which `Library.show` has."""
         # Columns `tags` and `versions` of the user's own keep their names; `sound_tags` tells the rest of the first then.
         apart = ("fields", "versions", "said")
         own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
@@ -165,7 +166,7 @@ class Hit:
             "versions": versions,
             "tags": tags,
             **passage,
-            **{name: value for name, value in self.fields.items() if name not in own},
+            **{name: value for name, value in self.fields.items() if name not in own and name not in LONG},
         }
 
 
