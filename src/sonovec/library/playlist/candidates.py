@@ -128,14 +128,14 @@ class Pool:
     def _met(self, ids: Iterable[str], seeds: Sequence[Seed]) -> Candidates:
         """Those of some tracks that meet all conditions, and are no seed and no version of one."""
         wish, store = self.wish, self.queries.store
-        tracks = store.get(ids, vectors=True, space=self.queries.space.name)
+        wanted = list(ids)  # whose order is their rank; the store has another
+        tracks = store.get(wanted, vectors=True, space=self.queries.space.name)
         sieve = Sieve(store.count()[0])
         if self.where is not None:
             sieve.left(f"match the filter {self.text!r}", len(tracks))
         own = {seed.song.id: seed.song for seed in seeds if seed.song is not None}
-        songs = [
-            Song.of(track, self.shown(id, track.path), wish.prefer) for id, track in tracks.items() if id not in own
-        ]
+        ranked = [tracks[id] for id in wanted if id in tracks and id not in own]
+        songs = [Song.of(track, self.shown(track.id, track.path), wish.prefer) for track in ranked]
         if own:
             sieve.left("are no seeds", len(songs))
         if wish.played:

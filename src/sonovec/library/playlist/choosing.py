@@ -88,14 +88,15 @@ class Choice:
 
     def _followed(self) -> list[Song]:
         """A sequence in which each place wants something."""
-        songs = self._usable()
+        own = self._usable()
+        songs = [*own, *self.found.songs, *([] if self.last is None else [self.last])]
         if not songs:
             return []
         scores = nearest_seed(songs, [seed.query for seed in self.seeds])
         known = [score for score in scores if score is not None]
         steps = Steps.of(songs, self.unrelated)
         is_way = self.last is not None
-        courses = Courses(songs, steps, known, self.unrelated, self.wish, bool(self.own), is_way)
+        courses = Courses(songs, steps, known, self.unrelated, self.wish, len(own), is_way)
         if self.wish.minutes is None:
             return courses.of(min(self._most, len(songs)))
         wanted = 60 * self.wish.minutes
@@ -103,12 +104,11 @@ class Choice:
         return lengths.nearest_length(courses.of, self.total, wanted, round(wanted / mean), min(len(songs), MOST))
 
     def _usable(self) -> list[Song]:
-        """Seeds, candidates and the end of a way; of the seeds those that have what the list is about."""
+        """The seeds that have what the list is about."""
         arc = self.wish.arc
-        own = [
+        return [
             song
             for n, song in enumerate(self.own)
             if (arc is None or self.last is not None or song.number(arc.column) is not None)
             and (not self.wish.harmonic or song.key is not None or n == 0)
         ]
-        return [*own, *self.found.songs, *([] if self.last is None else [self.last])]

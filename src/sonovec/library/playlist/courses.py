@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 #: What a place of a list costs where its track is as far from all seeds as any.
 LIKENESS = 1.0
+#: Taken off for a seed, which is to be played where the arc has a place for it.
+WANTED = 5.0
 #: What a place of a way between two tracks costs where it is a whole step ahead or behind.
 EVENNESS = 0.25
 #: Added where an arc would forbid a track, on a way whose ends are fixed whatever they have.
@@ -32,7 +34,7 @@ class Courses:
     Attributes
     ----------
     songs : sequence of Song
-        The first is that of the seed, if `is_begun`; the last is the end of a way, if `is_way`.
+        The first `n_own` are those of the seeds; the last is the end of a way, if `is_way`.
     steps : Steps
     scores : sequence of float
         How like each song is to the nearest seed; empty without seeds.
@@ -45,7 +47,7 @@ class Courses:
     scores: Sequence[float]
     unrelated: float
     wish: Wish
-    is_begun: bool
+    n_own: int
     is_way: bool
     _step: Floats = field(init=False)
     _values: Floats = field(init=False)
@@ -91,7 +93,7 @@ class Courses:
 
     def _course(self, n: int, slack: float) -> Course:
         arc, size = self.wish.arc, len(self.songs)
-        first = 0 if self.is_begun and (arc is None or self.is_way) else None
+        first = 0 if self.n_own and (arc is None or self.is_way) else None
         own = np.repeat(self._unlikeness()[None], n, axis=0)
         values, ways = np.zeros(size), np.zeros(n - 1, np.intp)
         if self.is_way:
@@ -110,10 +112,12 @@ class Courses:
         return Course(own, self._step, artists, values, ways, slack, first, last, self.wish.artist_limit)
 
     def _unlikeness(self) -> Floats:
-        """What each song costs for being unlike all seeds."""
+        """What each song costs for being unlike all seeds; less than nothing for the seeds themselves."""
         if not len(self.scores):
             return np.zeros(len(self.songs))
-        return LIKENESS * (1 - np.array(self.scores, np.float64)) / self.unrelated
+        cost = LIKENESS * (1 - np.array(self.scores, np.float64)) / self.unrelated
+        cost[: self.n_own] -= WANTED
+        return cost
 
     def _progress(self) -> Floats:
         """How far each song is on the way from the first to the last, 0 to 1: its angle to the one, of those to both."""
