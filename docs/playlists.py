@@ -63,9 +63,8 @@ def songs(data: Path, work: Path) -> None:
                 "downbeats": " ".join(f"{each:.2f}" for each in beats[::4] if each < SECONDS),
             }
         )
-    loudest = max(row["energy"] for row in rows)
-    for row in rows:
-        row["energy"] = round(row["energy"] / loudest, 3)
+    for rank, row in enumerate(sorted(rows, key=lambda row: row["energy"])):
+        row["energy"] = round(rank / (len(rows) - 1), 3)
     write(work / "songs.csv", rows)
 
 
@@ -135,7 +134,7 @@ def render(score: mido.MidiFile, target: Path) -> None:
 
 
 def energy(path: Path, notes: float) -> float:
-    """A stand-in for the analyser's energy: how loud it is, times how many notes it has a second."""
+    """A stand-in for the analyser's energy, by which songs are ranked: how loud it is, and how many notes it has."""
     samples, _ = soundfile.read(path)
     return float(np.sqrt(np.mean(np.square(samples))) * np.sqrt(notes))
 

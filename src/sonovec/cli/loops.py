@@ -120,7 +120,7 @@ def _print(found: LoopSearch, short: Callable[[str], str]) -> None:
             seconds_text(each.start, each.end),
             None if each.bars is None else f"{each.bars:g}",
             f"{each.tempo:.1f}",
-            f"{each.stretch:+.1f} %",
+            f"{round(each.stretch, 1) + 0.0:+.1f} %",
             FITS[each.ratio],
             None if each.key is None else each.key.camelot,
             None if each.transpose is None else f"{each.transpose:+d}",

@@ -292,7 +292,8 @@ def _loop(hit: Hit, song: Song, how: Stretch, key: Key | None, wish: LoopWish) -
     start, end, bars = _bars(hit, song, how, wish)
     transpose = None if key is None or song.key is None else transposition(song.key, key)
     fields = {name: value for name, value in hit.fields.items() if name not in (columns.BEATS, columns.CHROMA)}
-    told = (song.tempo, round(how.percent, 2), how.ratio, song.key, transpose, fields)
+    # Zero is added, so that it is never a negative one.
+    told = (song.tempo, round(how.percent, 2) + 0.0, how.ratio, song.key, transpose, fields)
     return Loop(hit.id, hit.path, round(start, 3), round(end, 3), bars, hit.score, *told)
 
 

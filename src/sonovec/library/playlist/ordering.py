@@ -93,13 +93,13 @@ def _exact(costs: Floats) -> Tour:
     before = np.zeros((sets, n), np.intp)
     for node in range(n):
         best[1 << node, node] = costs[n, node]
+    bits = 1 << np.arange(n)
     for chosen in range(1, sets):
-        for node in range(n):
-            if not chosen & (1 << node) or chosen == 1 << node:
-                continue
-            ways = best[chosen ^ (1 << node)] + costs[:n, node]
-            before[chosen, node] = ways.argmin()
-            best[chosen, node] = ways[before[chosen, node]]
+        nodes = np.flatnonzero(chosen & bits)
+        if len(nodes) > 1:
+            ways = best[chosen ^ bits[nodes]] + costs[nodes, :n]
+            before[chosen, nodes] = ways.argmin(axis=1)
+            best[chosen, nodes] = ways.min(axis=1)
     chosen, node = sets - 1, int((best[-1] + costs[:n, n]).argmin())
     path = [node]
     while len(path) < n:

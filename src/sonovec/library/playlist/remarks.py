@@ -8,6 +8,7 @@ from sonovec.library.playlist.arcs import Arc
 from sonovec.library.playlist.choosing import Choice
 from sonovec.library.playlist.lengths import OVER
 from sonovec.library.playlist.songs import Song
+from sonovec.paths import display, from_text
 
 #: A point of an arc that lies outside what the tracks have by less than this share is reached.
 REACHED = 0.05
@@ -33,6 +34,9 @@ def remarks(choice: Choice, songs: Sequence[Song], index: str) -> list[str]:
         said.append(f"{len(songs)} tracks instead of {wish.limit}: {_why_short(choice, songs)}")
     if not any(song.tempo is not None or song.key is not None for song in songs):
         said.append(f"no tempo and no key is known, so the order is by sound alone; to hear them: {index}")
+    for seed in choice.own:
+        if seed.id not in {song.id for song in songs}:
+            said.append(f"{display(from_text(seed.path))}: is not in the list; what was asked for has no place for it")
     return said if wish.arc is None else [*said, *_off_the_arc(wish.arc, songs)]
 
 
