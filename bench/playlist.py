@@ -4,7 +4,7 @@
 
 Vectors are those of real sounds (DATA/train, a sample of some sets, by the built-in encoder), with tempos and keys drawn at
 random, since those sounds have none. Of each size, lists of random sounds are ordered; what is printed is the length of the
-order, in terms of a random one's, with a 95 % interval. Ways are measured by their largest step over their mean step of sound.
+order, in terms of a random one's, with a 95 % interval. Ways are measured by their largest step over their mean one.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 ``songs DATA WORK`` renders songs of POP909 (DATA/pop909) by fluidsynth into WORK/songs, each by one of eight bands, some with
 drums, and writes their truth to WORK/songs.csv. ``loops DATA WORK`` links the loops of DATA/train/lmms that tell their
-tempo in their name to WORK/loops, and writes WORK/loops.csv. ``picture LIBRARY LIST PNG`` draws a playlist's way over the map.
+tempo in their name to WORK/loops, and writes WORK/loops.csv. ``picture LIBRARY LIST PNG`` draws
+a playlist's way over the map.
 """
 
 from __future__ import annotations

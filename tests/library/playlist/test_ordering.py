@@ -26,11 +26,7 @@ def test_of_few_it_is_the_best_of_all(n, seed, ends):
     first, last = ends
     costs = distances(n, seed)
     found = order(costs, first=first, last=last)
-    allowed = [
-        list(each)
-        for each in permutations(range(n))
-        if first in (None, each[0]) and last in (None, each[-1])
-    ]
+    allowed = [list(each) for each in permutations(range(n)) if first in (None, each[0]) and last in (None, each[-1])]
     assert found in allowed
     assert length(costs, found) == pytest.approx(min(length(costs, each) for each in allowed))
 

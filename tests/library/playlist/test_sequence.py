@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise, permutations
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,12 +26,10 @@ def course(n, size, seed=0, **more):
 
 
 def cost(of, path):
-    return sum(of.own[n, each] for n, each in enumerate(path)) + sum(of.step[a, b] for a, b in zip(path, path[1:]))
+    return sum(of.own[n, each] for n, each in enumerate(path)) + sum(of.step[a, b] for a, b in pairwise(path))
 
 
 def every_sequence(n, size):
-    from itertools import permutations
-
     return permutations(range(size), n)
 
 
@@ -38,9 +38,7 @@ def every_sequence(n, size):
 def test_it_finds_the_cheapest_of_few(n, size, seed, limit):
     of = course(n, size, seed, artist_limit=limit)
     allowed = [
-        each
-        for each in every_sequence(n, size)
-        if limit is None or max(np.bincount(of.artists[list(each)])) <= limit
+        each for each in every_sequence(n, size) if limit is None or max(np.bincount(of.artists[list(each)])) <= limit
     ]
     found = of.follow()
     if not allowed:

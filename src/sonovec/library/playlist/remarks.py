@@ -34,9 +34,9 @@ def remarks(choice: Choice, songs: Sequence[Song], index: str) -> list[str]:
         said.append(f"{len(songs)} tracks instead of {wish.limit}: {_why_short(choice, songs)}")
     if not any(song.tempo is not None or song.key is not None for song in songs):
         said.append(f"no tempo and no key is known, so the order is by sound alone; to hear them: {index}")
-    for seed in choice.own:
-        if seed.id not in {song.id for song in songs}:
-            said.append(f"{display(from_text(seed.path))}: is not in the list; what was asked for has no place for it")
+    listed = {song.id for song in songs}
+    missing = [display(from_text(seed.path)) for seed in choice.own if seed.id not in listed]
+    said += [f"{name}: is not in the list; what was asked for has no place for it" for name in missing]
     return said if wish.arc is None else [*said, *_off_the_arc(wish.arc, songs)]
 
 
