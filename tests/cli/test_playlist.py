@@ -34,7 +34,7 @@ def sonovec(folder, capsys, monkeypatch):
 def test_the_table_has_times_tempos_and_keys(sonovec):
     told = sonovec("playlist sounds/04.wav -n 4")
     header, *rows = (line.split("\t") for line in told.out.splitlines())
-    assert header == ["", "start", "path", "length", "tempo", "key", "camelot", "score", "step"] and told.err == ""
+    assert header == ["#", "start", "path", "length", "tempo", "key", "camelot", "score", "step"] and told.err == ""
     assert rows[0][:2] == ["1", "0:00.0"] and rows[0][3:] == ["0:02.0", "88.0", "D major", "10B", "1.000", ""]
     assert [row[1] for row in rows] == ["0:00.0", "0:02.0", "0:04.0", "0:06.0"]
 

@@ -90,7 +90,7 @@ out_options: Sequence[Callable[..., object]] = (
     ),
 )
 COLUMNS = (
-    Column("", title="#"),
+    Column("#"),
     Column("start", spare=3),
     SOUND,
     Column("length", spare=4),

@@ -37,12 +37,15 @@ class Sieve:
 
     @property
     def reason(self) -> str:
-        """What each condition left, up to the first that left nothing."""
+        """What each condition left that took something out, up to the first that left nothing."""
         if not self._total:
             return "the library is empty"
         lines: list[str] = []
+        before = self._total
         for what, count in self._told:
-            lines.append(f"{'of these ' if lines else ''}{count or 'none'} {what}")
+            if count < before or not count:  # what took nothing out is no reason
+                lines.append(f"{'of these ' if lines else ''}{count or 'none'} {what}")
             if not count:
                 break
-        return f"of {self._total} tracks {'; '.join(lines)}" if lines else f"there are {self._total} tracks"
+            before = count
+        return f"of {self._total} tracks {'; '.join(lines)}" if lines else f"the library has {self._total} tracks"
