@@ -61,6 +61,12 @@ def test_bars_tell_the_tempo_and_are_whole_by_the_downbeats(folder, library):
     assert len(found) and all(loop.bars and loop.end - loop.start in (0.5, 1.0) for loop in found)
 
 
+def test_a_part_is_answered_by_parts_of_as_many_bars(folder, library):
+    found = library.loops(path(folder, 10), start=0, end=1.9, tempo=126, key="C major", max_transpose=6, max_stretch=20)
+    assert len(found) and {loop.bars for loop in found} == {1.0}
+    assert {round(loop.end - loop.start, 3) for loop in found} == {0.5}
+
+
 def test_drums_without_a_key_fit_any(tmp_path):
     (tmp_path / "sounds").mkdir()
     soundfile.write(tmp_path / "sounds" / "drums.wav", tone(3), RATE)

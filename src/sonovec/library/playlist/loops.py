@@ -186,6 +186,7 @@ def find_loops(
     fields = _fields(queries, asked, query, wish)
     tempo = _tempo(wish, query, fields)
     key = keys.parse(wish.key) if wish.key else settled_key(fields, wish.prefer)
+    bars = wish.bars or _bars_of_part(wish, tempo)
     within = all_of(where, _near(tempos, tempo, wish.max_stretch))
     limit = max(LEAST, SPARE * wish.limit)
     while True:
@@ -193,7 +194,7 @@ def find_loops(
         sieve = Sieve(store.count()[0])
         if where is not None:
             sieve.left(f"match the filter {text!r}", len(store.ids(where)))
-        found = _fitting(hits, query, tempo, key, wish, sieve)
+        found = _fitting(hits, query, tempo, key, bars, wish, sieve)
         if len(found) >= wish.limit or len(hits) < limit or limit == MOST_ROWS:
             break
         limit = min(4 * limit, MOST_ROWS)
@@ -263,14 +264,14 @@ def _near(names: Sequence[str], tempo: float, percent: float) -> Filter:
 
 
 def _fitting(
-    hits: Sequence[Hit], query: Query, tempo: float, key: Key | None, wish: LoopWish, sieve: Sieve
+    hits: Sequence[Hit], query: Query, tempo: float, key: Key | None, bars: int | None, wish: LoopWish, sieve: Sieve
 ) -> list[Loop]:
-    """The hits that fit, in tempo, key and length."""
+    """The hits that fit, in tempo and key, cut to so many bars of the query where that can be done."""
     songs = [(hit, Song.of_fields(hit.id, hit.path, hit.fields, query.vector, wish.prefer)) for hit in hits]
     stretched = [(hit, song, stretch(song.tempo, tempo)) for hit, song in songs if song.tempo is not None]
     in_tempo = [each for each in stretched if abs(each[2].percent) <= wish.max_stretch + 1e-6]
     sieve.left(f"come to {tempo:.4g} beats a minute, half or double, by {wish.max_stretch:g} % or less", len(in_tempo))
-    found = [_loop(*each, key, wish) for each in in_tempo]
+    found = [_loop(*each, key, bars) for each in in_tempo]
     if key is not None:
         found = [loop for loop in found if abs(loop.transpose or 0) <= wish.max_transpose]
         sieve.left(f"mix with {key} ({key.camelot}), moved by {wish.max_transpose} semitones or less", len(found))
@@ -287,9 +288,9 @@ def _has(loop: Loop, bars: int) -> bool:
     return filled > 0 and abs(bars / filled - round(bars / filled)) < 1e-6
 
 
-def _loop(hit: Hit, song: Song, how: Stretch, key: Key | None, wish: LoopWish) -> Loop:
+def _loop(hit: Hit, song: Song, how: Stretch, key: Key | None, wanted: int | None) -> Loop:
     assert song.tempo is not None
-    start, end, bars = _bars(hit, song, how, wish)
+    start, end, bars = _bars(hit, song, how, wanted)
     transpose = None if key is None or song.key is None else transposition(song.key, key)
     fields = {name: value for name, value in hit.fields.items() if name not in (columns.BEATS, columns.CHROMA)}
     # Zero is added, so that it is never a negative one.
@@ -297,11 +298,16 @@ def _loop(hit: Hit, song: Song, how: Stretch, key: Key | None, wish: LoopWish) -
     return Loop(hit.id, hit.path, round(start, 3), round(end, 3), bars, hit.score, *told)
 
 
-def _bars(hit: Hit, song: Song, how: Stretch, wish: LoopWish) -> tuple[float, float, float | None]:
+def _bars_of_part(wish: LoopWish, tempo: float) -> int | None:
+    """How many whole bars the part is that is asked for; None for a whole sound, and for less than one."""
+    return None if wish.end is None else round((wish.end - wish.start) * tempo / 60 / BEATS_IN_BAR) or None
+
+
+def _bars(hit: Hit, song: Song, how: Stretch, asked: int | None) -> tuple[float, float, float | None]:
     """Which seconds of a hit to take, and how many bars they are: whole bars by its downbeats, or all of a loop."""
     assert song.tempo is not None
     downbeats = seconds_in(song.fields.get(columns.DOWNBEATS))
-    if wish.bars is not None and len(downbeats) > (wanted := max(1, round(wish.bars * how.ratio))):
+    if asked is not None and len(downbeats) > (wanted := max(1, round(asked * how.ratio))):
         first = min(range(len(downbeats) - wanted), key=lambda n: (abs(downbeats[n] - hit.start), n))
         return downbeats[first], downbeats[first + wanted], float(wanted)
     if (found := bar_range(downbeats, hit.start, hit.end)) is not None:
