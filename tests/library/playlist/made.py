@@ -45,7 +45,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def write(folder: Path) -> None:
-    """Write `sounds`, `table.csv`, a library `library` with the table, and a library `plain` without."""
+    """Write `sounds`, `table.csv`, and a library `library` of them."""
     sounds = folder / "sounds"
     sounds.mkdir(parents=True)
     for number in range(COUNT):
@@ -55,9 +55,8 @@ def write(folder: Path) -> None:
         writer = csv.DictWriter(file, list(rows()[0]))
         writer.writeheader()
         writer.writerows(rows())
-    for name, given in (("library", {"metadata": table}), ("plain", {})):
-        with sonovec.Library(folder / name, model="logmel") as library:
-            library.add(sounds, **given)
+    with sonovec.Library(folder / "library", model="logmel") as library:
+        library.add(sounds, metadata=table)
 
 
 def number_of(track: Any) -> int:

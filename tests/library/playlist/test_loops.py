@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sonovec
@@ -24,6 +24,7 @@ def test_a_stretch_comes_to_the_tempo_its_half_or_its_double(tempo, wanted):
     assert tempo * (1 + found.percent / 100) == pytest.approx(wanted * found.ratio, rel=1e-5)
 
 
+@settings(max_examples=40)
 @given(key=keys, wanted=keys)
 def test_a_transposition_mixes_and_no_smaller_one_does(key, wanted):
     found = transposition(key, wanted)
