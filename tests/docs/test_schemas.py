@@ -17,6 +17,7 @@ from sonovec import Library, demo
 from sonovec.cli.main import cli, run
 from sonovec.library.records import Passage
 from tests.learn.detectors import tones
+from tests.library.playlist import made
 from tests.models import tiny
 from tests.speech.training import spoken
 
@@ -33,7 +34,8 @@ MORE, SAME = (
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
 #: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
-#: `spaced` of `flat` with a second space, a detector. Each runs alone: workers share the tests out as it comes.
+#: `spaced` of `flat` with a second space, a detector, the library
+#: `songs` of `tones`, with tempos and keys. Each runs alone: workers share the tests out as it comes.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
@@ -66,6 +68,12 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "stats": [("stats -l library", 0)],
     "export": [("export library exported-again", 0)],
     "import": [("import exported -l imported", 0), ("import exported -l imported", 0)],
+    "playlist": [
+        ("playlist --arc energy=up-down -l songs --gapless", 0),
+        ("playlist sounds/bells/bells-01.flac -l library -n 3", 0),
+        ("playlist --arc tempo=up --tempo 300..310 -l songs", 0),
+    ],
+    "loops": [("loops tones/10.wav -l songs", 0), ("loops tones/10.wav -l songs --tempo 300 --max-stretch 1", 0)],
     "list": [("list -l library", 0), ("list -l library --columns all", 0)],
     "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1), ("tag sounds --class music --min-duration 1", 0)],
     "embed": [("embed broken -o vectors.npz", 1)],
@@ -150,6 +158,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         index = ["index", str(place / "flat"), "-l", str(place / "spaced"), "-m", "logmel", *more, "--quiet"]
         assert run(index) == 0
     tones().save(place / "tones.detector")
+    made.write(place / "made")
+    place.joinpath("tones").symlink_to(place / "made" / "sounds")
+    place.joinpath("songs").symlink_to(place / "made" / "library")
     spoken.write(place / "words", count=12)
     spoken.write(place / "others", count=2, seed=1)
     assert run(["export", str(place / "library"), str(place / "exported")]) == 0

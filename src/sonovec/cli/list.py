@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import position_text, print_json, print_table
-from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text

@@ -28,8 +28,21 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "label", "library", "list", "models", "plot", "pretrain", "remove", "search", "show", "stats", "tag"),
-    *("train", "transcribe"),
+    *(
+        "index",
+        "label",
+        "library",
+        "list",
+        "loops",
+        "models",
+        "playlist",
+        "plot",
+        "pretrain",
+        "remove",
+        "search",
+        "show",
+    ),
+    *("stats", "tag", "train", "transcribe"),
 )
 
 EXIT_CODES = """\b
@@ -102,6 +115,7 @@ INTERRUPTED = {
     "library": "the change was made as a whole or not at all",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",
+    "playlist": "files that were not finished, and the history, are left as they were",
     "plot": "the picture is left as it was",
     "pretrain": f"the last checkpoint is kept; {_GOES_ON}",
     "search": "files that were not finished are left as they were",

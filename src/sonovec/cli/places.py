@@ -10,8 +10,8 @@ import click
 
 from sonovec.cli import stretch_output
 from sonovec.cli.log import watched
+from sonovec.cli.m3u import Item, print_playlist
 from sonovec.cli.output import print_json, print_table, seconds_text, warn, warn_of
-from sonovec.cli.playlist import Item, print_playlist
 from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text

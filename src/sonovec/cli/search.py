@@ -11,6 +11,7 @@ import click
 
 from sonovec.cli import places as of_places
 from sonovec.cli import said as of_said
+from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.options import (
     add_options,
     files_from_options,
@@ -20,7 +21,6 @@ from sonovec.cli.options import (
     part_options,
 )
 from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
-from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.queries import Answer, answered, asked, of_search
 from sonovec.cli.tables import SOUND, Column, Sound, sound
 from sonovec.paths import display, from_text, printable, to_text

@@ -7,7 +7,7 @@ import math
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from sonovec.library.metadata import Metadata
     from sonovec.library.outcomes import Entry, Run, Status
     from sonovec.library.places import PlaceSearch
+    from sonovec.library.playlist.lists import Playlist
+    from sonovec.library.playlist.loops import LoopSearch
     from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
     from sonovec.library.said import SaidSearch
@@ -1177,6 +1179,208 @@ class Library(Opening):
         if not found.hits and not self.tracks(filter, limit=1):
             return replace(found, reason=self.why_no_hits(filter))
         return found
+
+    def playlist(
+        self,
+        seeds: Asked | Sequence[Asked] = (),
+        *,
+        to: Asked | None = None,
+        limit: int | None = None,
+        minutes: float | None = None,
+        arc: str | None = None,
+        harmonic: bool = False,
+        tempo: str | None = None,
+        filter: str | None = None,
+        artist_limit: int | None = None,
+        history: str | os.PathLike[str] | None = None,
+        grow: bool = False,
+        min_score: float | None = None,
+        with_seeds: bool = True,
+        gapless: bool = False,
+        weights: Mapping[str, float] | None = None,
+        prefer: str = "heard",
+        seed: int = 0,
+        space: str = MAIN,
+        progress: Watched = None,
+    ) -> Playlist:
+        """Choose tracks that belong together, and put them into the order with the smallest steps.
+
+        With seeds, their nearest are taken, by the ranks that they have for each seed. Without arc, harmonic mixing and `to`,
+        the order is a shortest path (a travelling-salesman problem) by the distances of sound, tempo and key.
+
+        Parameters
+        ----------
+        seeds : path, id, Waveform, Embedding or vector, or several
+            What the list is to sound like. Files and tracks are played too, and the list begins with the first; a file that
+            is not in the library is embedded now.
+        to : path or id, optional
+            Go from the one seed to this track, in even steps of sound.
+        limit : int, optional
+            So many tracks; 20 if no other length is given.
+        minutes : float, optional
+            So long, as nearly as tracks allow.
+        arc : str, optional
+            How a column changes: ``"tempo=up"``, ``"energy=up-down"``, or values such as ``"tempo=90,128,100"``.
+        harmonic : bool
+            Each track mixes with the next by the Camelot wheel: the same key, a neighbour, or the relative one.
+        tempo : str, optional
+            Only tracks with such tempos: ``"118..126"``.
+        filter : str, optional
+            Only tracks that match, as in `search`.
+        artist_limit : int, optional
+            At most so many tracks of each artist that is known.
+        history : path, optional
+            A text file of what was played: none of that comes again, and the tracks of this list are added.
+        grow : bool
+            Take all that fits: what is more like a seed than 95 % of the library's pairs of tracks are like each other, or
+            scores `min_score`.
+        min_score : float, optional
+            Cosine similarity that each track has with a seed at least.
+        with_seeds : bool
+            Play the seeds too.
+        gapless : bool
+            Give each track cue points: where its sound starts and ends.
+        weights : mapping, optional
+            How much `sound`, `tempo` and `key` count, 1 each otherwise.
+        prefer : {"heard", "file"}
+            Which tempo and key of a track counts: what was heard, or what its file says.
+        seed : int
+            Of the search for the order.
+        space : str
+            The space whose vectors are compared.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
+
+        Returns
+        -------
+        Playlist
+            Its `tracks`, each with its step from the one before; its `notes` say where it is less than what was asked for,
+            and its `reason` which condition left nothing. `Playlist.write` writes M3U8, XSPF, JSPF and JSON.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here, or it lacks the columns that are needed; the message says what to run.
+        UsageError
+            If arguments are wrong, or contradict each other.
+        AudioError
+            If a seed cannot be read.
+        """
+        from sonovec.library.playlist import history as of_history
+        from sonovec.library.playlist.arcs import Arc
+        from sonovec.library.playlist.candidates import Pool
+        from sonovec.library.playlist.making import make
+        from sonovec.library.playlist.steps import Weights
+        from sonovec.library.playlist.wishes import Wish, several
+        from sonovec.music.tempi import parse_range
+
+        file = None if history is None else expanded(history)
+        wish = Wish(
+            seeds=several(seeds),
+            to=to,
+            limit=limit,
+            minutes=minutes,
+            arc=None if arc is None else Arc.parse(arc),
+            harmonic=harmonic,
+            tempo=None if tempo is None else parse_range(tempo),
+            grow=grow,
+            min_score=min_score,
+            artist_limit=artist_limit,
+            played=frozenset() if file is None else of_history.read(file),
+            with_seeds=with_seeds,
+            gapless=gapless,
+            weights=Weights.of(weights),
+            prefer=prefer,
+            seed=seed,
+        )
+        queries, where = self._queries(space), self._parse(filter)
+        pool = Pool(queries, where, filter, self._local.shown(), wish)
+        with running(progress) as job:
+            made = make(pool, self._music_advice(), job)
+        if file is not None and made.tracks:
+            of_history.add(file, [(track.id, track.path) for track in made.tracks])
+        return made
+
+    def loops(
+        self,
+        query: Asked,
+        limit: int = 20,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        bars: int | None = None,
+        tempo: float | None = None,
+        key: str | None = None,
+        max_stretch: float = 6.0,
+        max_transpose: int = 2,
+        filter: str | None = None,
+        order: str = "score",
+        prefer: str = "heard",
+        space: str = MAIN,
+        include_self: bool = False,
+    ) -> LoopSearch:
+        """Find loops, and parts of tracks, that fit to a sound or a part of it: in tempo and key, by whole bars.
+
+        Parameters
+        ----------
+        query, start, end
+            See `search`.
+        limit : int
+            At most this many, one of each track.
+        bars : int, optional
+            The query has so many bars of four beats, which tells its tempo; only parts of so many bars are found.
+        tempo : float, optional
+            Of the query, in beats a minute. Otherwise it is what `bars` tells, what the library knows, or what is heard.
+        key : str, optional
+            Of the query, such as ``"A minor"`` or ``"8A"``. Otherwise as the tempo; without any, keys do not matter.
+        max_stretch : float
+            Percent by which a loop is played faster or slower at most, to come to the tempo, its half or its double.
+        max_transpose : int
+            Semitones by which a loop is moved at most, until its key mixes. Loops without a key, such as drums, fit any.
+        filter : str, optional
+            As in `search`.
+        order : {"score", "fit"}
+            What sounds most like the query first, or what needs the least change.
+        prefer, space, include_self
+            See `playlist` and `search`.
+
+        Returns
+        -------
+        LoopSearch
+            Its ``hits`` say which seconds to take, and how they are stretched and transposed. Where there are none, its
+            ``reason`` says which condition left nothing.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here, or it knows no tempos; the message says what to run.
+        UsageError
+            If arguments are wrong, or the tempo of the query is not known.
+        AudioError
+            If the query cannot be read.
+        """
+        from sonovec.library.playlist.loops import LoopWish, find_loops
+
+        wish = LoopWish(
+            start=start,
+            end=end,
+            bars=bars,
+            tempo=tempo,
+            key=key,
+            max_stretch=max_stretch,
+            max_transpose=max_transpose,
+            order=order,
+            prefer=prefer,
+            limit=limit,
+            include_self=include_self,
+        )
+        queries, where = self._queries(space), self._parse(filter)
+        return find_loops(queries, query, wish, where, filter, self._local.shown(), self._music_advice())
+
+    def _music_advice(self) -> str:
+        """The command that hears the music of this library's tracks."""
+        library = shlex.quote(display(str(self.location)))
+        return f"sonovec index {self._indexed_paths()} -l {library} --music"
 
     def search_text(
         self,

@@ -497,12 +497,13 @@ class Store:
         found = nearest.search(_queries(vectors, wanted), row_count("limit", limit), filter, ids, tuple(without))
         return [[(row["track"], row["index"], score) for row, score in hits] for hits in found]
 
-    def sample(self, limit: int, space: str = MAIN) -> NDArray[np.float32]:
-        """Vectors of at most `limit` segments of a space, from all over it, (n, dim)."""
+    def sample(self, limit: int, space: str = MAIN, level: str = "segment") -> NDArray[np.float32]:
+        """Vectors of at most `limit` segments of a space, or of whole tracks, from all over it, (n, dim)."""
         import numpy as np
 
         wanted = self.space(space)
-        batches = self._backend.table(segments_of(wanted)).sample(limit, ["vector"])
+        table = (vectors_of if level == "track" else segments_of)(wanted)
+        batches = self._backend.table(table).sample(limit, ["vector"])
         vectors = [batch.column("vector").flatten().to_numpy() for batch in batches]
         return np.concatenate([np.empty(0, np.float32), *vectors]).reshape(-1, wanted.dim)
 
