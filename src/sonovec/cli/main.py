@@ -28,7 +28,21 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "label", "library", "list", "models", "plot", "pretrain", "remove", "search", "show", "stats", "tag"),
+    *(
+        "index",
+        "label",
+        "library",
+        "list",
+        "models",
+        "plot",
+        "pretrain",
+        "recommend",
+        "remove",
+        "search",
+        "show",
+        "stats",
+        "tag",
+    ),
     *("train", "transcribe"),
 )
 
@@ -104,6 +118,7 @@ INTERRUPTED = {
     "remove": f"what was removed stays removed; {_GOES_ON}",
     "plot": "the picture is left as it was",
     "pretrain": f"the last checkpoint is kept; {_GOES_ON}",
+    "recommend": "every like and dislike that was kept stays kept",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
     "transcribe": f"transcripts that were written are kept; {_GOES_ON}",

@@ -115,6 +115,8 @@ class Queries:
         text = os.fspath(query)
         path = expanded(from_text(text))
         exists = path.exists()
+        if not exists and naming.is_id(self.store, text):
+            return text
         content = self._content_of(path, text, exists)
         return content if content or exists else naming.by_digits(self.store, text) or text
 
@@ -158,7 +160,7 @@ class Queries:
                 raise AudioError(f"{display(path)}: no such file, and the space {self.space.name!r} lacks its track")
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
         if not start and end is None:
-            return replace(Query.of_segments(segments, track.vector), notes=_warnings_of(track))
+            return replace(Query.of_segments(segments, track.vector), notes=_warnings_of(track), fields=track.fields)
         if not segments:
             raise UsageError(
                 f"start={start}, end={end}: the space {self.space.name!r} holds whole tracks alone; leave them out"
