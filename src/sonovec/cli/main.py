@@ -28,22 +28,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *(
-        "index",
-        "label",
-        "library",
-        "list",
-        "models",
-        "plot",
-        "pretrain",
-        "recommend",
-        "remove",
-        "search",
-        "show",
-        "stats",
-        "tag",
-    ),
-    *("train", "transcribe"),
+    *("index", "label", "library", "list", "models", "plot", "pretrain", "recommend", "remove", "search", "show"),
+    *("stats", "tag", "train", "transcribe"),
 )
 
 EXIT_CODES = """\b

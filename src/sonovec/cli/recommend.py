@@ -150,6 +150,8 @@ def recommend(
         short = opened.short_paths()
     for line in elsewhere(found, library):
         warn(line)
+    if found.advice:
+        warn(found.advice)
     if as_json:
         print_json({"library": to_text(library), **found.to_json()})
     elif m3u:

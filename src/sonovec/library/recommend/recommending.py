@@ -48,6 +48,8 @@ _LIGHT = (
     *("artist", columns.TEMPO, columns.FILE_TEMPO, columns.KEY, columns.FILE_KEY, columns.ENERGY),
     *(columns.VALENCE, columns.AROUSAL, columns.MOODS),
 )
+#: A library that has none of these was never heard for its music.
+_MUSIC = {columns.TEMPO, columns.FILE_TEMPO, columns.KEY, columns.FILE_KEY, columns.ENERGY, columns.MOODS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,7 @@ class Recommending:
             weights=self.weights,
             reason=reason,
             notes=notes,
+            advice=None if _MUSIC & self.store.columns().keys() else _advice(self.place),
             prefer=self.wishes.prefer,
         )
 
@@ -151,7 +154,9 @@ class Recommending:
         vectors = vectors_of(self.seeds, self.store.space().dim)
         more = asked + len(self._left_out)
         found = self.store.search_tracks(vectors, more, where)
-        ids = sorted({id for hits in found for id, _ in hits} - self._left_out)
+        # What is disliked has its rank, so that to dislike a track lifts no other.
+        given = {seed.track for seed in self.seeds}
+        ids = sorted({id for hits in found for id, _ in hits} - given)
         pool = self._pool(ids, complete=any(len(hits) < more for hits in found))
         return pool.some(np.array([self._meets(fields) for fields in pool.fields], bool))
 
@@ -218,7 +223,8 @@ class Recommending:
 
     def _chosen(self, scored: Scored) -> list[Recommendation]:
         """Those to recommend: one song once, few of an artist, and not all alike."""
-        order = np.argsort(-scored.scores, kind="stable")
+        ranked = np.argsort(-scored.scores, kind="stable")
+        order = ranked[[scored.pool.ids[n] not in self._left_out for n in ranked.tolist()]]
         size = SHORTLIST * self.wishes.limit + SPARE
         while True:
             short = order[:size]
@@ -290,6 +296,13 @@ def _seconds(seed: Seed, parts: Parts | None) -> _Seconds:
     if seed.query.times is None:
         return None, None, start, end
     return float(seed.query.times[i, 0]), float(seed.query.times[i, 1]), start, end
+
+
+def _advice(place: object) -> str:
+    return (
+        f"{place}: has no columns of music, so tracks were ranked by their sound alone; to rank by tempo, key and mood as "
+        f"well: sonovec index FOLDER -l {place} --music"
+    )
 
 
 def _with_weight(

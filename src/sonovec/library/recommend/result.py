@@ -95,6 +95,8 @@ class Recommendations(list[Recommendation]):
         Why there are none, where there are none: which condition left nothing.
     notes : tuple of str
         What there is to know, such as that a seed is silent.
+    advice : str or None
+        What to run where the library has no columns of music, so that sound alone ranked the tracks.
 
     Examples
     --------
@@ -111,12 +113,13 @@ class Recommendations(list[Recommendation]):
         weights: Weights | None = None,
         reason: str | None = None,
         notes: tuple[str, ...] = (),
+        advice: str | None = None,
         prefer: str = "heard",
     ) -> None:
         super().__init__(found)
         self.seeds, self.disliked = seeds, disliked
         self.weights = weights or Weights()
-        self.reason, self.notes, self.prefer = reason, notes, prefer
+        self.reason, self.notes, self.advice, self.prefer = reason, notes, advice, prefer
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {each!r}," for each in self)
@@ -130,6 +133,7 @@ class Recommendations(list[Recommendation]):
             "weights": asdict(self.weights),
             "reason": self.reason,
             "notes": list(self.notes),
+            "advice": self.advice,
             "recommendations": [each.to_json() for each in self],
         }
 
