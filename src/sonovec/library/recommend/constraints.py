@@ -10,12 +10,12 @@ from typing import Any
 from sonovec.errors import UsageError
 from sonovec.library.columns import Kind
 from sonovec.library.filters import And, Compare, Filter, Has, In, IsNull, Not, all_of, any_of
-from sonovec.library.recommend.seeds import Seed, moods_in
+from sonovec.library.recommend.seeds import Seed, key_in, moods_in
 from sonovec.library.recommend.wishes import Wishes
 from sonovec.library.store import Store
 from sonovec.music import columns
 from sonovec.music.keys import Key, Mode, compatible
-from sonovec.music.settled import settled_key, settled_tempo
+from sonovec.music.settled import settled_tempo
 from sonovec.music.tempi import RATIOS, TempoRange, distance
 
 #: Tempos that differ by no more than this share can be played as one.
@@ -148,7 +148,7 @@ def _key(keys: Sequence[Key], prefer: str, have: Mapping[str, Kind]) -> Constrai
         where.append(And((claimed, unheard)) if prefer == "heard" and where else claimed)
 
     def holds(fields: Mapping[str, Any]) -> bool:
-        key = settled_key(fields, prefer)
+        key = key_in(fields, prefer)
         return key is not None and str(key) in going
 
     shown = ", ".join(f"{key} ({key.camelot})" for key in dict.fromkeys(keys))

@@ -82,8 +82,11 @@ def forget(store: Store, tracks: Iterable[str] | None, who: str) -> None:
 
 def said(store: Store, who: str | None) -> list[Label]:
     """The ratings of a person, or of all, the latest first."""
+    table = store.table(LABELS)
+    if not table.count():  # which is told without a look at its rows
+        return []
     where = And((In("name", VERDICTS), StartsWith("source", RATING)))
-    found = [Label(**row) for row in store.table(LABELS).rows(where, [each.name for each in fields(Label)])]
+    found = [Label(**row) for row in table.rows(where, [each.name for each in fields(Label)])]
     own = [label for label in found if who is None or label.source == RATING + who]
     return sorted(own, key=lambda label: (-label.time, label.track, label.source))
 

@@ -38,7 +38,7 @@ from sonovec.vectors import unit32
 Floats = NDArray[np.float64]
 
 #: Candidates of all seeds together, and of each at least; for each track that is wanted so many.
-POOL, LEAST, EACH = 400, 60, 4
+POOL, LEAST, EACH = 240, 60, 4
 #: Tracks that are looked at for songs that are the same, for each that is wanted, and besides.
 SHORTLIST, SPARE = 2, 10
 #: The latest ratings that count; those before them have no say.

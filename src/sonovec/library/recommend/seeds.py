@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Seed:
 
     def key(self, prefer: str) -> Key | None:
         """The key, or None."""
-        return settled_key(self.fields, prefer)
+        return key_in(self.fields, prefer)
 
     def number(self, column: str) -> float | None:
         """The number in a column."""
@@ -62,6 +63,19 @@ def name_of(path: str, fields: Mapping[str, Any]) -> str:
     """Artist and title, or the name of the file."""
     artist, title = fields.get("artist"), title_of(path, fields)
     return f"{artist} - {title}" if artist and fields.get("title") else title
+
+
+def key_in(fields: Mapping[str, Any], prefer: str) -> Key | None:
+    """The key of a track; see `sonovec.music.settled.settled_key`."""
+    heard, claimed = (
+        text if isinstance(text := fields.get(name), str) else None for name in (columns.KEY, columns.FILE_KEY)
+    )
+    return _key(heard, claimed, prefer)
+
+
+@lru_cache(maxsize=1024)  # there are few keys, and many tracks
+def _key(heard: str | None, claimed: str | None, prefer: str) -> Key | None:
+    return settled_key({columns.KEY: heard, columns.FILE_KEY: claimed}, prefer)
 
 
 def number_in(fields: Mapping[str, Any], column: str) -> float | None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sonovec.library.recommend.seeds import Seed, moods_in, number_in
+from sonovec.library.recommend.seeds import Seed, key_in, moods_in, number_in
 from sonovec.library.recommend.wishes import Wishes
 from sonovec.music import columns
 from sonovec.music.keys import Key
 from sonovec.music.keys import distance as key_distance
-from sonovec.music.settled import settled_key, settled_tempo
+from sonovec.music.settled import settled_tempo
 from sonovec.music.tempi import distance as tempo_distance
 
 #: Octaves after which a tempo fits half as well: a twelfth, 6 %, as far as records are usually sped up.
@@ -67,7 +67,7 @@ def judges(seeds: Sequence[Seed], wishes: Wishes) -> dict[str, Judge]:
     if tempos := [tempo for seed in seeds if (tempo := seed.tempo(prefer)) is not None]:
         found["tempo"] = lambda fields: _tempo(settled_tempo(fields, prefer), tempos, wishes.octaves)
     if keys := [key for seed in seeds if (key := seed.key(prefer)) is not None]:
-        found["key"] = lambda fields: _key(settled_key(fields, prefer), keys)
+        found["key"] = lambda fields: _key(key_in(fields, prefer), keys)
     if wishes.moods:
         found["mood"] = lambda fields: _moods(moods_in(fields), wishes.moods)
     elif feelings := [feeling for seed in seeds if (feeling := _feeling(seed.fields)) is not None]:
