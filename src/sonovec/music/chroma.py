@@ -1,9 +1,9 @@
 """Tuning and chroma: which pitches sound in a piece, by the peaks of its spectrum, whatever A is tuned to.
 
-After Gómez, "Tonal Description of Polyphonic Audio for Music Content Processing", 2006 (harmonic pitch-class profiles): each
-peak of the spectrum counts for its own pitch and, less and less, for those of which it may be a harmonic. Peaks are measured
-against their neighbourhood (spectral whitening), so that neither the timbre nor the level of a voice decides. All frames of
-some seconds are folded together, by the tuning that was heard so far: memory is bounded, and blocks of any size give the same.
+After Gómez, "Tonal Description of Polyphonic Audio for Music Content Processing", 2006: the peaks of the spectrum that stand
+out of their neighbourhood count for their pitch class, by the square root of their amplitude; each frame counts alike. Keys
+are told better without her harmonic weights, and without whitening of the spectrum. All frames of some seconds are folded
+together, by the tuning that was heard so far: memory is bounded, and blocks of any size give the same.
 """
 
 from __future__ import annotations
@@ -15,24 +15,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.music.analyser import RATE
+from sonovec.music.part import RATE
 
 Array = NDArray[np.float64]
 
-#: Samples of a frame and from one to the next: 0.74 and 0.37 s, so that neighbours in the bass are told apart.
-WINDOW, HOP = 16384, 8192
+#: Samples of a frame and from one to the next: 0.37 and 0.19 s.
+WINDOW, HOP = 8192, 4096
 #: Frames that are computed at once: 6 s.
-TOGETHER = 16
+TOGETHER = 32
 #: In Hz: the lowest and highest peaks.
 LOWEST, HIGHEST = 38.0, 3500.0
-#: The neighbourhood that a peak is measured against reaches from f / SPREAD to f * SPREAD.
+#: A peak is higher than the root mean square of its neighbourhood, from f / SPREAD to f * SPREAD.
 SPREAD = 1.3
 #: A peak is at least so much of the highest of its frame; a frame sounds that is at least so much of the loudest so far.
 LEAST_PEAK, LEAST_FRAME, SILENCE = 1e-3, 3e-3, 1e-5
-#: MIDI numbers, upper ends not included: of the voices, of the bass, and of what tells the tuning.
-VOICES, BASS, TUNED = (43, 96), (26, 54), (26, 84)
-#: How often a peak counts: for itself and as a harmonic; each time so much less.
-HARMONICS, DECAY = 4, 0.6
+#: MIDI numbers, upper ends not included: of what counts for the chroma, and of what tells the tuning.
+VOICES, TUNED = (43, 96), (26, 84)
 A4 = 440.0
 
 
@@ -48,8 +46,6 @@ class Peaks:
         MIDI number with its fraction, where A4 is 440 Hz.
     strength : float64
         Amplitude of the sinusoid.
-    prominence : float64
-        The same as a multiple of the root mean square of its neighbourhood.
     frames : int
         How many frames there are.
     """
@@ -57,7 +53,6 @@ class Peaks:
     frame: NDArray[np.int64]
     pitch: Array
     strength: Array
-    prominence: Array
     frames: int
 
 
@@ -70,7 +65,7 @@ class PeakFinder:
     >>> seconds = np.arange(10 * RATE) / RATE
     >>> first = next(finder.push(np.sin(2 * np.pi * 220 * seconds).astype(np.float32)))
     >>> first.frames, first.pitch.min().round(2), first.pitch.max().round(2), first.strength.max().round(2)
-    (16, np.float64(57.0), np.float64(57.0), np.float64(1.0))
+    (32, np.float64(57.0), np.float64(57.0), np.float64(1.0))
     """
 
     def __init__(self) -> None:
@@ -109,7 +104,7 @@ class PeakFinder:
         frame, at = np.nonzero(found)
         place, top = _vertex(before[found], inner[found], after[found])
         hertz = (at + self._first + place) * RATE / WINDOW
-        return Peaks(frame, 69 + 12 * np.log2(hertz / A4), top, inner[found] / around[found], len(frames))
+        return Peaks(frame, 69 + 12 * np.log2(hertz / A4), top, len(frames))
 
     def _neighbourhood(self, spectra: Array) -> Array:
         """The root mean square around each bin."""
@@ -160,36 +155,33 @@ class Tuning:
         return abs(self._sum) / self._weight if self._weight else 0.0
 
 
-def fold(peaks: Peaks, weight: Array, semitones: float, span: tuple[int, int], harmonics: int = 1) -> Array:
-    """Pitch classes (frames, 12) from C on, of the peaks in a span of MIDI numbers.
+def fold(peaks: Peaks, semitones: float) -> Array:
+    """Pitch classes (frames, 12) from C on: sums of the square roots of the amplitudes of their peaks.
 
     A peak between two semitones counts by the squared cosine of how far it is from the nearest one, and so not at all
-    half-way.
+    half-way. `semitones` is how far A lies from 440 Hz.
 
     Examples
     --------
-    >>> chord = Peaks(np.zeros(3, int), np.array([60.0, 64.0, 67.0]), np.ones(3), np.ones(3), 1)
-    >>> fold(chord, chord.strength, 0.0, (40, 90)).round(2).tolist()
+    >>> chord = Peaks(np.zeros(3, int), np.array([60.0, 64.0, 67.0]), np.ones(3), 1)
+    >>> fold(chord, 0.0).round(2).tolist()
     [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]]
     """
-    classes = np.zeros(peaks.frames * 12)
-    for harmonic in range(1, harmonics + 1):
-        pitch = peaks.pitch - semitones - 12 * math.log2(harmonic)
-        inside = (pitch >= span[0]) & (pitch < span[1])
-        nearest = np.rint(pitch[inside])
-        near = np.cos(np.pi * (pitch[inside] - nearest)) ** 2
-        place = peaks.frame[inside] * 12 + nearest.astype(np.int64) % 12
-        classes += np.bincount(place, weight[inside] * near * DECAY ** (harmonic - 1), len(classes))
-    return classes.reshape(-1, 12)
+    pitch = peaks.pitch - semitones
+    inside = (pitch >= VOICES[0]) & (pitch < VOICES[1])
+    nearest = np.rint(pitch[inside])
+    near = np.cos(np.pi * (pitch[inside] - nearest)) ** 2
+    place = peaks.frame[inside] * 12 + nearest.astype(np.int64) % 12
+    return np.bincount(place, np.sqrt(peaks.strength[inside]) * near, peaks.frames * 12).reshape(-1, 12)
 
 
 class Chroma:
-    """Hears the pitch classes of a stream: of all voices and of the bass, each frame alike, by the tuning so far.
+    """Hears the pitch classes of a stream of mono samples at `RATE`, by the tuning so far.
 
     Attributes
     ----------
-    voices, bass : array, shape (12,), float64
-        Sums over frames from C on; each frame's strongest counts 1.
+    classes : array, shape (12,), float64
+        Sums over frames, from C on; the strongest of each frame counts 1.
     sounding : int
         Frames that were not silent.
     tuning : Tuning
@@ -197,21 +189,20 @@ class Chroma:
     Examples
     --------
     >>> seconds = np.arange(10 * RATE) / RATE
-    >>> chord = sum(0.1 * np.sin(2 * np.pi * hertz * seconds) for hertz in (110, 220, 277.18, 329.63))
+    >>> chord = sum(0.1 * np.sin(2 * np.pi * hertz * seconds) for hertz in (220, 277.18, 329.63))
     >>> chroma = Chroma()
     >>> chroma.push(chord.astype(np.float32))
     >>> chroma.finish()
-    >>> [int(place) for place in np.flatnonzero(chroma.voices > 0.3 * chroma.voices.max())], int(chroma.bass.argmax())
-    ([1, 4, 9], 9)
+    >>> [int(place) for place in np.flatnonzero(chroma.classes > 0.3 * chroma.classes.max())]
+    [1, 4, 9]
     """
 
     def __init__(self) -> None:
-        self.voices, self.bass, self.sounding = np.zeros(12), np.zeros(12), 0
-        self.tuning = Tuning()
+        self.classes, self.sounding, self.tuning = np.zeros(12), 0, Tuning()
         self._finder, self._loudest = PeakFinder(), 0.0
 
     def push(self, block: NDArray[np.float32]) -> None:
-        """Hear the next samples (n,)."""
+        """Hear the next samples (n,), of any number."""
         for peaks in self._finder.push(block):
             self._hear(peaks)
 
@@ -226,16 +217,6 @@ class Chroma:
         power = np.bincount(peaks.frame, peaks.strength**2, peaks.frames)
         self._loudest = max(self._loudest, float(power.max()))
         sounding = power > max(LEAST_FRAME**2 * self._loudest, SILENCE**2)
-        if not sounding.any():
-            return
-        weight, semitones = np.sqrt(peaks.prominence), self.tuning.semitones
-        voices = fold(peaks, weight, semitones, VOICES, HARMONICS)[sounding]
-        bass = fold(peaks, weight, semitones, BASS)[sounding]
-        self.voices += _even(voices).sum(axis=0)
-        self.bass += (_even(bass) ** 2).sum(axis=0)
+        classes = fold(peaks, self.tuning.semitones)[sounding]
+        self.classes += (classes / np.maximum(classes.max(axis=1, keepdims=True), 1e-12)).sum(axis=0)
         self.sounding += int(sounding.sum())
-
-
-def _even(classes: Array) -> Array:
-    """Each frame (frames, 12) by its strongest class."""
-    return np.asarray(classes / np.maximum(classes.max(axis=1, keepdims=True), 1e-12))
