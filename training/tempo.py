@@ -2,18 +2,21 @@
 
     python -m training.tempo --work work --out src/sonovec/music/tempo.npz
 
-It needs groove/, pop909/ and train/ below `--data` (or SONOVEC_DATA), and what `bench/songs.py` needs. It can be stopped at any
-time: the same command goes on with what is missing. Of groove it takes the train split, of pop909 songs 1 to 360: the others are
-for judging alone.
+It needs groove/, pop909/ and train/ below `--data` (or SONOVEC_DATA), and what `bench/songs.py` needs. It can be stopped at
+any time: the same command goes on with what is missing. Of groove it takes the train split, of pop909 songs 1 to 360: the
+others are for judging alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import random
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import songs
+from bench.common import data_folder
 from bench.songs import Score
+from sonovec.music.octaves import LAYERS
 from sonovec.music.onsets import CURVE_RATE, OnsetCurve, Onsets
 from sonovec.music.part import RATE
-from sonovec.music.periodicity import Heard
+from sonovec.music.periodicity import GRID, Heard
 from training import sampler
 
 SEED = 15
@@ -72,19 +77,24 @@ def plans(data: Path) -> Iterator[tuple[str, bool, Any]]:
     made: list[tuple[str, bool, list[Any]]] = [
         ("groove", False, list(rows)),
         ("pop", False, list(numbers)),
-        ("drums", False, numbers[::-1]),
+        ("drums", False, list(numbers)),
         ("pop", True, list(numbers)),
-        ("drums", True, numbers[100:] + numbers[:100]),
+        ("drums", True, list(numbers)),
         ("groove", True, rows[::-1]),
     ]
     for place in range(max(len(items) for _, _, items in made)):
         yield from ((kind, varied, items[place]) for kind, varied, items in made if place < len(items))
 
 
+@lru_cache(maxsize=2)
+def _pop_score(data: Path, number: int) -> Score:
+    return songs.pop_score(data, number)
+
+
 def score_of(data: Path, kind: str, varied: bool, item: Any, rows: Sequence[Any]) -> Score:
     """A part of a song, or a varied one: faster or slower, by other instruments."""
     rng = random.Random(f"{kind} {varied} {item}")
-    score = songs.groove_score(data, item) if kind == "groove" else songs.pop_score(data, item)
+    score = songs.groove_score(data, item) if kind == "groove" else _pop_score(data, item)
     if kind == "drums":
         score = songs.with_drums(score, songs.drums_for(score, rows, data, seed=int(varied)))
     if varied:
@@ -160,25 +170,26 @@ def keep(path: Path, kind: str, bpm: float, curve: OnsetCurve) -> None:
     )
 
 
-def listen(data: Path, work: Path) -> None:
-    """Play and hear songs, as they are and changed, as far as that is missing."""
+def listen(data: Path, work: Path, count: int | None = None) -> None:
+    """Play and hear songs, or the first ones, as they are and changed, as far as that is missing."""
     into = work / "curves"
     into.mkdir(parents=True, exist_ok=True)
     sounds = sampler.bank(work / "sounds", [p for c in range(3) for p in PROGRAMS[c]], PROGRAMS[songs.DRUMS])
     rows = songs.groove_rows(data, ["train"])
-    for kind, varied, item in plans(data):
-        mark = zlib.crc32(f"{kind} {varied} {item}".encode())
-        if (into / f"{mark:08x}-b.npz").exists():
+    for kind, varied, item in islice(plans(data), count):
+        song = f"{item:03d}" if isinstance(item, int) else item["id"].replace("/", "_")
+        name = f"{kind}-v{int(varied)}-{song}"
+        if (into / f"{name}-b.npz").exists():
             continue
         score = score_of(data, kind, varied, item, rows)
-        samples = sampler.play(score, sounds, mark)
-        name = f"{kind}-v{int(varied)}"
-        keep(into / f"{mark:08x}-a.npz", name, score.bpm, hear(samples))
-        keep(into / f"{mark:08x}-b.npz", name, score.bpm, hear(changed(samples, score.name)))
+        samples = sampler.play(score, sounds, zlib.crc32(name.encode()))
+        keep(into / f"{name}-a.npz", f"{kind}-v{int(varied)}", score.bpm, hear(samples))
+        keep(into / f"{name}-b.npz", f"{kind}-v{int(varied)}", score.bpm, hear(changed(samples, name)))
 
 
 def listen_to_arrhythmic(data: Path, into: Path) -> None:
     """Hear what has no tempo: speech, places, noise, and hits and notes at random moments."""
+    into.mkdir(parents=True, exist_ok=True)
     with (data / "train" / "index.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     paths = {name: [data / "train" / row["path"] for row in rows if row["set"] == name] for name in (*SPEECH, *PLACES)}
@@ -276,3 +287,121 @@ def table(folder: Path, kept: Path) -> Table:
     made = Table(np.stack(rows), np.array(bpm), np.array(kinds), np.array(names))
     np.savez(kept, rows=made.rows, names=made.names)
     return made
+
+
+#: Units of the two layers; networks whose probabilities are averaged; passes over the table; learning rate, decay, dropout.
+UNITS, NETWORKS, EPOCHS, BATCH = (48, 24), 4, 40, 64
+RATE_OF_LEARNING, DECAY, DROPOUT = 3e-3, 1e-2, 0.2
+#: A tempo of the grid is right by as much as it is near to the truth, down to none at this distance (natural logarithm).
+BLUR = 0.035
+#: One song in so many is left for the temperature: a hash of its number or name decides, so all versions of it.
+HELD_OUT = 8
+
+
+def targets(bpm: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Probability of each tempo of the grid and of none, (n, len(GRID) + 1)."""
+    apart = np.abs(np.log(GRID / np.maximum(bpm, 1.0)[:, None]))
+    shares = np.concatenate([np.maximum(0, 1 - apart / BLUR), (bpm == 0)[:, None]], axis=1)
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def fit(lesson: Table, seeds: int = NETWORKS, epochs: int = EPOCHS) -> dict[str, NDArray[Any]]:
+    """Weights of the networks of `sonovec.music.octaves`."""
+    import torch
+
+    wanted = targets(lesson.bpm)
+    kept = wanted.sum(axis=1) > 0.5  # the grid has no tempo above 310
+    held = np.array([zlib.crc32(name.split("-")[-2].encode()) % HELD_OUT == 0 for name in lesson.names])
+    mean = lesson.rows.mean(axis=(0, 1))
+    scale = lesson.rows.std(axis=(0, 1)) + 1e-3
+    inputs = torch.from_numpy(np.clip((lesson.rows - mean) / scale, -5, 5))
+    goals = torch.from_numpy(wanted)
+    networks, scores = [], []
+    train = np.flatnonzero(kept & ~held)
+    for seed in range(seeds):
+        torch.manual_seed(seed)
+        network = _network(inputs.shape[2])
+        steps = epochs * -(-len(train) // BATCH)
+        parameters = [{"params": network.parameters(), "weight_decay": DECAY}]
+        optimiser = torch.optim.AdamW(parameters, lr=RATE_OF_LEARNING)
+        falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE_OF_LEARNING, total_steps=steps)
+        rng = np.random.default_rng(seed)
+        for epoch in range(epochs):
+            total = 0.0
+            for rows in np.array_split(rng.permutation(train), -(-len(train) // BATCH)):
+                loss = -(goals[rows] * network(inputs[rows]).log_softmax(dim=1)).sum(dim=1).mean()
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                falling.step()
+                total += float(loss.detach()) * len(rows)
+            print(f"network {seed} epoch {epoch}: loss {total / len(train):.3f}", flush=True)
+        network.eval()
+        with torch.no_grad():
+            scores.append(network(inputs[held & kept]))
+        networks.append(network)
+    temperature = _temperature(torch.stack(scores), goals[held & kept])
+    print(f"temperature {temperature:.2f}")
+    return {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks)}
+
+
+def _network(features: int) -> Any:
+    import torch
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(features, UNITS[0]), nn.Linear(*UNITS)
+            self.score, self.none = nn.Linear(UNITS[1], 1), nn.Linear(2 * UNITS[1], 1)
+            self.dropout = nn.Dropout(DROPOUT)
+
+        def forward(self, inputs: Any) -> Any:
+            hidden = self.dropout(self.first(inputs).relu())
+            hidden = self.second(hidden).relu()
+            pooled = torch.cat([hidden.amax(dim=1), hidden.mean(dim=1)], dim=1)
+            return torch.cat([self.score(hidden)[..., 0], self.none(pooled)], dim=1)
+
+    return Network()
+
+
+def _temperature(scores: Any, goals: Any) -> float:
+    """By which scores (networks, n, grid + 1) are divided so that their mean probability says most of the goals."""
+    tried = np.exp(np.linspace(np.log(0.5), np.log(3), 30))
+
+    def missed(temperature: float) -> float:
+        chances = (scores / temperature).softmax(dim=2).mean(dim=0)
+        return float(-(goals * (chances + 1e-9).log()).sum(dim=1).mean())
+
+    return float(min(tried, key=missed))
+
+
+def _weights(networks: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    made = {}
+    for name in LAYERS:
+        layers = [getattr(network, name) for network in networks]
+        made[f"{name}_weights"] = np.stack([layer.weight.detach().numpy().T for layer in layers]).astype(np.float16)
+        made[f"{name}_offsets"] = np.stack([layer.bias.detach().numpy() for layer in layers]).astype(np.float32)
+    return made
+
+
+def main() -> None:
+    """Play, hear, fit, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
+    parser.add_argument("--out", type=Path, required=True, help="file for the weights")
+    parser.add_argument("--data", type=Path, help="folder with groove/, pop909/ and train/; default: SONOVEC_DATA")
+    parser.add_argument("--songs", type=int, help="take only so many songs")
+    parser.add_argument("--only-fit", action="store_true", help="fit on what is there, without making what is missing")
+    told = parser.parse_args()
+    data = told.data or data_folder()
+    if not told.only_fit:
+        listen_to_arrhythmic(data, told.work / "curves")
+        listen(data, told.work, told.songs)
+    made = fit(table(told.work / "curves", told.work / "table.npz"))
+    np.savez_compressed(told.out, **made)
+    print(f"{told.out}: {told.out.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

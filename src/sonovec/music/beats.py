@@ -1,7 +1,7 @@
 """Beats and downbeats: the likeliest way through the onsets at the tempo.
 
-Beats by dynamic programming, after D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1),
-2007; the tempo that they follow may move. Downbeats are where the bass and the harmony change, every 3, 4 or 5 beats.
+Beats by dynamic programming, after D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research
+36(1), 2007; the tempo that they follow may move. Downbeats are where the bass and the harmony change, every 3, 4 or 5 beats.
 """
 
 from __future__ import annotations

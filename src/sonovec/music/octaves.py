@@ -1,7 +1,7 @@
 """Which tempo of the grid it is, octaves included: a small network over candidates, whose probabilities are calibrated.
 
-Each tempo of the grid gets a score by the same network, from how strongly the piece repeats itself at that tempo and at multiples
-of it; one more score says that there is no tempo. training/tempo.py fits it; docs/music.md tells what it learned.
+Each tempo of the grid gets a score by the same network, from how strongly the piece repeats itself at that tempo and at
+multiples of it; one more score says that there is no tempo. training/tempo.py fits it; docs/music.md tells what it learned.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Octaves:
     mean, scale : ndarray, shape (n_features,)
         By which features are brought to mean 0 and deviation 1.
     first, second, score, none : tuple of ndarray
-        Weights (networks, in, out) and offsets (networks, out) of two layers, of the score of a tempo from the second one, and
-        of the score of none from its highest and mean values over the grid.
+        Weights (networks, in, out) and offsets (networks, out) of two layers, of the score of a tempo from the second one,
+        and of the score of none from its highest and mean values over the grid.
     temperature : float
         By which scores are divided.
     """

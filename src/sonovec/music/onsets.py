@@ -1,7 +1,7 @@
 """Onset strength: how much begins at each moment, in bands of frequency, as a curve that rhythm is read from.
 
-It streams: frames of 23 ms at a rate of 172 a second, the rise of their logarithmic spectrum, summed over a band. What is kept
-is the curves, 4 KB for a second, and never the samples.
+It streams: frames of 23 ms at a rate of 172 a second, the rise of their logarithmic spectrum, summed over a band. What is
+kept is the curves, 4 KB for a second, and never the samples.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ HARMONY = BANDS
 CURVES = BANDS + 1
 #: Compression of magnitudes, where 1 is all power of the loudest frame of late.
 COMPRESSION = 400.0
-#: That loudest frame is forgotten by so many nepers of power a second; a frame of less power is silence.
-FORGETTING, FLOOR = 0.3, 1e-7 * FRAME
-#: Frames for harmony: their length, hop (in samples) and the steps over which means are compared; its lowest tone in Hz, and semitones.
+#: That loudest frame is forgotten by so many nepers of power a second; its mean square is at least that of -90 dB.
+FORGETTING, FLOOR = 0.3, 1e-9
+#: Power of a frame's windowed spectrum over N, where the mean square is 1.
+UNIT = 0.1875 * FRAME
+#: Frames for harmony: their length and hop in samples, and the steps over which means are compared; the lowest tone in Hz,
+#: and how many semitones.
 LONG_FRAME, LONG_HOP, LONG_STEPS = 2048, 512, 6
 LOWEST_TONE, TONES = 82.41, 54
 #: Taps of the low pass, and where it cuts, in Hz.
@@ -43,7 +46,8 @@ class OnsetCurve:
     Attributes
     ----------
     curves : ndarray of float32, shape (CURVES, n)
-        `CURVE_RATE` values a second; value i belongs to second i / `CURVE_RATE`. First the bands, from low to high, then harmony.
+        `CURVE_RATE` values a second; value i belongs to second i / `CURVE_RATE`. First the bands, from low to high, then
+        harmony.
     seconds : float
         Of the piece.
     powers : ndarray of float32, shape (n,)
@@ -93,7 +97,7 @@ class Onsets:
         self._waiting = [np.zeros(LONG_FRAME // 2, np.float32)]
         self._count = LONG_FRAME // 2
         self._samples = 0
-        self._loudest = np.log(FLOOR)
+        self._loudest = np.log(FLOOR * UNIT)
         self._before = np.zeros(FRAME // 2 + 1, np.float32)
         self._curves: list[NDArray[np.float32]] = []
         self._harmonies: list[NDArray[np.float32]] = []
@@ -130,7 +134,7 @@ class Onsets:
         rises = np.maximum(np.diff(logs, axis=0, prepend=self._before[None]), 0)
         self._before = logs[-1]
         self._curves.append(np.add.reduceat(rises, _BOUNDS, axis=1) / _SIZES)
-        self._powers.append(np.asarray(powers, np.float32))
+        self._powers.append(np.asarray(powers / UNIT, np.float32))
         long = np.lib.stride_tricks.sliding_window_view(samples, LONG_FRAME)[::LONG_HOP]
         tones = np.abs(self._rfft(long * self._long, axis=-1))[:, : len(self._tones)] @ self._tones
         ratio = np.float32(COMPRESSION / LONG_FRAME)
@@ -139,9 +143,9 @@ class Onsets:
     def _levels(self, powers: NDArray[np.float32]) -> NDArray[np.float64]:
         """Root of the power of the loudest frame so far, which fades with time; its mean magnitude is the unit."""
         steps = np.arange(1, len(powers) + 1) * (FORGETTING / CURVE_RATE)
-        heard = np.log(np.maximum(powers.astype(np.float64), FLOOR)) + steps
+        heard = np.log(np.maximum(powers.astype(np.float64), FLOOR * UNIT)) + steps
         loudest = np.maximum.accumulate(np.concatenate([[self._loudest], heard]))[1:] - steps
-        loudest = np.maximum(loudest, np.log(FLOOR))
+        loudest = np.maximum(loudest, np.log(FLOOR * UNIT))
         self._loudest = float(loudest[-1])
         return np.asarray(np.exp(loudest / 2) / FRAME**0.5)
 
@@ -192,9 +196,9 @@ def _tones() -> NDArray[np.float32]:
 
 def low_pass(curves: NDArray[np.float32]) -> NDArray[np.float64]:
     """What changes slower than `CUT` in curves (..., n), without delay: by a filter of finite length, Hamming's window."""
+    from scipy.ndimage import convolve1d
+
     at = np.arange(TAPS) - TAPS // 2
     taps = np.sinc(2 * CUT / CURVE_RATE * at) * np.hamming(TAPS)
     taps /= taps.sum()
-    return np.apply_along_axis(
-        lambda curve: np.convolve(curve, taps, "same")[: len(curve)], -1, np.asarray(curves, np.float64)
-    )
+    return np.asarray(convolve1d(np.asarray(curves, np.float64), taps, axis=-1, mode="constant"))

@@ -1,8 +1,8 @@
 """Tempo by Percival and Tzanetakis: autocorrelation, then cross-correlation with pulses.
 
-After G. Percival and G. Tzanetakis, "Streamlined tempo estimation based on autocorrelation and cross-correlation with pulses",
-IEEE/ACM Transactions on Audio, Speech, and Language Processing 22(12), 2014, without its last step, a classifier of octaves:
-`sonovec.music.tempo` has one of its own.
+After G. Percival and G. Tzanetakis, "Streamlined tempo estimation based on autocorrelation and cross-correlation with
+pulses", IEEE/ACM Transactions on Audio, Speech, and Language Processing 22(12), 2014, without its last step, a classifier of
+octaves: `sonovec.music.octaves` is one of its own.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ PAIRS = ((0, 2), (0, 3), (0, 4), (2, 4))
 NEAR = (0.985, 1.0, 1.015)
 WHOLE = CURVES  # place of the sum of the bands behind the curves
 #: Of the mean square: a window of less power has nothing to say.
-SILENCE = 1e-8
+SILENCE = 1e-10
 
 
 def windows(curve: OnsetCurve, window: float = WINDOW, step: float = STEP) -> Iterator[tuple[int, int]]:
@@ -166,13 +166,13 @@ def overall(curve: OnsetCurve, slow: NDArray[np.float64], count: int) -> list[fl
 
 
 def onset_density(curve: OnsetCurve) -> float:
-    """Onsets a second of the time that is not silent."""
-    sounding = float((curve.powers > SILENCE).sum()) / CURVE_RATE
-    return len(onset_places(curve)) / sounding if sounding > 0 else 0.0
+    """Onsets a second, from where sound starts to where it ends."""
+    sounding = np.flatnonzero(curve.powers > SILENCE)
+    return len(onset_places(curve)) / ((sounding[-1] + 1 - sounding[0]) / CURVE_RATE) if len(sounding) else 0.0
 
 
 #: Values of a curve around a peak that are lower, and over which a mean is taken; what a peak is above that mean, at least.
-PEAK, MEAN, ABOVE = 5, 17, 0.12
+PEAK, MEAN, ABOVE = 5, 17, 0.5
 
 
 def onset_places(curve: OnsetCurve) -> NDArray[np.int64]:
