@@ -1341,7 +1341,7 @@ class Library(Opening):
         (3, 1.0, False)
         >>> folder.cleanup()
         """
-        from sonovec.library.recommend.asking import check_apart, seeds_of
+        from sonovec.library.recommend.asking import asked
         from sonovec.library.recommend.ratings import person
         from sonovec.library.recommend.recommending import Recommending
         from sonovec.library.recommend.weights import Weights
@@ -1351,9 +1351,7 @@ class Library(Opening):
         chosen_weights = Weights.of(weights)
         store, where = self._existing_store(), self._parse(filter)
         queries = self._queries(MAIN)
-        given = seeds_of(seeds, queries, self._music_of if wishes.of_seeds else None)
-        unwanted = seeds_of([] if isinstance(dislike, tuple) and not dislike else dislike, queries, what="dislike")
-        check_apart(given, unwanted)
+        given, unwanted = asked(seeds, dislike, queries, self._music_of if wishes.of_seeds else None)
         found = Recommending(
             store,
             given,

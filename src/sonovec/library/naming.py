@@ -17,9 +17,9 @@ _DIGITS = re.compile(rf"[0-9a-fA-F]{{{LEAST_DIGITS},31}}")
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def is_id(store: Store, text: str) -> bool:
-    """Whether a text is the whole id of a track, which is found without a look at paths."""
-    return _ID.fullmatch(text) is not None and bool(store.existing([text]))
+def is_id(text: str) -> bool:
+    """Whether a text looks like the whole id of a track."""
+    return _ID.fullmatch(text) is not None
 
 
 def by_digits(store: Store, text: str) -> str | None:

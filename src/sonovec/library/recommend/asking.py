@@ -8,39 +8,68 @@ from typing import Any
 
 from sonovec.embedding.embedding import Embedding
 from sonovec.errors import UsageError
+from sonovec.library import naming
 from sonovec.library.queries import Asked, Queries
 from sonovec.library.recommend.seeds import Seed, name_of
+from sonovec.library.search import Query
 from sonovec.paths import display, from_text, to_text
 
 #: Gives columns of music that are heard in a sound.
 Listen = Callable[[Any], Mapping[str, Any]]
 
 
-def seeds_of(
-    given: Asked | Iterable[Asked], queries: Queries, listen: Listen | None = None, what: str = "seeds"
-) -> list[Seed]:
-    """The seeds that are given, each track once.
+def asked(
+    seeds: Asked | Iterable[Asked],
+    dislike: Asked | Iterable[Asked],
+    queries: Queries,
+    listen: Listen | None = None,
+) -> tuple[list[Seed], list[Seed]]:
+    """The seeds that are given, and what is not wanted, each track once; what is stored is read together.
 
     Parameters
     ----------
-    given : one sound, or a list of sounds
+    seeds, dislike : one sound, or a list of sounds
         See `sonovec.Library.search`.
     queries : Queries
     listen : callable, optional
-        Hears the music of what the library does not hold.
+        Hears the music of seeds that the library does not hold.
 
     Raises
     ------
     UsageError
-        There are none.
+        There are no seeds, or one is not wanted as well.
     AudioError
         One cannot be read.
     """
-    found = [_seed(sound, number, queries, listen) for number, sound in enumerate(_many(given), start=1)]
-    if not found and what == "seeds":
+    wanted, unwanted = list(_many(seeds)), [] if _is_nothing(dislike) else list(_many(dislike))
+    if not wanted:
         raise UsageError("no seeds; give a track or a list of tracks to recommend for, such as ['song.mp3']")
-    once = {seed.track if seed.track is not None else number: seed for number, seed in enumerate(found)}
-    return list(once.values())
+    given = [*wanted, *unwanted]
+    contents = [_content(sound, queries) for sound in given]
+    stored = queries.stored(content for content in contents if content is not None)
+    made = [
+        _seed(sound, n + 1, stored.get(content or ""), queries, listen if n < len(wanted) else None)
+        for n, (sound, content) in enumerate(zip(given, contents, strict=True))
+    ]
+    found = _once(made[: len(wanted)]), _once(made[len(wanted) :])
+    check_apart(*found)
+    return found
+
+
+def _once(seeds: Sequence[Seed]) -> list[Seed]:
+    return list({seed.track if seed.track is not None else n: seed for n, seed in enumerate(seeds)}.values())
+
+
+def _is_nothing(given: Any) -> bool:
+    return given is None or (isinstance(given, tuple) and not given)
+
+
+def _content(sound: Any, queries: Queries) -> str | None:
+    """The id of the track that a path or an id names; None for what has to be heard."""
+    if not isinstance(sound, str | os.PathLike):
+        return None
+    text = os.fspath(sound)
+    return text if naming.is_id(text) and not os.path.exists(text) else queries.content_of(sound)  # noqa: PTH110
 
 
 def check_apart(seeds: Sequence[Seed], disliked: Sequence[Seed]) -> None:
@@ -62,8 +91,8 @@ def _many(given: Any) -> Iterator[Any]:
     return iter(given) if is_many else iter([given])
 
 
-def _seed(sound: Any, number: int, queries: Queries, listen: Listen | None) -> Seed:
-    query = queries.query(sound, 0.0, None)
+def _seed(sound: Any, number: int, stored: Query | None, queries: Queries, listen: Listen | None) -> Seed:
+    query = queries.query(sound, 0.0, None) if stored is None else stored
     if query.fields is not None:
         return Seed(name_of(str(query.fields["path"]), query.fields), query, query.fields, stored=True)
     fields = {} if listen is None or not _is_sound(sound) else listen(sound)
