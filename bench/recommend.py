@@ -25,7 +25,7 @@ import numpy as np
 import sonovec
 from sonovec.library.columns import USER, Column
 from sonovec.library.open import open_store
-from sonovec.library.recommend.fusion import fused, ranks
+from sonovec.library.recommend.fusion import fused
 from sonovec.library.recommend.hubs import corrected, crowding
 from sonovec.library.recommend.recommending import POOL
 from sonovec.library.records import Segment, Track
@@ -91,8 +91,8 @@ def scaled(query: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The same as `Library.recommend` ranks its candidates."""
     similar = rows @ query
     pool = np.sort(np.argsort(-similar, kind="stable")[:POOL])
-    crowded = crowding(np.concatenate([rows[pool], query[None]]))[:-1]
-    values = corrected(similar[pool][None].astype(np.float64), crowded)[0]
+    crowded = crowding(np.concatenate([rows[pool], query[None]]))
+    values = corrected(similar[pool][None].astype(np.float64), crowded[-1:], crowded[:-1])[0]
     return pool[np.argsort(-values, kind="stable")[:K]]
 
 
@@ -152,12 +152,12 @@ def seeds(units: np.ndarray, classes: np.ndarray) -> None:
             continue
         rest = np.setdiff1d(labelled, [one, other])
         rows = units[rest]
-        crowded = crowding(rows)
+        crowded = crowding(units[[*rest, one, other]])
         similar = (units[[one, other]] @ rows.T).astype(np.float64)
         mean = unit32((units[one] + units[other])[None])[0]
         answers = {
             "mean of the vectors": np.argsort(-(rows @ mean), kind="stable")[:K],
-            "rank fusion": np.argsort(-fused(ranks(corrected(similar, crowded))), kind="stable")[:K],
+            "rank fusion": np.argsort(-fused(corrected(similar, crowded[-2:], crowded[:-2])), kind="stable")[:K],
         }
         for name, places in answers.items():
             shares = [(classes[rest[places]] == classes[seed]).mean() for seed in (one, other)]

@@ -27,15 +27,26 @@ def ranks(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(found, np.int64)
 
 
-def fused(placed: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Fuse m rankings of n tracks, given as ranks (m, n): the mean of reciprocal ranks, 1 for what is first in all.
+def fused(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fuse m rankings of n tracks: the mean of reciprocal ranks, each times how alike the two are.
 
-    The order of the rankings does not matter, to the last bit.
+    Ranks alone would say the same of the third of three thousand and of the third of three.
+
+    Parameters
+    ----------
+    scores : float64 (m, n)
+        Similarities, from -1 to 1.
+
+    Returns
+    -------
+    float64 (n,)
+        From 0 to 1; 1 for what is first in all rankings, and equal. The order of the rankings changes no bit of it.
 
     Examples
     --------
-    >>> fused(np.array([[1, 2], [2, 1]])).round(3).tolist(), fused(np.array([[1, 62]])).round(3).tolist()
-    ([0.992, 0.992], [1.0, 0.5])
+    >>> fused(np.array([[1.0, 0.5], [0.5, 1.0]])).round(3).tolist(), fused(np.array([[1.0, 0.0]])).round(3).tolist()
+    ([0.869, 0.869], [1.0, 0.492])
     """
-    shares = np.sort((K + 1) / (K + placed.astype(np.float64)), axis=0)
+    likeness = (1 + np.clip(scores, -1, 1)) / 2
+    shares = np.sort((K + 1) / (K + ranks(scores)) * likeness, axis=0)
     return np.asarray(shares.mean(axis=0))

@@ -38,7 +38,7 @@ from sonovec.vectors import unit32
 Floats = NDArray[np.float64]
 
 #: Candidates of all seeds together, and of each at least; for each track that is wanted so many.
-POOL, LEAST, EACH = 240, 60, 4
+POOL, LEAST, EACH = 300, 60, 4
 #: Tracks that are looked at for songs that are the same, for each that is wanted, and besides.
 SHORTLIST, SPARE = 2, 10
 #: The latest ratings that count; those before them have no say.
@@ -179,10 +179,10 @@ class Recommending:
     def _scored(self, pool: Pool) -> Scored:
         units = unit32(pool.vectors)
         seeds = vectors_of(self.seeds, pool.vectors.shape[1])
-        crowded = crowding(np.concatenate([pool.vectors, seeds]))[: len(units)]
+        crowded, around = np.split(crowding(np.concatenate([pool.vectors, seeds])), [len(units)])
         similar = np.asarray(unit32(seeds) @ units.T, np.float64)
-        placed = ranks(corrected(similar, crowded))
-        sound = fused(placed)
+        fair = corrected(similar, around, crowded)
+        placed, sound = ranks(fair), fused(fair)
         terms: list[dict[str, Term]] = [
             {"sound": Term(share, self.weights.sound, round(like, DECIMALS), _sound(like, rank, self.seeds[best]))}
             for share, like, rank, best in zip(
