@@ -126,10 +126,10 @@ def test_the_order_of_seeds_does_not_matter(library, folder):
 
 
 def test_terms_are_explicit_and_their_weights_decide(library, folder):
-    found = library.recommend(seed(folder, 300), weights={"tempo": 50}, variety=0)
+    found = library.recommend(seed(folder, 300), weights={"tempo": 1e5}, variety=0)
     assert names(found)[0] == "1000"  # 121 BPM, the nearest to 120
     term = found[0].terms["tempo"]
-    assert term.distance == pytest.approx(tempi.distance(120, 121), abs=1e-6) and term.weight == 50
+    assert term.distance == pytest.approx(tempi.distance(120, 121), abs=1e-6) and term.weight == 1e5
     assert term.said == "121.0 BPM (+0.8 %)"
     unknown = next(each for each in found if names([each]) == ["1100"])
     assert unknown.terms["tempo"].value is None and unknown.terms["tempo"].counted == UNKNOWN

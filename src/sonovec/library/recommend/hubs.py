@@ -65,7 +65,7 @@ def corrected(similar: Floats, queries: Floats, crowded: Floats) -> Floats:
     Examples
     --------
     >>> corrected(np.array([[0.8, 0.8]]), np.array([0.6]), np.array([0.6, 0.8])).tolist()
-    [[0.8, 0.715]]
+    [[0.8, 0.735]]
     """
     return np.asarray(np.round(similar - SHARE * (crowded - queries[:, None]) / 2, DECIMALS))
 
