@@ -30,10 +30,14 @@ KINDS = ("groove", "pop909", "drums")
 RATE = 44100
 #: MIDI channel of drums, counted from zero.
 DRUMS = 9
+#: The controller of the sustain pedal.
+SUSTAIN = 64
 #: Ticks a second of the files that we write: one is a tenth of a millisecond.
 TICKS = 10_000
 #: Seconds that are rendered behind the last event, for its decay.
 DECAY = 1.0
+#: Seconds between songs of one run.
+PAUSE = 2.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,16 @@ def stretch(score: Score, factor: float) -> Score:
     )
 
 
+def with_programs(score: Score, programs: Mapping[int, int]) -> Score:
+    """The same by other instruments: General MIDI programs by channel."""
+    kept = [event for event in score.events if event.message["type"] != "program_change"]
+    chosen = [
+        Event(0.0, {"type": "program_change", "channel": channel, "program": program})
+        for channel, program in programs.items()
+    ]
+    return replace(score, events=(*chosen, *kept))
+
+
 def with_drums(song: Score, drums: Score) -> Score:
     """A song with a drum performance laid over it: its beats on the song's beats, from bar to bar, over and over."""
     bars = drums.beats_a_bar or 4
@@ -212,42 +226,69 @@ def write_midi(events: Sequence[Event], path: Path, seconds: float | None = None
     mido.MidiFile(ticks_per_beat=TICKS, tracks=[track]).save(path)
 
 
+def synthesise(events: Sequence[Event], wav: Path, soundfont: Path, rate: int, options: Sequence[str] = ()) -> None:
+    """Play messages into a file; `options` are FluidSynth's own."""
+    with TemporaryDirectory(dir=wav.parent) as scratch:
+        midi = Path(scratch, "a.mid")
+        write_midi(events, midi)
+        command = ["fluidsynth", "-ni", "-q", "-F", str(wav), "-r", str(rate), "-o", "synth.dynamic-sample-loading=1"]
+        command += [*options, str(soundfont), str(midi)]
+        subprocess.run(command, check=True, capture_output=True, timeout=600, stdin=subprocess.DEVNULL)
+
+
 def render(score: Score, folder: Path, soundfont: Path = SOUNDFONT) -> Song:
     """Render a score into a folder, unless it is there: NAME.flac, and NAME.json with the truth."""
+    if not (folder / f"{score.name}.json").exists():
+        return next(iter(render_batch([score], folder, soundfont)))
+    return read_song(folder, score.name)
+
+
+def render_batch(
+    scores: Sequence[Score], folder: Path, soundfont: Path = SOUNDFONT, rate: int = RATE, options: Sequence[str] = ()
+) -> list[Song]:
+    """Render scores one behind the other in one run: a soundfont takes long to open."""
     import soundfile
 
-    path, truth = folder / f"{score.name}.flac", folder / f"{score.name}.json"
-    if not truth.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder) as scratch:
-            midi, wav = Path(scratch, "a.mid"), Path(scratch, "a.wav")
-            write_midi(score.events, midi)
-            command = [
-                "fluidsynth",
-                "-ni",
-                "-q",
-                "-F",
-                str(wav),
-                "-r",
-                str(RATE),
-                "-o",
-                "synth.dynamic-sample-loading=1",
-            ]
-            subprocess.run(
-                [*command, str(soundfont), str(midi)],
-                check=True,
-                capture_output=True,
-                timeout=300,
-                stdin=subprocess.DEVNULL,
-            )
-            samples, rate = soundfile.read(wav, dtype="int16", always_2d=True)
-        end = max((event.second for event in score.events), default=0.0) + DECAY
-        soundfile.write(path, samples[: int(end * rate)], rate)
-        told = {name: value for name, value in asdict(replace(score, events=())).items() if name != "events"}
-        truth.write_text(json.dumps(told), encoding="utf-8")
-    told = json.loads(truth.read_text(encoding="utf-8"))
-    told |= {name: tuple(told[name]) for name in ("beats", "downbeats")}
-    return Song(path=path, **told)
+    folder.mkdir(parents=True, exist_ok=True)
+    lengths = [max((event.second for event in score.events), default=0.0) + DECAY for score in scores]
+    starts = np.cumsum([0.0, *(length + PAUSE for length in lengths)])
+    events = [
+        Event(event.second + start, event.message)
+        for score, start in zip(scores, starts, strict=False)
+        for event in (*_fresh(), *score.events)
+    ]
+    with TemporaryDirectory(dir=folder) as scratch:
+        wav = Path(scratch, "a.wav")
+        synthesise(events, wav, soundfont, rate, options)
+        with soundfile.SoundFile(wav) as file:
+            for score, start, length in zip(scores, starts, lengths, strict=False):
+                file.seek(min(file.frames, int(start * rate)))
+                samples = file.read(int(length * rate), dtype="int16", always_2d=True)
+                soundfile.write(folder / f"{score.name}.flac", samples, rate)
+    for score in scores:
+        told = asdict(replace(score, events=()))
+        del told["events"]
+        (folder / f"{score.name}.json").write_text(json.dumps(told), encoding="utf-8")
+    return [read_song(folder, score.name) for score in scores]
+
+
+def _fresh() -> list[Event]:
+    """What brings all channels to their begin: no sustain, the first program."""
+    return [
+        Event(0.0, message)
+        for channel in range(16)
+        for message in (
+            {"type": "control_change", "channel": channel, "control": SUSTAIN, "value": 0},
+            {"type": "program_change", "channel": channel, "program": 0},
+        )
+    ]
+
+
+def read_song(folder: Path, name: str) -> Song:
+    """A song that was rendered."""
+    told = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    told |= {each: tuple(told[each]) for each in ("beats", "downbeats")}
+    return Song(path=folder / f"{name}.flac", **told)
 
 
 def songs(

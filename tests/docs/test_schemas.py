@@ -27,7 +27,16 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
-    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "error"},
+    {
+        "finetune-ctc",
+        "search-places",
+        "search-many",
+        "search-said",
+        "detect-library",
+        "label-suggest",
+        "recommend-history",
+        "error",
+    },
     {"models": "models-list"},
 )
 
@@ -57,6 +66,16 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
     ],
     "search-said": [("search --said door -l library", 0), ("search --said window -l library", 0)],
+    "recommend": [
+        ("recommend sounds/bells/bells-01.flac sounds/rain/rain-01.flac -l library", 0),
+        ("recommend sounds/bells/bells-01.flac -l library --not sounds/rain/rain-01.flac", 0),
+        ("recommend copy.wav -l library --from duration>1000", 0),
+    ],
+    "recommend-history": [
+        ("recommend -l library --like sounds/bells/bells-01.flac --who ann", 0),
+        ("recommend -l library --history", 0),
+        ("recommend -l library --forget-all --who ann", 0),
+    ],
     "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],

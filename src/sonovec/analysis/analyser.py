@@ -102,6 +102,8 @@ class Analyser:
         of the track.
     fields : tuple of Field
         The columns that it fills.
+    file_tags : tuple of Field
+        Columns beside them that take what the file says of itself, by the names of `sonovec.audio.tags.read.read_tags`.
     spaces : tuple of SpaceSpec
         The spaces that it fills.
     limit : float
@@ -134,6 +136,7 @@ class Analyser:
     version: ClassVar[str]
     rate: ClassVar[int | None] = None
     fields: ClassVar[tuple[Field, ...]] = ()
+    file_tags: ClassVar[tuple[Field, ...]] = ()
     spaces: ClassVar[tuple[SpaceSpec, ...]] = ()
     limit: ClassVar[float] = 60.0
     between: ClassVar[str] = " "

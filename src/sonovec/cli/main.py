@@ -27,22 +27,21 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
     *(
+        "demo",
+        "detect",
+        "doctor",
+        "duplicates",
+        "embed",
+        "evaluate",
+        "export",
+        "finetune",
+        "history",
+        "import",
         "index",
-        "label",
-        "library",
-        "list",
-        "loops",
-        "models",
-        "playlist",
-        "plot",
-        "pretrain",
-        "remove",
-        "search",
-        "show",
     ),
-    *("stats", "tag", "train", "transcribe"),
+    *("label", "library", "list", "loops", "models", "playlist", "plot", "pretrain", "recommend", "remove", "search"),
+    *("show", "stats", "tag", "train", "transcribe"),
 )
 
 EXIT_CODES = """\b
@@ -118,6 +117,7 @@ INTERRUPTED = {
     "playlist": "files that were not finished, and the history, are left as they were",
     "plot": "the picture is left as it was",
     "pretrain": f"the last checkpoint is kept; {_GOES_ON}",
+    "recommend": "every like and dislike that was kept stays kept",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
     "transcribe": f"transcripts that were written are kept; {_GOES_ON}",

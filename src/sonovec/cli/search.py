@@ -26,6 +26,7 @@ from sonovec.cli.tables import SOUND, Column, Sound, sound
 from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
+    from sonovec.library.recommend.result import Recommendation
     from sonovec.library.search import Hit, TextSearch
 
 
@@ -246,7 +247,7 @@ def search(
     return 1 if failed else 0
 
 
-def elsewhere(hits: list[Hit], library: str) -> list[str]:
+def elsewhere(hits: Sequence[Hit | Recommendation], library: str) -> list[str]:
     """What to run where hits lie in roots whose folders are not known on this machine."""
     from sonovec.library.roots import alias_in
 

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from sonovec.library.places import PlaceSearch
     from sonovec.library.playlist.lists import Playlist
     from sonovec.library.playlist.loops import LoopSearch
+    from sonovec.library.recommend.ratings import Rating, Verdict
+    from sonovec.library.recommend.result import Recommendations
+    from sonovec.library.recommend.weights import Weights
     from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
     from sonovec.library.said import SaidSearch
@@ -1452,6 +1455,202 @@ class Library(Opening):
             f"long one is not found, and hits have no seconds; to mend it: sonovec index {self._indexed_paths()} "
             f"-l {library} --retag"
         )
+
+    # -- recommending
+
+    def recommend(
+        self,
+        seeds: Asked | Iterable[Asked],
+        *,
+        dislike: Asked | Iterable[Asked] = (),
+        tempo: str | tuple[float, float] | None = None,
+        tempo_like: bool = False,
+        octaves: bool = False,
+        key_compatible: bool = False,
+        mood: str | Iterable[str] | None = None,
+        energy: str | None = None,
+        artist_limit: int | None = None,
+        filter: str | None = None,
+        limit: int = 20,
+        weights: Weights | Mapping[str, float] | None = None,
+        variety: float = 0.2,
+        prefer: str = "heard",
+        history: bool = True,
+        who: str | None = None,
+    ) -> Recommendations:
+        """Recommend tracks that go with some seeds, the best first.
+
+        Each seed ranks the tracks by likeness of sound, corrected for hubs, and the rankings are fused: what several seeds
+        agree on comes first. Tempo, key, mood and energy are further terms, where the seeds have them. A song comes up once,
+        however many versions of it there are, and of what is equally good that is taken which is least like the rest.
+
+        Parameters
+        ----------
+        seeds : sound or list of sounds
+            Each as `query` of `search`. One that is in the library costs no embedding; another is embedded, and its music is
+            heard if a condition compares with it.
+        dislike : sound or list of sounds
+            They and what is near to them are not wanted.
+        tempo : str or (slowest, fastest), optional
+            Only tracks with a tempo in this range, such as ``"118..126"``, in beats a minute.
+        tempo_like : bool
+            Only tracks within 6 % of the tempo of a seed.
+        octaves : bool
+            With `tempo_like`: half and double the tempo is as good.
+        key_compatible : bool
+            Only tracks whose key mixes with that of a seed: the same, a neighbour on the Camelot wheel, or the relative one.
+        mood : str or iterable of str, optional
+            Only tracks in which this mood is heard, or all of these.
+        energy : {"up", "down", "like"}, optional
+            Only tracks with more energy than all seeds, with less, or with about as much as one of them.
+        artist_limit : int, optional
+            At most so many of one artist.
+        filter : str, optional
+            Only tracks that match; see `search`.
+        limit : int
+        weights : Weights or mapping, optional
+            What the terms count for, such as ``{"tempo": 1, "mood": 0}``; see `sonovec.library.recommend.weights.Weights`.
+        variety : float
+            From 0, the order of the scores, to less than 1: how much a track loses that is like those before it.
+        prefer : {"heard", "file"}
+            Which tempo and key counts where both are known: the one that was heard, or the one that the file claims.
+        history : bool
+            What `rate` keeps has a say: tracks that are like liked ones gain a little, those that are like disliked ones
+            lose, and disliked ones are left out.
+        who : str, optional
+            Whose ratings; without it those of everybody.
+
+        Returns
+        -------
+        Recommendations
+            Each explained by its `terms`, `why` and seconds. Where there are none, `reason` says which condition left
+            nothing.
+
+        Raises
+        ------
+        UsageError
+            An argument is wrong, or the library has no column that a condition needs: the message says what to run.
+        LibraryError, AudioError
+            See `search`.
+
+        Examples
+        --------
+        >>> import tempfile, sonovec, sonovec.demo
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> paths = sonovec.demo.write(Path(folder.name, "sounds"), per_kind=2)
+        >>> with sonovec.Library(Path(folder.name, "library"), model="logmel") as library:
+        ...     _ = library.add(Path(folder.name, "sounds"))
+        ...     found = library.recommend(paths[:2], limit=3)
+        >>> len(found), found[0].terms["sound"].weight, str(paths[0]) in [each.path for each in found]
+        (3, 1.0, False)
+        >>> folder.cleanup()
+        """
+        from sonovec.library.recommend.asking import asked
+        from sonovec.library.recommend.ratings import person
+        from sonovec.library.recommend.recommending import Recommending
+        from sonovec.library.recommend.weights import Weights
+        from sonovec.library.recommend.wishes import wished
+
+        wishes = wished(tempo, tempo_like, octaves, key_compatible, mood, energy, artist_limit, limit, variety, prefer)
+        chosen_weights = Weights.of(weights)
+        store, where = self._existing_store(), self._parse(filter)
+        queries = self._queries(MAIN)
+        given, unwanted = asked(seeds, dislike, queries, self._music_of if wishes.of_seeds else None)
+        found = Recommending(
+            store,
+            given,
+            unwanted,
+            wishes,
+            chosen_weights,
+            where,
+            self.location,
+            None if who is None else person(who),
+            history,
+            "" if filter is None else f"the filter {filter!r}",
+        ).run()
+        for note in found.notes:
+            _LOG.warning(note)
+        shown = self._local.shown()
+        found[:] = [
+            replace(
+                each,
+                path=shown(each.id, each.path),
+                versions=tuple(replace(one, path=shown(one.id, one.path)) for one in each.versions),
+            )
+            for each in found
+        ]
+        return found
+
+    def rate(
+        self,
+        tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        verdict: Verdict,
+        *,
+        who: str | None = None,
+    ) -> list[Rating]:
+        """Keep in the library that a person likes or dislikes some tracks, in place of what they said before.
+
+        Parameters
+        ----------
+        tracks : path or id, or iterable of them
+        verdict : {"liked", "disliked"}
+        who : str, optional
+            The person's name; by default that of the user.
+
+        Returns
+        -------
+        list of Rating
+            All that the person has said, the latest first.
+
+        Raises
+        ------
+        UsageError
+            A track is not in the library, or an argument is wrong; nothing was written.
+        LibraryError
+            The library cannot be written.
+        """
+        from sonovec.library.recommend.ratings import person, rate
+
+        name = person(who)
+        self.check_writable("recommending works without; to rate tracks, get the right to write it")
+        rate(self._store, self._tracks_named(tracks), verdict, name)
+        return self.ratings(who=name)
+
+    def forget_ratings(
+        self, tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None, *, who: str | None = None
+    ) -> list[Rating]:
+        """Forget what a person said of some tracks, or of all; see `rate`."""
+        from sonovec.library.recommend.ratings import forget, person
+
+        name = person(who)
+        self.check_writable("get the right to write it")
+        named = None if tracks is None else [track.id for track in self._tracks_named(tracks)]
+        forget(self._store, named, name)
+        return self.ratings(who=name)
+
+    def ratings(self, *, who: str | None = None) -> list[Rating]:
+        """What a person said of tracks, or everybody without `who`, the latest first; see `rate`."""
+        from sonovec.library.recommend.ratings import person, ratings
+
+        return ratings(self._existing_store(), None if who is None else person(who), self._local.shown())
+
+    def _tracks_named(self, tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Track]:
+        given = [tracks] if isinstance(tracks, str | os.PathLike) else list(tracks)
+        with self._local.ledger_to_read() as ledger:
+            ids = [self._named(each, ledger) for each in given]
+        found = self._existing_store().get(ids)
+        return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+    def _music_of(self, sound: Sound) -> Mapping[str, object]:
+        """What the analyser of music hears in a sound; nothing where it says nothing."""
+        from sonovec.embedding.source import source_of
+        from sonovec.library.hearing import hear_source
+        from sonovec.music.analyser import Music
+
+        seconds = self._store.space().segment_seconds
+        found = hear_source(source_of(sound), [Music], lambda: self.encoder, seconds, isolate=self._binding.isolate)
+        findings = found[Music.name].findings
+        return {} if findings is None else findings.columns
 
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = (), said: str | None = None) -> str:
         """One line that says why a search, with that filter and for those tags or words that were said, found nothing.

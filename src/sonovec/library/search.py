@@ -53,6 +53,7 @@ class Query(Brief):
     times: NDArray[np.float64] | None
     track: str | None = None
     notes: tuple[str, ...] = ()
+    fields: Mapping[str, Value] | None = None
 
     @classmethod
     def of_embedding(cls, embedding: Embedding, segment_seconds: float) -> Query:
@@ -450,7 +451,7 @@ def _hits_of_parts(tracks: Mapping[str, Track], query: Query, parts: Mapping[str
     """Tracks as hits by the pair of parts that match best."""
     hits = []
     for id in tracks.keys() & parts.keys():
-        i, j, best = _best_pair(query.parts, parts[id].vectors)
+        i, j, best = best_pair(query.parts, parts[id].vectors)
         query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
         start, end = map(float, parts[id].times[j])
         hits.append(Hit(id, tracks[id].path, best, query_start, query_end, start, end, _fields(tracks[id])))
@@ -461,7 +462,7 @@ def _fields(track: Track) -> dict[str, Value]:
     return {name: value for name, value in track.fields.items() if name != "path"}
 
 
-def _best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int, float]:
+def best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int, float]:
     """The rows of two sets that are most alike, and their cosine similarity.
 
     Of those that are alike but for rounding the first is taken.

@@ -352,6 +352,17 @@ class Store:
             vectors = {row["id"]: row["vector"] for row in rows}
             yield from (Track(track.id, vectors[track.id], track.fields) for track in batch if track.id in vectors)
 
+    def clip_vectors(self, ids: Iterable[str], space: str = MAIN) -> dict[str, NDArray[np.float32]]:
+        """The clip vectors (dim,) of those of the ids that a space has."""
+        wanted = self.space(space)
+        table = self._backend.table(vectors_of(wanted))
+        found: dict[str, NDArray[np.float32]] = {}
+        for some in _batches(ids):
+            for batch in table.batches(In("id", tuple(some)), ["id", "vector"]):
+                vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), wanted.dim)
+                found.update(zip(batch.column("id").to_pylist(), vectors, strict=True))
+        return found
+
     def tracks(
         self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
     ) -> Iterator[Track]:

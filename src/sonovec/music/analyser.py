@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.analyser import Analyser, Field, Findings
-
-#: In Hz; what is above its half tells no tempo and no key.
-RATE = 22050
-
-
-class Part(Protocol):
-    """One thing that is heard: it takes the mono blocks of a piece at `RATE`, in bounded memory, and gives columns."""
-
-    fields: ClassVar[tuple[Field, ...]]
-
-    def push(self, block: NDArray[np.float32]) -> None:
-        """Hear the next samples, shape (n,), float32 in [-1, 1], of any number."""
-
-    def finish(self) -> Mapping[str, Any]:
-        """Values of its fields; None, or no entry, where nothing can be said."""
-
+from sonovec.analysis.analyser import Analyser, Findings
+from sonovec.embedding.source import Sound, open_source, source_of
+from sonovec.music.part import RATE, Part
+from sonovec.music.rhythm import Rhythm
 
 #: What is heard, each by a class that takes no argument.
-PARTS: tuple[type[Part], ...] = ()
+PARTS: tuple[type[Part], ...] = (Rhythm,)
 
 
 class Music(Analyser):
@@ -35,6 +22,7 @@ class Music(Analyser):
 
     name, version, rate = "music", "1", RATE
     fields = tuple(field for part in PARTS for field in part.fields)
+    limit = 300.0  # beats of an hour are found at its end
 
     def begin(self, rate: int, channels: int) -> None:
         """Make the parts."""
@@ -48,3 +36,41 @@ class Music(Analyser):
     def finish(self) -> Findings:
         """Put together what the parts heard."""
         return Findings({name: value for part in self._parts for name, value in part.finish().items()})
+
+
+def hear(sound: Sound, start: float = 0.0, end: float | None = None) -> Mapping[str, Any]:
+    """What is heard in one piece of music, without a library.
+
+    Parameters
+    ----------
+    sound
+        A path, a `Waveform`, or a tuple of samples and their rate in Hz.
+    start, end
+        In seconds: the part that is heard; `end` None is the end of the sound.
+
+    Returns
+    -------
+    mapping
+        Values by the names of `sonovec.music.columns`; None where nothing can be said.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be decoded.
+    UsageError
+        If it is no sound, or the range is none.
+    MissingExtraError
+        Without SciPy: ``pip install 'sonovec[music]'``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hear((np.zeros(44100), 44100))["tempo"] is None
+    True
+    """
+    music = Music()
+    music.begin(RATE, 1)
+    with open_source(source_of(sound, start, end), RATE) as stream:
+        for block in stream:
+            music.push(block)
+    return music.finish().columns

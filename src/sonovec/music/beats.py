@@ -1,0 +1,127 @@
+"""Beats and downbeats: the likeliest way through the onsets at the tempo.
+
+Beats by dynamic programming, after D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research
+36(1), 2007; the tempo that they follow may move. Downbeats are where the bass and the harmony change, every 3, 4 or 5 beats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonovec.music.onsets import CURVE_RATE, OnsetCurve, low_pass
+from sonovec.music.periodicity import onset_places
+
+#: Values of a curve that are summed for the way: beats are 12 ms apart at least.
+SUMMED = 2
+RATE = CURVE_RATE / SUMMED
+#: How much a beat that comes early or late costs, and by which share of a period it may.
+TIGHTNESS, EARLY, LATE = 60.0, 0.7, 1.4
+#: Seconds over which the strength of onsets is brought to the same deviation.
+EVEN = 8.0
+
+#: Beats a bar, and what speaks for each before anything is heard.
+BARS = ((4, 0.0), (3, -0.12), (5, -0.25))
+#: What the accent of a beat is made of: rises of each band and of harmony.
+ACCENTS = (1.0, 0.3, 0.0, 0.0, 0.0, 1.0)
+#: Beats without which no bar is heard.
+LEAST_BEATS = 8
+
+
+def beats(curve: OnsetCurve, path: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds of the beats.
+
+    Parameters
+    ----------
+    curve : OnsetCurve
+    path : ndarray, shape (n, 2)
+        Seconds, and the tempo there in beats a minute.
+
+    Returns
+    -------
+    ndarray, shape (n_beats,)
+        Between the first onset and the last one.
+    """
+    strength = _strength(curve)
+    if len(strength) < 2 or not len(path):
+        return np.empty(0)
+    periods = 60 * RATE / np.interp(np.arange(len(strength)) / RATE, path[:, 0], path[:, 1])
+    places = _way(strength, periods)
+    onsets = onset_places(curve) / CURVE_RATE
+    times = places / RATE
+    if not len(onsets):
+        return np.empty(0)
+    half = 0.5 * 60 / path[:, 1].mean()
+    within = (times > onsets[0] - half) & (times < onsets[-1] + half) & (times >= 0) & (times < curve.seconds)
+    return np.asarray(times[within])
+
+
+def _strength(curve: OnsetCurve) -> NDArray[np.float64]:
+    """Onset strength at `RATE`, of the same deviation everywhere."""
+    from scipy.ndimage import gaussian_filter1d
+
+    whole = curve.whole.astype(np.float64)
+    whole = whole[: len(whole) // SUMMED * SUMMED].reshape(-1, SUMMED).sum(axis=1)
+    if not len(whole):
+        return whole
+    smooth = gaussian_filter1d(whole, 1.2, mode="constant")
+    level = smooth - gaussian_filter1d(smooth, EVEN * RATE / 2, mode="nearest")
+    deviation = np.sqrt(gaussian_filter1d(level**2, EVEN * RATE / 2, mode="nearest"))
+    return np.asarray(level / (deviation + 0.1 * deviation.mean() + 1e-9))
+
+
+def _way(strength: NDArray[np.float64], periods: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Places of the beats of most strength that are a period apart, more or less."""
+    count = len(strength)
+    total, came = strength.copy(), np.full(count, -1)
+    known: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+    for place, period in enumerate(np.round(periods).astype(np.int64).tolist()):
+        if period not in known:
+            steps = np.arange(max(1, int(EARLY * period)), int(LATE * period) + 1)
+            known[period] = (steps, -TIGHTNESS * np.log(steps / period) ** 2)
+        steps, costs = known[period]
+        if place < steps[0]:
+            continue
+        inside = place - steps[: place - steps[0] + 1] if place < steps[-1] else place - steps
+        ways = total[inside] + costs[: len(inside)]
+        best = int(ways.argmax())
+        if ways[best] > 0:
+            total[place] += ways[best]
+            came[place] = inside[best]
+    last = max(0, count - int(LATE * periods[-1]))
+    way = [last + int(total[last:].argmax())]
+    while came[way[-1]] >= 0:
+        way.append(int(came[way[-1]]))
+    return np.array(way[::-1])
+
+
+def downbeats(curve: OnsetCurve, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], int | None]:
+    """Beats that begin a bar, and how many beats it has; none where there are less than two bars.
+
+    Parameters
+    ----------
+    curve : OnsetCurve
+    times : ndarray, shape (n_beats,)
+        Seconds of the beats.
+    """
+    if len(times) < LEAST_BEATS:
+        return np.empty(0), None
+    accents = _accents(curve, times)
+    found: list[tuple[float, int, int]] = []
+    for bar, before in BARS:
+        means = np.array([accents[phase::bar].mean() for phase in range(bar)])
+        spread = np.sort(means)
+        found.append((before + spread[-1] - spread[:-1].mean(), bar, int(means.argmax())))
+    _, bar, phase = max(found)
+    return times[phase::bar], bar
+
+
+def _accents(curve: OnsetCurve, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How strong each beat is, of mean 0 and deviation 1."""
+    slow = low_pass(curve.curves)
+    places = np.clip(np.round(times * CURVE_RATE).astype(np.int64), 0, slow.shape[1] - 1)
+    around = np.clip(places[:, None] + np.arange(-4, 5), 0, slow.shape[1] - 1)
+    at = slow[:, around].max(axis=2)
+    even = (at - at.mean(axis=1, keepdims=True)) / (at.std(axis=1, keepdims=True) + 1e-9)
+    accents = np.array(ACCENTS) @ even
+    return np.asarray(accents / (accents.std() + 1e-9))
