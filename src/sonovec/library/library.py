@@ -29,7 +29,7 @@ from sonovec.library.location import Location, parse_location
 from sonovec.library.moments import in_time
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
-from sonovec.library.queries import Asked, Queries, expanded, files_of
+from sonovec.library.queries import Asked, Queries, expanded, files_of, is_vector
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
@@ -39,11 +39,14 @@ from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.compressed import CompressedReport
     from sonovec.library.description import Description
     from sonovec.library.duplicates import Duplicates
     from sonovec.library.importing import Imported
@@ -335,6 +338,50 @@ class Library(Opening):
             self._store.drop_space(name)
         self._space_encoders.pop(name, None)
 
+    def sample(self, limit: int, space: str = MAIN, level: str = "segment") -> NDArray[np.float32]:
+        """Vectors of at most `limit` segments or tracks from all over a space, always the same, shape (n, dim).
+
+        Raises
+        ------
+        UsageError
+            If there is no such space.
+        """
+        return self._existing_store().sample(limit, space, level)
+
+    def add_compressed(
+        self, space: Space, projection: bytes | None = None, *, progress: Watched = None
+    ) -> CompressedReport:
+        """Make a compressed space, and fill it; `sonovec.explore.compress` fits what it needs and calls this.
+
+        Where a space of that name and passport is there, what it lacks is added, so that a call that was killed is finished
+        by the next. From then on, whatever is written into its source is written into it too.
+
+        Parameters
+        ----------
+        space : Space
+            Whose passport names its `source`.
+        projection : bytes, optional
+            The file of its projection; see `sonovec.library.projections`.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, or is no name; or the store does not keep such numbers.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library.compressed import fill
+
+        self._require_config()
+        self._refuse_place()
+        with running(progress) as job, self._writing("compress", job, "cannot be changed"):
+            self._store.upgrade()
+            if self._store.spaces().get(space.name) != space:
+                self._store.add_compressed(space, projection)
+            return fill(self._store, space.name, job)
+
     @property
     def passages(self) -> Stretches[Passage]:
         """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
@@ -382,7 +429,7 @@ class Library(Opening):
 
     def query_of(self, sound: Asked, start: float = 0.0, end: float | None = None, *, space: str = MAIN) -> Query:
         """The vectors of a sound in a space: those that are stored, where the library has it; see `search`."""
-        return self._queries(space).query(sound, start, end)
+        return self._asked(sound, start, end, space)
 
     def check_writable(self, remedy: str) -> None:
         """Refuse a library that may not be written; one of a former format becomes one of the present format.
@@ -979,6 +1026,7 @@ class Library(Opening):
         include_self: bool = False,
         all_versions: bool = False,
         said: str | None = None,
+        rerank: str | None = None,
     ) -> Hits:
         """Find what sounds like `query`, best first.
 
@@ -1011,6 +1059,9 @@ class Library(Opening):
         said : str, optional
             Only tracks in which someone says all of these words, in one passage, in any form and order, and what is between
             double quotation marks word for word. The sound ranks them; where it is said is each hit's `said`.
+        rerank : str, optional
+            A finer space, such as "main": `space` finds ten times as many candidates as are wanted, at least 100, and this
+            one scores and ranks them. For compressed spaces; see `sonovec.explore.compress`.
 
         Returns
         -------
@@ -1031,18 +1082,19 @@ class Library(Opening):
         """
         store = self._existing_store()
         where = self._parse(filter)
-        asked = self._queries(space).query(query, start, end)
+        asked = self._asked(query, start, end, space)
+        finer = None if rerank is None else (rerank, self._asked_finer(query, start, end, space, rerank))
         how = Effort(exact, _checked_effort(effort))
         for note in asked.notes:
             _LOG.warning(note)
         if said is None:
-            found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+            found = search(store, asked, limit, where, level, space, how, include_self, all_versions, finer)
         else:
             from sonovec.library.said import tracks_that_said
 
             those = tracks_that_said(store, said, where)
             within = In("id", tuple(those))
-            found = search(store, asked, limit, within, level, space, how, include_self, all_versions)
+            found = search(store, asked, limit, within, level, space, how, include_self, all_versions, finer)
             found = [replace(hit, said=those[hit.id]) for hit in found]
         return Hits(self._here(found), asked.notes)
 
@@ -1155,6 +1207,8 @@ class Library(Opening):
 
         where = self._parse(filter)
         queries = self._queries(space)
+        if (source := queries.space.source) is not None:
+            raise UsageError(f"space={space!r}: places are found in a space of an encoder; give space={source!r}")
         encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
             asked = query_of(queries, encoder, query, start, end)
@@ -1300,6 +1354,11 @@ class Library(Opening):
         with self.opening:
             if space not in self._space_encoders:
                 found = self._existing_store().space(space)
+                if found.source is not None:
+                    raise UsageError(
+                        f"{self.location}: the space {space!r} has no encoder: it is made of the space {found.source!r}; take "
+                        f"encoder_of({found.source!r})"
+                    )
                 if (analyser := found.analyser) is not None:
                     raise UsageError(
                         f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
@@ -1365,6 +1424,24 @@ class Library(Opening):
             self._binding.check_segments(self._store.space())
         return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
 
+    def _asked(self, sound: Asked, start: float, end: float | None, space: str) -> Query:
+        """The vectors of a query in a space; of a compressed one, those of its source before they become codes."""
+        found = self._existing_store().space(space)
+        if found.source is None or (is_vector(sound) and _shape_of(sound) == (found.dim,)):
+            return self._queries(space).query(sound, start, end)
+        fine, projection = self._asked(sound, start, end, found.source), self._store.projection(found)
+        return replace(fine, vector=projection.apply(fine.vector[None])[0], parts=projection.apply(fine.parts))
+
+    def _asked_finer(self, sound: Asked, start: float, end: float | None, space: str, rerank: str) -> Query:
+        """The query in the space that ranks."""
+        if rerank == space:
+            raise UsageError(f"rerank={rerank!r} is the space that is searched; give a finer one, such as rerank='main'")
+        if is_vector(sound) and _shape_of(sound) != (self._existing_store().space(rerank).dim,):
+            raise UsageError(
+                f"rerank={rerank!r}: a vector of shape {_shape_of(sound)} is not of that space; give one that is, or a sound"
+            )
+        return self._asked(sound, start, end, rerank)
+
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
         """A sound as what fills a space hears it."""
         if space.analyser is None:
@@ -1393,6 +1470,11 @@ class Library(Opening):
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)
+
+
+def _shape_of(vector: object) -> tuple[int, ...]:
+    """The shape of an array of any library."""
+    return tuple(getattr(vector, "shape", ()))
 
 
 def _checked_effort(effort: float) -> float:
