@@ -83,7 +83,11 @@ def _directed(vectors: NDArray[np.floating]) -> Vectors:
     units = unit32(np.asarray(vectors, np.float32))
     directed = units[units.any(axis=1)]
     if not len(directed):
-        what = "there are no vectors" if not len(vectors) else f"none of the {len(vectors)} vectors has a direction: silence"
+        what = (
+            "there are no vectors"
+            if not len(vectors)
+            else f"none of the {len(vectors)} vectors has a direction: silence"
+        )
         raise UsageError(f"{what}; index sounds that can be heard first: sonovec index PATH -l LIBRARY")
     return directed
 
@@ -99,7 +103,7 @@ def _matrix(kind: Kind, units: Vectors, mean: Vectors | None) -> Vectors:
         count = rank if kind.share is None else min(_count_of(kind.share, units), rank)
     if count > rank:
         raise UsageError(
-            f"--to {kind.text}: the {len(units)} vectors that it is fitted to span {rank} directions, fewer than {count}; give "
+            f"--to {kind.text}: the {len(units)} vectors that it is fitted to span {rank} directions, not {count}; give "
             f"--to {kind.text.replace(str(count), str(rank), 1)}, or fit it to more sounds: --fit-on LIBRARY"
         )
     if kind.numbers is None and kind.share is None and mean is None:

@@ -103,7 +103,9 @@ def check(kind: Kind, dim: int) -> None:
     UsageError
     """
     if kind.numbers is not None and kind.numbers >= dim:
-        raise UsageError(f"--to {kind.text}: the vectors have {dim} numbers; give fewer, such as --to {max(1, dim // 4)}")
+        raise UsageError(
+            f"--to {kind.text}: the vectors have {dim} numbers; give fewer, such as --to {max(1, dim // 4)}"
+        )
     if is_pieces(kind.dtype) and kind.share is None:
         check_pieces(kind, kind.numbers or dim)
 

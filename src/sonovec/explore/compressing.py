@@ -79,8 +79,8 @@ def compress(
     """Make a space of smaller vectors of a library's tracks and segments; the source is not touched.
 
     The new space follows its source: what is indexed later is compressed too. ``library.search(sound, space=name)`` searches
-    it, and ``rerank="main"`` scores what it finds by the full vectors. What was fitted is stored with the library, so it opens
-    without a new fit. A call that was killed is finished by the same call.
+    it, and ``rerank="main"`` scores what it finds by the full vectors. What was fitted is stored with the library, and not
+    fitted again. A call that was killed is finished by the same call.
 
     Parameters
     ----------
@@ -157,9 +157,7 @@ def compress(
             )
         done = library.add_compressed(wanted, content, progress=job.part("compressing"))
     sizes = bytes_of(wanted.dtype, wanted.dim), bytes_of(source.dtype, source.dim)
-    return Compressed(
-        called, space, kind.text, wanted.dim, wanted.dtype, *sizes, done.compressed, done.present, fitted
-    )
+    return Compressed(called, space, kind.text, wanted.dim, wanted.dtype, *sizes, done.compressed, done.present, fitted)
 
 
 def source_of(library: Library, name: str) -> Space:
@@ -175,7 +173,7 @@ def source_of(library: Library, name: str) -> Space:
         raise UsageError(f"{library.location}: no space {name!r}; it has {', '.join(spaces)}")
     if (source := spaces[name].source) is not None:
         raise UsageError(
-            f"{library.location}: the space {name!r} is compressed already, and what is lost does not come back; compress its "
+            f"{library.location}: the space {name!r} is compressed already, and what is lost stays lost; compress its "
             f"source: --space {source}"
         )
     return spaces[name]

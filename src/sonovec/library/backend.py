@@ -117,6 +117,9 @@ class Table(VectorTable, Protocol):
     def count(self) -> int:
         """Number of rows."""
 
+    def indexed(self) -> int | None:
+        """How many rows the approximate index of the vectors knows; None where there is none."""
+
     def optimize(self) -> None:
         """Compact, and build or extend indices where the size calls for it."""
 

@@ -30,5 +30,7 @@ def fill(store: Store, name: str, job: Job) -> CompressedReport:
         held = store.holds(ids, name)
         store.compress([id for id in ids if id not in held], name)
         compressed, present = compressed + len(ids) - len(held), present + len(held)
-    store.optimize(lambda table: job.report(Progress("bringing indices up to date", total, total, "tracks", note=table)))
+    store.optimize(
+        lambda table: job.report(Progress("bringing indices up to date", total, total, "tracks", note=table))
+    )
     return CompressedReport(compressed, present)

@@ -226,6 +226,12 @@ class LanceTable:
         with errors(self._library):
             return int(self.dataset.count_rows())
 
+    def indexed(self) -> int | None:
+        """How many rows the index of the vectors knows."""
+        with errors(self._library):
+            found = self._indexed().get("vector")
+        return None if found is None else found[1]
+
     # -- search
 
     def search(

@@ -348,6 +348,32 @@ class Library(Opening):
         """
         return self._existing_store().sample(limit, space, level)
 
+    def ids(self, space: str = MAIN) -> list[str]:
+        """Ids of the tracks that have vectors in a space, in an order that stays the same until something is written."""
+        from sonovec.library.tables import vectors_of
+
+        store = self._existing_store()
+        return store.table(vectors_of(store.space(space))).ids(None)
+
+    def index_state(self, space: str = MAIN, level: str = "track") -> tuple[int, int | None]:
+        """How many vectors a space holds, and how many of them its approximate index knows; None where there is no index.
+
+        A search compares the query with each vector that no index knows.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space, or it holds no segments.
+        """
+        from sonovec.library.tables import segments_of, vectors_of
+
+        store = self._existing_store()
+        found = store.space(space)
+        if level == "segment" and found.level == "track":
+            raise UsageError(f"the space {space!r} holds no segments; give level='track'")
+        table = store.table(segments_of(found) if level == "segment" else vectors_of(found))
+        return table.count(), table.indexed()
+
     def add_compressed(
         self, space: Space, projection: bytes | None = None, *, progress: Watched = None
     ) -> CompressedReport:
@@ -1018,7 +1044,7 @@ class Library(Opening):
         *,
         start: float = 0.0,
         end: float | None = None,
-        filter: str | None = None,
+        filter: str | Filter | None = None,
         level: str = "track",
         space: str = MAIN,
         exact: bool = False,
@@ -1040,7 +1066,7 @@ class Library(Opening):
             At most this many hits, one for each recording.
         start, end : float
             Search for these seconds of the query.
-        filter : str, optional
+        filter : str or Filter, optional
             Only tracks that match, such as ``"duration < 30 and path contains 'rain'"``.
         level : {"track", "segment"}
             Rank by the likeness of the whole sounds, or of the best pair of parts (a short sound in long ones).
@@ -1356,7 +1382,7 @@ class Library(Opening):
                 found = self._existing_store().space(space)
                 if found.source is not None:
                     raise UsageError(
-                        f"{self.location}: the space {space!r} has no encoder: it is made of the space {found.source!r}; take "
+                        f"{self.location}: the space {space!r} has no encoder: it is made of {found.source!r}; take "
                         f"encoder_of({found.source!r})"
                     )
                 if (analyser := found.analyser) is not None:
@@ -1411,8 +1437,10 @@ class Library(Opening):
         self._require_config()
         return self._store
 
-    def _parse(self, filter: str | None) -> Filter | None:
-        return None if filter is None else self._local.roots().translated(parse(filter, self._store.columns()))
+    def _parse(self, filter: str | Filter | None) -> Filter | None:
+        if filter is None or isinstance(filter, Filter):
+            return filter
+        return self._local.roots().translated(parse(filter, self._store.columns()))
 
     @once
     def _store(self) -> Store:
@@ -1435,7 +1463,9 @@ class Library(Opening):
     def _asked_finer(self, sound: Asked, start: float, end: float | None, space: str, rerank: str) -> Query:
         """The query in the space that ranks."""
         if rerank == space:
-            raise UsageError(f"rerank={rerank!r} is the space that is searched; give a finer one, such as rerank='main'")
+            raise UsageError(
+                f"rerank={rerank!r} is the space that is searched; give a finer one, such as rerank='main'"
+            )
         if is_vector(sound) and _shape_of(sound) != (self._existing_store().space(rerank).dim,):
             raise UsageError(
                 f"rerank={rerank!r}: a vector of shape {_shape_of(sound)} is not of that space; give one that is, or a sound"

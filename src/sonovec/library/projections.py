@@ -94,7 +94,7 @@ class Projection:
                 return cls(**{name: np.asarray(file[name], np.float32) for name in file.files})
         except (OSError, EOFError, KeyError) as error:
             raise ValueError(str(error)) from error
-        except Exception as error:  # noqa: BLE001 - zipfile has errors of its own, one for each way to be damaged
+        except Exception as error:  # zipfile has errors of its own, one for each way to be damaged
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

@@ -342,7 +342,9 @@ def search(
         ids = (_by_track if whole else _by_segment)(store, query, asked, where, space, effort)
         # A track can be removed by another process between the search and this look.
         tracks = store.get((id for id in ids if id != without), vectors=True, space=ranked_in)
-        hits = _whole_hits(tracks, ranking) if whole else _hits_of_parts(tracks, ranking, store.parts(tracks, ranked_in))
+        hits = (
+            _whole_hits(tracks, ranking) if whole else _hits_of_parts(tracks, ranking, store.parts(tracks, ranked_in))
+        )
         hits.sort(key=lambda hit: (-hit.score, hit.path))
         folded = hits if all_versions else _folded(hits, tracks)
         if len(folded) >= limit + bool(spare) or len(ids) < asked:

@@ -305,7 +305,9 @@ class Store:
         if content is None:
             raise PassportError(f"{what} is gone; {again}")
         if fingerprint(content) != wanted:
-            raise PassportError(f"{what} was changed: its fingerprint is {fingerprint(content)} and not {wanted}; {again}")
+            raise PassportError(
+                f"{what} was changed: its fingerprint is {fingerprint(content)} and not {wanted}; {again}"
+            )
         try:
             found = Projection.from_bytes(content)
         except ValueError as error:

@@ -65,7 +65,9 @@ def with_columns(spec: TableSpec, columns: Iterable[Column]) -> TableSpec:
 
 def vectors_of(space: Space) -> TableSpec:
     """The table of a space's clip vectors, one for each track."""
-    return TableSpec(f"{space.name}.tracks", (Column(ZERO, bool),), code_length(space.dtype, space.dim), dtype=space.dtype)
+    return TableSpec(
+        f"{space.name}.tracks", (Column(ZERO, bool),), code_length(space.dtype, space.dim), dtype=space.dtype
+    )
 
 
 def segments_of(space: Space) -> TableSpec:
