@@ -112,6 +112,7 @@ def _retrieval(axes: Axes, report: CompressionReport) -> None:
     x = [float(row.bytes or 0) for row in rows]
     axes.scatter(x, [float(row.mean_average_precision or 0) for row in rows], s=30, color=ACCENT, label="retrieval mAP")
     if any(row.probe is not None for row in rows):
-        pairs = [(float(row.bytes or 0), row.probe) for row in rows if row.probe is not None]
-        axes.scatter(*zip(*pairs, strict=True), s=30, marker="^", color=WARM, label="linear probe")
+        probed = [row for row in rows if row.probe is not None]
+        y = [float(row.probe or 0) for row in probed]
+        axes.scatter([float(row.bytes or 0) for row in probed], y, s=30, marker="^", color=WARM, label="linear probe")
     axes.legend(fontsize=8, loc="lower right", frameon=False)

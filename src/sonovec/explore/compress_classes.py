@@ -53,7 +53,7 @@ def _has_pair(ids: Sequence[str], found: dict[str, str]) -> bool:
 def _labelled(library: Library) -> dict[str, str]:
     """The label of each track that is surest."""
     best: dict[str, tuple[float, str]] = {}
-    for label in library.labels:
+    for label in library.labels.get():
         best[label.track] = max(best.get(label.track, (-1.0, "")), (label.score, label.name))
     return {track: name for track, (_, name) in best.items()}
 

@@ -74,7 +74,7 @@ def measured(
 # -- LanceDB
 
 
-def _lance_kinds(dim: int) -> Mapping[str, tuple[float, dict[str, object]]]:
+def _lance_kinds(dim: int) -> Mapping[str, tuple[float, Mapping[str, Any]]]:
     pieces = next((n for n in range(PIECES, 0, -1) if dim % n == 0), 1)
     return {
         "IVF_PQ": (pieces, {"num_sub_vectors": pieces}),
@@ -131,7 +131,7 @@ def _measured_lance(
 
 
 #: Milvus Lite has no other quantised indices; a server has.
-def _milvus_kinds(dim: int) -> Mapping[str, tuple[float, dict[str, object]]]:
+def _milvus_kinds(dim: int) -> Mapping[str, tuple[float, Mapping[str, Any]]]:
     return {
         "HNSW": (4 * dim, {"M": 16, "efConstruction": 200}),
         "IVF_SQ8": (dim, {"nlist": 16}),

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -260,8 +261,9 @@ class _Work:
         units = unit32(moved[self.asked])
         limit = LEAST_RERANKED + 1
         found = [[int(row["id"]) for row, _ in hits] for hits in table.search(units, limit, None, ["id"])]
-        speed = _speed([lambda one=one: table.search(one[None], K, None, ["id"]) for one in units[:TIMED]])
-        decoded = projection.codes(space).decode(projection.codes(space).encode(moved), ~moved.any(axis=1))
+        speed = _speed([partial(table.search, one[None], K, None, ["id"]) for one in units[:TIMED]])
+        codes, silent = projection.codes(space), np.asarray(~moved.any(axis=1))
+        decoded = codes.decode(codes.encode(moved), silent)
         quality = self._quality(decoded, moved)
         return Cost(
             text,

@@ -231,5 +231,6 @@ def check_alike(library: Library, source: Space, other: Library) -> None:
 
 
 def sample_of(library: Library, space: str) -> NDArray[np.float32]:
-    """Vectors to fit to: of segments where there are any, from all over the library."""
-    return library.sample(MOST_FITTED, space)
+    """Vectors to fit to: of segments where there are any, else of tracks, from all over the library."""
+    found = library.sample(MOST_FITTED, space)
+    return found if len(found) else library.sample(MOST_FITTED, space, "track")

@@ -136,7 +136,7 @@ class LanceTable:
         """Number type of the vectors."""
         schema = self.schema()
         notes = (schema.field("vector").metadata or {}) if "vector" in schema.names else {}
-        return notes.get(_DTYPE, PLAIN.encode()).decode()
+        return str(notes.get(_DTYPE, PLAIN.encode()).decode())
 
     def note(self, name: bytes) -> str | None:
         """One of the notes that the table was made with."""
@@ -269,7 +269,7 @@ class LanceTable:
         return [(row, score(row.pop("_distance"))) for row in found]
 
     def _nearest(
-        self, vector: NDArray[np.float32], limit: int, condition: str | None, columns: list[str], effort: Effort | None
+        self, vector: NDArray[Any], limit: int, condition: str | None, columns: list[str], effort: Effort | None
     ) -> list[Row]:
         nearest: dict[str, object] = {
             "column": "vector",
