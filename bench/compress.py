@@ -92,11 +92,15 @@ def main() -> None:
         for row in found.rows:
             shares = (row.recall_1, row.recall_10, row.reranked_10, row.mean_average_precision, row.probe)
             told = ["" if share is None else f"{share:.4f}" for share in shares]
-            sizes = ["" if size is None else f"{size:.0f}" for size in (row.bytes, row.disk_bytes, row.queries_per_second)]
+            sizes = [
+                "" if size is None else f"{size:.0f}" for size in (row.bytes, row.disk_bytes, row.queries_per_second)
+            ]
             print("\t".join([row.where, row.to, *sizes, *told, "knee" if row.knee else row.reason or ""]))
         by_name = {row.to: row for row in found.rows if row.where == "space" and row.recall_10 is not None}
         curve = {name: round(by_name[name].recall_10, 3) for name in CARD if name in by_name}
-        again = {f"{name} re-ranked": round(by_name[name].reranked_10, 3) for name in ("binary", "pq-16") if name in by_name}
+        again = {
+            f"{name} re-ranked": round(by_name[name].reranked_10, 3) for name in ("binary", "pq-16") if name in by_name
+        }
         print(f"compression={ {**curve, **again} }")
 
 

@@ -10,7 +10,15 @@ from sonovec.library.location import parse_location
 from sonovec.library.records import LibraryConfig, Segment, Track
 
 PASSPORT = {
-    **{"model": "given", "revision": "1", "options": {}, "weights": "", "front_end": "", "resampler": "", "pooling": "mean"},
+    **{
+        "model": "given",
+        "revision": "1",
+        "options": {},
+        "weights": "",
+        "front_end": "",
+        "resampler": "",
+        "pooling": "mean",
+    },
     **{"rate": 16000, "window": 16000, "hop": 16000, "tail": "pad", "precision": "f32"},
 }
 

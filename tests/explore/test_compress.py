@@ -36,7 +36,9 @@ def test_kinds_are_read_in_either_order(numbers, dtype):
     assert name_of(kind, "main", False).replace("_", "").isalnum()
 
 
-@pytest.mark.parametrize("wrong", ["", "0", "-3", "pca-0%", "pca-101%", "int4", "8+16", "8+pca-9%", "int8+binary", "8+", "pq-0"])
+@pytest.mark.parametrize(
+    "wrong", ["", "0", "-3", "pca-0%", "pca-101%", "int4", "8+16", "8+pca-9%", "int8+binary", "8+", "pq-0"]
+)
 def test_what_is_no_kind(wrong):
     with pytest.raises(UsageError, match="give"):
         parse(wrong)

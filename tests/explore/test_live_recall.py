@@ -34,14 +34,18 @@ def test_an_index_that_misses_is_found_out_with_what_to_do(tmp_path, monkeypatch
         """An index that knows only the first half of what is asked for, unless it is asked with more effort."""
         found = search(self, vector, limit, condition, columns, effort)
         missed = effort is not None and effort.times < 4
-        return [row for n, row in enumerate(found) if not missed or n % 2 == 0] + [found[-1]] * (limit // 2) * missed
+        if not missed:
+            return found
+        return [*found[::2], *(dict(found[-1]) for _ in found[1::2])]
 
     monkeypatch.setattr(LanceTable, "_nearest", half)
     found = recall(library, queries=3)
     whole = next(row for row in found.rows if row.level == "track" and row.selectivity is None)
     assert whole.at_k.value < 0.9 and found.enough in (4.0, 8.0)
     assert found.vectors["track"] == (420, 400)
-    assert any("20 of 420 vectors of tracks are not in the index" in line and "--repair" in line for line in found.advice)
+    assert any(
+        "20 of 420 vectors of tracks are not in the index" in line and "--repair" in line for line in found.advice
+    )
     assert any(f"--effort {found.enough:g}" in line for line in found.advice)
 
 

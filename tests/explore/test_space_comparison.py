@@ -62,7 +62,11 @@ def test_alignment_does_not_see_turns_and_scales(seed, scale):
 
 def test_what_cannot_be_compared(tmp_path):
     library = with_second(tmp_path / "library", clusters(20)[0], np.ones((3, 4), np.float32))
-    for a, b, said in (("main", "main", "one space"), ("main", "clap", "no space 'clap'"), ("main", "second", "share 3 tracks")):
+    for a, b, said in (
+        ("main", "main", "one space"),
+        ("main", "clap", "no space 'clap'"),
+        ("main", "second", "share 3 tracks"),
+    ):
         with pytest.raises(UsageError, match=said):
             compare_spaces(library, a, b)
     with pytest.raises(UsageError, match="k=0"):

@@ -12,9 +12,7 @@ from sonovec.errors import UsageError
 from sonovec.library.codes import Codes, bytes_of, code_length, nearest, pieces_of, stored_as
 from sonovec.vectors import cosines
 
-VECTORS = arrays(
-    np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=st.floats(-8, 8, width=16)
-)
+VECTORS = arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=st.floats(-8, 8, width=16))
 
 
 @settings(max_examples=50, deadline=None)
@@ -49,7 +47,9 @@ def test_pieces_are_the_nearest_of_their_books():
     for piece in range(4):
         mine = vectors[:, 2 * piece : 2 * piece + 2]
         distances = ((mine[:, None] - books[piece][None]) ** 2).sum(axis=2).min(axis=1)
-        np.testing.assert_allclose(((found[:, 2 * piece : 2 * piece + 2] - mine) ** 2).sum(axis=1), distances, atol=1e-5)
+        np.testing.assert_allclose(
+            ((found[:, 2 * piece : 2 * piece + 2] - mine) ** 2).sum(axis=1), distances, atol=1e-5
+        )
     assert codes.encode(vectors).shape == (50, 4)
 
 

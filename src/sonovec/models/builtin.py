@@ -45,6 +45,11 @@ CARDS = (
         front_end=FRONT_END.describe(),
         bf16_cosine=None,
         trained_on="11 hours of openly licensed sounds, speech and instruments, mixed; taught by EfficientAT mn04 and YAMNet",
+        compression={
+            **{"float16": 1.0, "int8": 0.999, "256+int8": 0.995, "128+int8": 0.956, "64+int8": 0.873, "binary": 0.888},
+            **{"pq-128": 0.972, "pq-64": 0.932, "pq-32": 0.88, "pq-16": 0.799},
+            **{"binary re-ranked": 1.0, "pq-16 re-ranked": 1.0},
+        },
         reference="docs/sonovec-1.md",
         n_classes=len(CLASSES),
     ),
