@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from sonovec import Library
-from sonovec.library.open import open_store
 from sonovec.library.location import parse_location
+from sonovec.library.open import open_store
 from sonovec.library.records import LibraryConfig, Segment, Track
 
 PASSPORT = {
-    **{
-        "model": "given",
-        "revision": "1",
-        "options": {},
-        "weights": "",
-        "front_end": "",
-        "resampler": "",
-        "pooling": "mean",
-    },
-    **{"rate": 16000, "window": 16000, "hop": 16000, "tail": "pad", "precision": "f32"},
+    "model": "given",
+    "revision": "1",
+    "options": {},
+    "weights": "",
+    "front_end": "",
+    "resampler": "",
+    "pooling": "mean",
+    "rate": 16000,
+    "window": 16000,
+    "hop": 16000,
+    "tail": "pad",
+    "precision": "f32",
 }
 
 

@@ -8,8 +8,8 @@ from sonovec.cli.main import run
 from sonovec.errors import UsageError
 from sonovec.explore import recall
 from sonovec.library.lance_table import LanceTable
-from sonovec.library.open import open_store
 from sonovec.library.location import parse_location
+from sonovec.library.open import open_store
 from tests.explore.stored import clusters, library_of, put
 
 

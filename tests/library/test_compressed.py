@@ -15,8 +15,8 @@ from sonovec.explore import compress, compress_fit
 from sonovec.jobs import Cancelled, Job
 from sonovec.library import consistency
 from sonovec.library.codes import Codes, bytes_of
-from sonovec.library.open import open_store
 from sonovec.library.location import parse_location
+from sonovec.library.open import open_store
 from sonovec.library.projections import Projection, fingerprint
 from sonovec.library.tables import vectors_of
 from tests.explore.stored import clusters, library_of, put

@@ -159,9 +159,18 @@ _PAPERS = {
 
 _COMPRESSION: Mapping[str, Mapping[str, float]] = {
     "mn04": {
-        **{"float16": 1.0, "int8": 0.997, "256+int8": 0.967, "128+int8": 0.927, "64+int8": 0.874, "binary": 0.835},
-        **{"pq-128": 0.951, "pq-64": 0.915, "pq-32": 0.861, "pq-16": 0.777},
-        **{"binary re-ranked": 1.0, "pq-16 re-ranked": 1.0},
+        "float16": 1.0,
+        "int8": 0.997,
+        "256+int8": 0.967,
+        "128+int8": 0.927,
+        "64+int8": 0.874,
+        "binary": 0.835,
+        "pq-128": 0.951,
+        "pq-64": 0.915,
+        "pq-32": 0.861,
+        "pq-16": 0.777,
+        "binary re-ranked": 1.0,
+        "pq-16 re-ranked": 1.0,
     }
 }
 
