@@ -18,7 +18,7 @@ from sonovec.library.tables import segments_of
 from sonovec.vectors import unit32
 from tests.explore.stored import PASSPORT, clusters, library_of
 
-EVERY = ["8", "pca-95%", "float16", "int8", "binary", "pq-4", "8+int8", "8+pq-2"]
+EVERY = ["8", "pca-95%", "int8", "binary", "pq-4"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -164,6 +164,7 @@ def test_the_report_tells_what_is_lost(reported):
     assert list(library.spaces()) == ["main"]
 
 
+@pytest.mark.slow
 def test_the_report_is_drawn(reported, tmp_path):
     pytest.importorskip("matplotlib")
     from sonovec.explore.compress_chart import draw

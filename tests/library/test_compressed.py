@@ -212,6 +212,7 @@ def test_an_export_leaves_it_out_and_says_so(tmp_path, caplog):
     assert list(copy.spaces()) == ["main"] and compress(copy, "8").tracks == 40
 
 
+@pytest.mark.slow
 def test_milvus_keeps_fewer_numbers_and_refuses_others(tmp_path):
     pytest.importorskip("milvus_lite")
     library = library_of(str(tmp_path / "library.db"), clusters(40)[0])
