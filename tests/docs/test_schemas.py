@@ -28,6 +28,8 @@ SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glo
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
     {
+        "compress-report",
+        "doctor-recall",
         "finetune-ctc",
         "search-places",
         "search-many",
@@ -77,6 +79,10 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("recommend -l library --forget-all --who ann", 0),
     ],
     "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
+    "compress": [("compress library --to 2+int8 --name small", 0), ("compress library --to 2+int8 --name small", 0)],
+    "compress-report": [("compress library --report --to int8,2 --queries 3 --no-indices --labels folder", 0)],
+    "compare-spaces": [("compare-spaces library main main_int8 -k 2", 0)],
+    "doctor-recall": [("doctor -l library --recall --queries 2", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],
     "remove": [
@@ -184,6 +190,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spoken.write(place / "others", count=2, seed=1)
     assert run(["export", str(place / "library"), str(place / "exported")]) == 0
     assert run(["import", str(place / "exported"), "-l", str(place / "copied")]) == 0
+    assert run(["compress", str(place / "library"), "--to", "int8"]) == 0
     return place
 
 

@@ -25,23 +25,12 @@ OK, SOME_FAILED, USAGE = 0, 1, 2
 #: As of a program that the signal SIGPIPE, 13, has ended.
 CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
-#: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
+#: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both, and a
+#: hyphen is an underscore there.
 COMMANDS = (
-    *(
-        "demo",
-        "detect",
-        "doctor",
-        "duplicates",
-        "embed",
-        "evaluate",
-        "export",
-        "finetune",
-        "history",
-        "import",
-        "index",
-    ),
-    *("label", "library", "list", "loops", "models", "playlist", "plot", "pretrain", "recommend", "remove", "search"),
-    *("show", "stats", "tag", "train", "transcribe"),
+    *("compare-spaces", "compress", "demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export"),
+    *("finetune", "history", "import", "index", "label", "library", "list", "loops", "models", "playlist", "plot"),
+    *("pretrain", "recommend", "remove", "search", "show", "stats", "tag", "train", "transcribe"),
 )
 
 EXIT_CODES = """\b
@@ -88,7 +77,7 @@ class _Commands(click.Group):
 
 @cache
 def _told_of(name: str) -> click.Command:
-    function = f"{name}_" if iskeyword(name) else name
+    function = f"{name}_" if iskeyword(name) else name.replace("-", "_")
     return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{function}"), function)))
 
 
@@ -101,6 +90,7 @@ def cli() -> None:
 _GOES_ON = "run the same command again to go on"
 #: What holds of a command that Ctrl-C has ended.
 INTERRUPTED = {
+    "compress": f"what was compressed is kept; {_GOES_ON}",
     "detect": "what was printed by then is what was heard; files that were not finished are left as they were",
     "demo": f"what was indexed is kept; {_GOES_ON}",
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",

@@ -31,7 +31,12 @@ places_options: Sequence[Callable[[Any], Any]] = (
         "--limit-per-track", type=click.IntRange(1), metavar="N", help="With --places: at most N of each track."
     ),
     click.option("--by-time", is_flag=True, help="With --places: order by path and time, not by score."),
-    click.option("--effort", type=float, default=1.0, help="With --places: 2 looks at twice as many stretches."),
+    click.option(
+        "--effort",
+        type=float,
+        default=1.0,
+        help="2 looks at twice as much of an approximate index; with --places, at twice as many stretches.",
+    ),
     stretch_output.out_option("With --places: also write them"),
 )
 

@@ -60,6 +60,11 @@ TAGS, FIRST = 3, 10
     help="Space whose vectors are compared: `voice` for the same voice; `sonovec library spaces` lists them.",
 )
 @click.option(
+    "--rerank",
+    metavar="SPACE",
+    help="Score what --space finds by this finer space, such as `main`; see docs/compress.md.",
+)
+@click.option(
     "--exact", is_flag=True, help="Compare with every vector, instead of a large library's approximate index."
 )
 @click.option("-m", "--model", type=click.Path(), help="Where the library's own model lies, if it was moved.")
@@ -90,6 +95,7 @@ def search(
     end: float | None,
     level: str,
     space: str,
+    rerank: str | None,
     exact: bool,
     model: str | None,
     weights: str | None,
@@ -124,6 +130,7 @@ def search(
             level=level != "track",
             space=space != "main",
             exact=exact,
+            rerank=rerank is not None,
             start=start,
             end=end is not None,
             include_self=include_self,
@@ -148,7 +155,6 @@ def search(
         min_score=min_score is not None,
         limit_per_track=limit_per_track,
         by_time=by_time,
-        effort=effort != 1,
     )
     if (query is None and not many) == (text is None):
         raise UsageError(
@@ -165,6 +171,12 @@ def search(
         raise UsageError(
             "--include-self is for a sound; words are not a track of the library: leave it out with --text"
         )
+    if rerank is not None and (text is not None or places):
+        raise UsageError(
+            f"--rerank is for a search by a sound; leave it out with {'--text' if text is not None else '--places'}"
+        )
+    if text is not None and effort != 1:
+        raise UsageError("--effort is for a sound; leave it out with --text")
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
     if places and (text is not None or level != "track" or exact or all_versions):
@@ -205,9 +217,11 @@ def search(
                 level=level,
                 space=space,
                 exact=exact,
+                effort=effort,
                 include_self=include_self,
                 all_versions=all_versions,
                 said=said,
+                rerank=rerank,
             )
             return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where, said=said))
 

@@ -15,6 +15,7 @@ from sonovec.library.columns import TRACK_FIELDS, Column
 from sonovec.library.lance_folder import (
     CONFIG,
     COPY,
+    KEPT,
     SPACE,
     create_table,
     existing_tables,
@@ -26,12 +27,14 @@ from sonovec.library.lance_table import LanceTable, remedy, repair_command
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, segments_of, tables_of, vectors_of
+from sonovec.paths import atomic
 
 
 class LanceBackend:
     """One library in one folder: a Lance dataset for each table, and a small file with the config and the spaces."""
 
     most_text: int | None = None
+    keeps_codes = True
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -186,6 +189,32 @@ class LanceBackend:
     def table(self, spec: TableSpec) -> LanceTable:
         """Open a table."""
         return self._table(spec)
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write a file into the folder `kept`."""
+        path = self._folder / KEPT / name
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with atomic(path) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            raise LibraryError(
+                f"{path}: cannot be written ({error.strerror}); {remedy(str(error), self._folder)}"
+            ) from error
+
+    def kept(self, name: str) -> bytes | None:
+        """Read it."""
+        path = self._folder / KEPT / name
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LibraryError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+
+    def forget(self, name: str) -> None:
+        """Remove it."""
+        (self._folder / KEPT / name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open between calls."""

@@ -29,7 +29,7 @@ from sonovec.library.location import Location, parse_location
 from sonovec.library.moments import in_time
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
-from sonovec.library.queries import Asked, Queries, expanded, files_of
+from sonovec.library.queries import Asked, Queries, expanded, files_of, is_vector
 from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
@@ -39,11 +39,14 @@ from sonovec.paths import display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.compressed import CompressedReport
     from sonovec.library.description import Description
     from sonovec.library.duplicates import Duplicates
     from sonovec.library.importing import Imported
@@ -340,6 +343,76 @@ class Library(Opening):
             self._store.drop_space(name)
         self._space_encoders.pop(name, None)
 
+    def sample(self, limit: int, space: str = MAIN, level: str = "segment") -> NDArray[np.float32]:
+        """Vectors of at most `limit` segments or tracks from all over a space, always the same, shape (n, dim).
+
+        Raises
+        ------
+        UsageError
+            If there is no such space.
+        """
+        return self._existing_store().sample(limit, space, level)
+
+    def ids(self, space: str = MAIN) -> list[str]:
+        """Ids of the tracks that have vectors in a space, in an order that stays the same until something is written."""
+        from sonovec.library.tables import vectors_of
+
+        store = self._existing_store()
+        return store.table(vectors_of(store.space(space))).ids(None)
+
+    def index_state(self, space: str = MAIN, level: str = "track") -> tuple[int, int | None]:
+        """How many vectors a space holds, and how many of them its approximate index knows; None where there is no index.
+
+        A search compares the query with each vector that no index knows.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space, or it holds no segments.
+        """
+        from sonovec.library.tables import segments_of, vectors_of
+
+        store = self._existing_store()
+        found = store.space(space)
+        if level == "segment" and found.level == "track":
+            raise UsageError(f"the space {space!r} holds no segments; give level='track'")
+        table = store.table(segments_of(found) if level == "segment" else vectors_of(found))
+        return table.count(), table.indexed()
+
+    def add_compressed(
+        self, space: Space, projection: bytes | None = None, *, progress: Watched = None
+    ) -> CompressedReport:
+        """Make a compressed space, and fill it; `sonovec.explore.compress` fits what it needs and calls this.
+
+        Where a space of that name and passport is there, what it lacks is added, so that a call that was killed is finished
+        by the next. From then on, whatever is written into its source is written into it too.
+
+        Parameters
+        ----------
+        space : Space
+            Whose passport names its `source`.
+        projection : bytes, optional
+            The file of its projection; see `sonovec.library.projections`.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, or is no name; or the store does not keep such numbers.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library.compressed import fill
+
+        self._require_config()
+        self._refuse_place()
+        with running(progress) as job, self._writing("compress", job, "cannot be changed"):
+            self._store.upgrade()
+            if self._store.spaces().get(space.name) != space:
+                self._store.add_compressed(space, projection)
+            return fill(self._store, space.name, job)
+
     @property
     def passages(self) -> Stretches[Passage]:
         """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
@@ -387,7 +460,7 @@ class Library(Opening):
 
     def query_of(self, sound: Asked, start: float = 0.0, end: float | None = None, *, space: str = MAIN) -> Query:
         """The vectors of a sound in a space: those that are stored, where the library has it; see `search`."""
-        return self._queries(space).query(sound, start, end)
+        return self._asked(sound, start, end, space)
 
     def check_writable(self, remedy: str) -> None:
         """Refuse a library that may not be written; one of a former format becomes one of the present format.
@@ -976,7 +1049,7 @@ class Library(Opening):
         *,
         start: float = 0.0,
         end: float | None = None,
-        filter: str | None = None,
+        filter: str | Filter | None = None,
         level: str = "track",
         space: str = MAIN,
         exact: bool = False,
@@ -984,6 +1057,7 @@ class Library(Opening):
         include_self: bool = False,
         all_versions: bool = False,
         said: str | None = None,
+        rerank: str | None = None,
     ) -> Hits:
         """Find what sounds like `query`, best first.
 
@@ -997,7 +1071,7 @@ class Library(Opening):
             At most this many hits, one for each recording.
         start, end : float
             Search for these seconds of the query.
-        filter : str, optional
+        filter : str or Filter, optional
             Only tracks that match, such as ``"duration < 30 and path contains 'rain'"``.
         level : {"track", "segment"}
             Rank by the likeness of the whole sounds, or of the best pair of parts (a short sound in long ones).
@@ -1016,6 +1090,9 @@ class Library(Opening):
         said : str, optional
             Only tracks in which someone says all of these words, in one passage, in any form and order, and what is between
             double quotation marks word for word. The sound ranks them; where it is said is each hit's `said`.
+        rerank : str, optional
+            A finer space, such as "main": `space` finds ten times as many candidates as are wanted, at least 100, and this
+            one scores and ranks them. For compressed spaces; see `sonovec.explore.compress`.
 
         Returns
         -------
@@ -1036,18 +1113,19 @@ class Library(Opening):
         """
         store = self._existing_store()
         where = self._parse(filter)
-        asked = self._queries(space).query(query, start, end)
+        asked = self._asked(query, start, end, space)
+        finer = None if rerank is None else (rerank, self._asked_finer(query, start, end, space, rerank))
         how = Effort(exact, _checked_effort(effort))
         for note in asked.notes:
             _LOG.warning(note)
         if said is None:
-            found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+            found = search(store, asked, limit, where, level, space, how, include_self, all_versions, finer)
         else:
             from sonovec.library.said import tracks_that_said
 
             those = tracks_that_said(store, said, where)
             within = In("id", tuple(those))
-            found = search(store, asked, limit, within, level, space, how, include_self, all_versions)
+            found = search(store, asked, limit, within, level, space, how, include_self, all_versions, finer)
             found = [replace(hit, said=those[hit.id]) for hit in found]
         return Hits(self._here(found), asked.notes)
 
@@ -1160,6 +1238,8 @@ class Library(Opening):
 
         where = self._parse(filter)
         queries = self._queries(space)
+        if (source := queries.space.source) is not None:
+            raise UsageError(f"space={space!r}: places are found in a space of an encoder; give space={source!r}")
         encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
             asked = query_of(queries, encoder, query, start, end)
@@ -1703,6 +1783,11 @@ class Library(Opening):
         with self.opening:
             if space not in self._space_encoders:
                 found = self._existing_store().space(space)
+                if found.source is not None:
+                    raise UsageError(
+                        f"{self.location}: the space {space!r} has no encoder: it is made of {found.source!r}; take "
+                        f"encoder_of({found.source!r})"
+                    )
                 if (analyser := found.analyser) is not None:
                     raise UsageError(
                         f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
@@ -1755,8 +1840,10 @@ class Library(Opening):
         self._require_config()
         return self._store
 
-    def _parse(self, filter: str | None) -> Filter | None:
-        return None if filter is None else self._local.roots().translated(parse(filter, self._store.columns()))
+    def _parse(self, filter: str | Filter | None) -> Filter | None:
+        if filter is None or isinstance(filter, Filter):
+            return filter
+        return self._local.roots().translated(parse(filter, self._store.columns()))
 
     @once
     def _store(self) -> Store:
@@ -1767,6 +1854,26 @@ class Library(Opening):
         if self._binding.segment_seconds != found.segment_seconds:  # a space may have a length of its own
             self._binding.check_segments(self._store.space())
         return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
+
+    def _asked(self, sound: Asked, start: float, end: float | None, space: str) -> Query:
+        """The vectors of a query in a space; of a compressed one, those of its source before they become codes."""
+        found = self._existing_store().space(space)
+        if found.source is None or (is_vector(sound) and _shape_of(sound) == (found.dim,)):
+            return self._queries(space).query(sound, start, end)
+        fine, projection = self._asked(sound, start, end, found.source), self._store.projection(found)
+        return replace(fine, vector=projection.apply(fine.vector[None])[0], parts=projection.apply(fine.parts))
+
+    def _asked_finer(self, sound: Asked, start: float, end: float | None, space: str, rerank: str) -> Query:
+        """The query in the space that ranks."""
+        if rerank == space:
+            raise UsageError(
+                f"rerank={rerank!r} is the space that is searched; give a finer one, such as rerank='main'"
+            )
+        if is_vector(sound) and _shape_of(sound) != (self._existing_store().space(rerank).dim,):
+            raise UsageError(
+                f"rerank={rerank!r}: a vector of shape {_shape_of(sound)} is not of that space; give one that is, or a sound"
+            )
+        return self._asked(sound, start, end, rerank)
 
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
         """A sound as what fills a space hears it."""
@@ -1796,6 +1903,11 @@ class Library(Opening):
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)
+
+
+def _shape_of(vector: object) -> tuple[int, ...]:
+    """The shape of an array of any library."""
+    return tuple(getattr(vector, "shape", ()))
 
 
 def _checked_effort(effort: float) -> float:

@@ -6,6 +6,7 @@ the columns and the spaces. `milvus_schema` says what of a track has a field of 
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from sonovec.errors import LibraryError, MissingExtraError
 from sonovec.library import migrations
 from sonovec.library.backend import decode_config, encode_config
 from sonovec.library.columns import KIND_NAMES, KINDS, TRACK_COLUMNS, USER, Column, Kind, Owner
-from sonovec.library.filters import In, StartsWith
+from sonovec.library.filters import In, StartsWith, any_of
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
 from sonovec.library.milvus_connection import Connection, import_pymilvus
@@ -31,6 +32,8 @@ from sonovec.paths import why_not_writable
 _VECTOR_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
 _WORDS_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
 _SCALAR_INDEX = {"index_type": "INVERTED"}
+#: Characters of a file that one row keeps, and rows that are sent at once.
+KEPT_TEXT, KEPT_ROWS = 60_000, 100
 _SETTINGS = TableSpec("settings", (Column("text", str),))
 #: Format 1 kept the vectors of tracks with their fields, in the collection `tracks`; its other tables are as they were.
 FORMER_TRACKS = "tracks"
@@ -44,6 +47,7 @@ class MilvusBackend:
     """One library on a server or in a Milvus Lite file; connects when it is first asked something."""
 
     most_text: int | None = MAX_TEXT
+    keeps_codes = False
 
     def __init__(self, location: Location, token: str | None = None) -> None:
         try:
@@ -202,6 +206,27 @@ class MilvusBackend:
     def drop_former(self) -> None:
         """Drop it."""
         self._connect()("drop_collection", self._name(FORMER_TRACKS))
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Keep a file as rows of the settings; its last row says how many there are, and is written last."""
+        encoded = base64.b64encode(content).decode()
+        texts = [encoded[start : start + KEPT_TEXT] for start in range(0, len(encoded), KEPT_TEXT)]
+        rows = [{"id": f"kept:{name}:{n}", "text": text} for n, text in enumerate(texts)]
+        for start in range(0, len(rows), KEPT_ROWS):
+            self.table(_SETTINGS).upsert(rows[start : start + KEPT_ROWS])
+        self.set(f"kept:{name}", str(len(rows)))
+
+    def kept(self, name: str) -> bytes | None:
+        """Read it; None also where a part of it is missing."""
+        count = self._setting(f"kept:{name}")
+        texts = self._settings(f"kept:{name}:")
+        if count is None or (wanted := set(map(str, range(int(count))))) - texts.keys():
+            return None
+        return base64.b64decode("".join(texts[n] for n in sorted(wanted, key=int)))
+
+    def forget(self, name: str) -> None:
+        """Remove its rows."""
+        self.table(_SETTINGS).delete(any_of([In("id", (f"kept:{name}",)), StartsWith("id", f"kept:{name}:")]))
 
     def close(self) -> None:
         """Close the connection; others can open a Milvus Lite file then."""

@@ -36,6 +36,9 @@ _TAGS = sound_tags.COLUMN, scores_of(sound_tags.COLUMN)
 
 #: Scores are told to this many decimals, which float32 holds, and what stores compute differs by less than `ROUNDING`.
 DECIMALS, ROUNDING = 6, 1e-5
+#: Where a finer space ranks what a smaller one found, so many times as many are found there as are wanted, and at least so
+#: many.
+RERANKED, LEAST_RERANKED = 10, 100
 #: Pairs of parts that are alike but for rounding, of which the best is looked for.
 MOST_TIES = 10_000
 
@@ -319,8 +322,12 @@ def search(
     effort: Effort = USUAL,
     include_self: bool = True,
     all_versions: bool = True,
+    finer: tuple[str, Query] | None = None,
 ) -> list[Hit]:
-    """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
+    """Find the tracks nearest to a query, best first; see `sonovec.Library.search`.
+
+    With a `finer` space, and the query in it, more tracks than are wanted are found in `space`, and ranked in that one.
+    """
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
     limit = row_count("limit", limit)
@@ -330,18 +337,23 @@ def search(
     without = None if include_self else query.track
     spare = 0 if all_versions else versions.SPARE
     asked = min(limit + spare + (without is not None), MOST_ROWS)
+    ranking, ranked_in = (query, space) if finer is None else (finer[1], finer[0])
+    if finer is not None:
+        asked = min(max(math.ceil(RERANKED * effort.times * asked), LEAST_RERANKED), MOST_ROWS)
     while True:
         ids = (_by_track if whole else _by_segment)(store, query, asked, where, space, effort)
         # A track can be removed by another process between the search and this look.
-        tracks = store.get((id for id in ids if id != without), vectors=True, space=space)
-        hits = _whole_hits(tracks, query) if whole else _hits_of_parts(tracks, query, store.parts(tracks, space))
+        tracks = store.get((id for id in ids if id != without), vectors=True, space=ranked_in)
+        hits = (
+            _whole_hits(tracks, ranking) if whole else _hits_of_parts(tracks, ranking, store.parts(tracks, ranked_in))
+        )
         hits.sort(key=lambda hit: (-hit.score, hit.path))
         folded = hits if all_versions else _folded(hits, tracks)
         if len(folded) >= limit + bool(spare) or len(ids) < asked:
             break
         asked = min(2 * asked, MOST_ROWS)
     best = folded[:limit]
-    return _with_seconds(best, tracks, query, store.parts([hit.id for hit in best], space)) if whole else best
+    return _with_seconds(best, tracks, ranking, store.parts([hit.id for hit in best], ranked_in)) if whole else best
 
 
 def _folded(hits: Sequence[Hit], tracks: Mapping[str, Track]) -> list[Hit]:
