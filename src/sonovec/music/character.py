@@ -78,7 +78,7 @@ class Character:
         self._peak, self._powers, self._peaks, self._block = 0.0, [0.0], [0.0], 0
         self._loudest, self._sounding = 0.0, 0
         self._weight, self._octave_sum, self._percussive, self._amplitude, self._rise = 0.0, 0.0, 0.0, 0.0, 0.0
-        self._levels = np.zeros(120, int)  # frames by their level, in dB of full scale from -119 on
+        self._levels = np.zeros(480, int)  # frames by their level, in quarters of a dB from -119 dB on
 
     def push(self, block: NDArray[np.float32]) -> None:
         """Hear the next samples (n,), of any number."""
@@ -134,8 +134,8 @@ class Character:
         self._loudest = max(self._loudest, float(level.max()))
         sounding = level > max(LEAST * self._loudest, SILENCE)
         self._sounding += int(sounding.sum())
-        decibels = np.clip(20 * np.log10(np.maximum(level[sounding], 1e-6)) + 119, 0, 119)
-        self._levels += np.bincount(decibels.astype(int), minlength=120)
+        decibels = 20 * np.log10(np.maximum(level[sounding], 1e-6)) + 119
+        self._levels += np.bincount(np.clip(4 * decibels, 0, 479).astype(int), minlength=480)
         harmonic = median_of_nine([known[i : i + count] for i in range(2 * FRAMES_AROUND + 1)])[sounding]
         padded = np.pad(now[sounding], ((0, 0), (BINS_AROUND, BINS_AROUND)), mode="edge")
         bins = now.shape[1]
@@ -159,7 +159,7 @@ class Character:
         """The share of frames within 10 dB of the level that a twentieth of them passes."""
         above = np.cumsum(self._levels[::-1])[::-1]
         loud = int(np.flatnonzero(above >= max(1, 0.05 * self._sounding))[-1])
-        return float(above[max(0, loud - 10)] / self._sounding)
+        return float(above[max(0, loud - 40)] / self._sounding)
 
     def _dynamic_range(self) -> float | None:
         powers, peaks = np.sort(self._powers[1:])[::-1], np.sort(self._peaks[1:])[::-1]
