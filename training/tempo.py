@@ -55,16 +55,6 @@ ARRHYTHMIC = 160
 SHORT = (4.0, 20.0)
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """Onset curves of a recording, and its tempo; 0 where it has none."""
-
-    name: str
-    kind: str
-    bpm: float
-    curve: OnsetCurve
-
-
 # -- what is played
 
 
@@ -240,58 +230,52 @@ def _hit(rng: np.random.Generator) -> NDArray[np.float32]:
 # -- fitting
 
 
-def lessons(folder: Path) -> Iterator[Lesson]:
-    """What was heard."""
+def describe(folder: Path, into: Path) -> None:
+    """Features of all lessons, and of a cut of each that was changed, as far as they are missing."""
+    into.mkdir(parents=True, exist_ok=True)
     for path in sorted(folder.glob("*.npz")):
+        if (into / path.name).exists():
+            continue
         with np.load(path) as kept:
             curve = OnsetCurve(kept["curves"].astype(np.float32), float(kept["seconds"]), kept["powers"])
-            yield Lesson(path.stem, str(kept["kind"]), float(kept["bpm"]), curve)
+        rng = np.random.default_rng(zlib.crc32(path.stem.encode()))
+        count, there = int(rng.uniform(*SHORT) * CURVE_RATE), curve.curves.shape[1]
+        cuts = {"": curve}
+        if there > count and (path.stem.endswith("-b") or path.stem.startswith("none")):
+            first = int(rng.integers(there - count))
+            cuts["~"] = curve.part(first, first + count)
+        heard = {path.stem + mark: Heard(each) for mark, each in cuts.items()}
+        np.savez(into / path.name, **{name: each.features() for name, each in heard.items() if each.windows})
 
 
 @dataclass
 class Table:
-    """Features (n, grid, features), tempos (n,), kinds and names."""
+    """Features (n, grid, features), tempos (n,), 0 where there is none, and names."""
 
     rows: NDArray[np.float32]
     bpm: NDArray[np.float64]
-    kinds: NDArray[np.str_]
     names: NDArray[np.str_]
 
 
-def table(folder: Path, kept: Path) -> Table:
-    """Features of all lessons and of a cut of each; those of before are taken from `kept`."""
-    known: dict[str, NDArray[np.float32]] = {}
-    if kept.exists():
-        with np.load(kept) as file:
-            known = dict(zip(file["names"].tolist(), file["rows"], strict=True))
-    rows, bpm, kinds, names = [], [], [], []
-    for lesson in lessons(folder):
-        rng = np.random.default_rng(zlib.crc32(lesson.name.encode()))
-        count = int(rng.uniform(*SHORT) * CURVE_RATE)
-        cuts = [("", lesson.curve)]
-        if lesson.name.endswith("-b") or lesson.kind == "none":
-            there = lesson.curve.curves.shape[1]
-            cuts += (
-                [("~", lesson.curve.part(first := int(rng.integers(there - count)), first + count))]
-                if there > count
-                else []
-            )
-        for mark, curve in cuts:
-            name = lesson.name + mark
-            heard = None if name in known else Heard(curve)
-            if name in known or (heard is not None and heard.windows):
-                rows.append(heard.features() if heard else known[name])
-                bpm.append(lesson.bpm)
-                kinds.append(lesson.kind)
+def table(curves: Path, described: Path) -> Table:
+    """All lessons that are described."""
+    rows, bpm, names = [], [], []
+    for path in sorted(described.glob("*.npz")):
+        with np.load(curves / path.name) as kept:
+            tempo = float(kept["bpm"])
+        with np.load(path) as heard:
+            for name in heard.files:
+                rows.append(heard[name])
+                bpm.append(tempo)
                 names.append(name)
-    made = Table(np.stack(rows), np.array(bpm), np.array(kinds), np.array(names))
-    np.savez(kept, rows=made.rows, names=made.names)
-    return made
+    return Table(np.stack(rows), np.array(bpm), np.array(names))
 
 
 #: Units of the two layers; networks whose probabilities are averaged; passes over the table; learning rate, decay, dropout.
-UNITS, NETWORKS, EPOCHS, BATCH = (48, 24), 4, 40, 64
-RATE_OF_LEARNING, DECAY, DROPOUT = 3e-3, 1e-2, 0.2
+UNITS, NETWORKS, EPOCHS, BATCH = (32, 16), 3, 24, 32
+RATE_OF_LEARNING, DECAY, DROPOUT = 4e-3, 3e-2, 0.1
+#: Principal components of the features that the networks see; the first layer has them inside in the end.
+COMPONENTS = 112
 #: A tempo of the grid is right by as much as it is near to the truth, down to none at this distance (natural logarithm).
 BLUR = 0.035
 #: One song in so many is left for the temperature: a hash of its number or name decides, so all versions of it.
@@ -305,7 +289,7 @@ def targets(bpm: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def fit(lesson: Table, seeds: int = NETWORKS, epochs: int = EPOCHS) -> dict[str, NDArray[Any]]:
+def fit(lesson: Table, seeds: Sequence[int] = range(NETWORKS), epochs: int = EPOCHS) -> dict[str, NDArray[Any]]:
     """Weights of the networks of `sonovec.music.octaves`."""
     import torch
 
@@ -314,11 +298,14 @@ def fit(lesson: Table, seeds: int = NETWORKS, epochs: int = EPOCHS) -> dict[str,
     held = np.array([zlib.crc32(name.split("-")[-2].encode()) % HELD_OUT == 0 for name in lesson.names])
     mean = lesson.rows.mean(axis=(0, 1))
     scale = lesson.rows.std(axis=(0, 1)) + 1e-3
-    inputs = torch.from_numpy(np.clip((lesson.rows - mean) / scale, -5, 5))
+    even = np.clip((lesson.rows - mean) / scale, -5, 5)
+    _, axes = np.linalg.eigh(np.cov(even[:, ::7].reshape(-1, even.shape[2]).T))
+    axes = axes[:, -COMPONENTS:].astype(np.float32)
+    inputs = torch.from_numpy(even @ axes)
     goals = torch.from_numpy(wanted)
     networks, scores = [], []
     train = np.flatnonzero(kept & ~held)
-    for seed in range(seeds):
+    for seed in seeds:
         torch.manual_seed(seed)
         network = _network(inputs.shape[2])
         steps = epochs * -(-len(train) // BATCH)
@@ -342,7 +329,7 @@ def fit(lesson: Table, seeds: int = NETWORKS, epochs: int = EPOCHS) -> dict[str,
         networks.append(network)
     temperature = _temperature(torch.stack(scores), goals[held & kept])
     print(f"temperature {temperature:.2f}")
-    return {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks)}
+    return {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks, axes)}
 
 
 def _network(features: int) -> Any:
@@ -376,11 +363,12 @@ def _temperature(scores: Any, goals: Any) -> float:
     return float(min(tried, key=missed))
 
 
-def _weights(networks: Sequence[Any]) -> dict[str, NDArray[Any]]:
+def _weights(networks: Sequence[Any], axes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     made = {}
     for name in LAYERS:
         layers = [getattr(network, name) for network in networks]
-        made[f"{name}_weights"] = np.stack([layer.weight.detach().numpy().T for layer in layers]).astype(np.float16)
+        weights = np.stack([layer.weight.detach().numpy().T for layer in layers])
+        made[f"{name}_weights"] = (axes @ weights if name == "first" else weights).astype(np.float16)
         made[f"{name}_offsets"] = np.stack([layer.bias.detach().numpy() for layer in layers]).astype(np.float32)
     return made
 
@@ -398,7 +386,8 @@ def main() -> None:
     if not told.only_fit:
         listen_to_arrhythmic(data, told.work / "curves")
         listen(data, told.work, told.songs)
-    made = fit(table(told.work / "curves", told.work / "table.npz"))
+    describe(told.work / "curves", told.work / "features")
+    made = fit(table(told.work / "curves", told.work / "features"))
     np.savez_compressed(told.out, **made)
     print(f"{told.out}: {told.out.stat().st_size:,} bytes")
 
