@@ -144,7 +144,9 @@ def main() -> None:
         for name, profiles in PUBLISHED.items() if change == "plain" else ():
             row(f"{change}: its chroma with {name}", best(correlate(classes, profiles)), truth)
         if change == "plain":
-            calibration([(float(str(f[columns.KEY_CONFIDENCE])), a == k) for f, a, k in zip(found, answers, truth) if a])
+            calibration(
+                [(float(str(f[columns.KEY_CONFIDENCE])), a == k) for f, a, k in zip(found, answers, truth) if a]
+            )
         speed = sum(float(str(each["length"])) for each in found) / sum(float(str(each["seconds"])) for each in found)
         tunings = [float(str(each[columns.TUNING])) for each in found if each[columns.TUNING]]
         print(f"{'':38} tuning {np.median(tunings):.1f} Hz in the middle; {speed:.0f} x real time on one core")

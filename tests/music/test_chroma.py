@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sonovec.music.chroma import Chroma, Tuning
 from sonovec.music.keys import Key
 from sonovec.music.part import RATE
+
 from . import chords
 
 SONG = chords.progression(Key(0, "major"))

@@ -7,6 +7,7 @@ from sonovec.music import columns
 from sonovec.music.keys import Key, parse
 from sonovec.music.part import RATE
 from sonovec.music.tonality import Tonality
+
 from . import chords
 
 NONE = dict.fromkeys((columns.KEY, columns.KEY_CONFIDENCE, columns.CAMELOT))

@@ -62,7 +62,10 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
     texts = {field: _first(sources, names) for field, names in NAMES.items()}
     tags: Tags = {**texts, "year": parse_year(texts["date"])}
     del tags["date"], tags["bpm"], tags["key"]
-    said = {"file_tempo": parse_tempo(texts["bpm"]), "file_key": texts["key"] if len(texts["key"] or "") <= MOST_OF_KEY else None}
+    said = {
+        "file_tempo": parse_tempo(texts["bpm"]),
+        "file_key": texts["key"] if len(texts["key"] or "") <= MOST_OF_KEY else None,
+    }
     tags |= {name: value for name, value in said.items() if value is not None}
     if notes:
         tags["notes"] = f"tags not read: {_clean('; '.join(dict.fromkeys(notes)))}"
