@@ -1,7 +1,8 @@
 """The character of a piece: dynamic range, brightness, percussiveness and energy, none of which depends on its level.
 
-Percussive is what stands upright in a spectrogram, harmonic what lies: after FitzGerald, "Harmonic/percussive separation using
-median filtering", 2010, with medians of nine values each. It streams: frames are heard in groups, each with the frames around it.
+Percussive is what stands upright in a spectrogram, harmonic what lies: after FitzGerald, "Harmonic/percussive separation
+using median filtering", 2010, with medians of nine values each. It streams: frames are heard in groups, each with the frames
+around it.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ class Character:
       blocks. About 8 dB for music that is limited hard, 20 for what is played freely. It is measured at 22,050 Hz in mono.
     - `brightness`: log2(c / 250 Hz) / 4, within 0 to 1, where c is the spectral centroid of amplitudes, and its logarithm is
       averaged over frames by their amplitude. 0 is 250 Hz, 1 is 4 kHz.
-    - `percussiveness`: sum of P² / (H² + P²) x amplitude over the sum of amplitudes, over all bins and frames, where H and P are
-      the medians over time and over frequency.
-    - `energy`: the weighted mean of four parts, each within 0 to 1 between two values (`ENERGY`): how much the spectrum changes
-      from frame to frame (the mean rise of amplitudes over their mean), fullness (the share of frames within 10 dB of the
-      loud ones), brightness, and percussiveness. The weights are set by hand: there is no truth for it.
+    - `percussiveness`: sum of P² / (H² + P²) x amplitude over the sum of amplitudes, over all bins and frames, where H and P
+      are the medians over time and over frequency. Each frame counts by the square root of its level.
+    - `energy`: the weighted mean of four parts, each within 0 to 1 between two values (`ENERGY`): how much the spectrum
+      changes from frame to frame (the sum of rises of amplitudes over the sum of amplitudes), fullness (the share of frames
+      within 10 dB of the loud ones), brightness, and percussiveness. The weights are set by hand: there is no truth for it.
 
     Examples
     --------
