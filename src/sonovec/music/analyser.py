@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sonovec.analysis.analyser import Analyser, Field, Findings
 from sonovec.embedding.source import Sound, open_source, source_of
+from sonovec.extras import require
 from sonovec.music import columns
 from sonovec.music.character import Character
 from sonovec.music.edges import Edges
@@ -31,6 +32,8 @@ class Music(Analyser):
 
     def begin(self, rate: int, channels: int) -> None:
         """Make the parts."""
+        for module in ("scipy.fft", "scipy.ndimage", "scipy.signal"):
+            require(module, "hearing music", "music")
         self._parts = [part() for part in PARTS]
 
     def push(self, block: NDArray[np.float32]) -> None:
