@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from bench import songs
 from bench.common import data_folder
 from bench.songs import Score
+from sonovec.music import octaves
 from sonovec.music.octaves import LAYERS
 from sonovec.music.onsets import CURVE_RATE, OnsetCurve, Onsets
 from sonovec.music.part import RATE
@@ -276,6 +277,8 @@ UNITS, NETWORKS, EPOCHS, BATCH = (32, 16), 3, 24, 32
 RATE_OF_LEARNING, DECAY, DROPOUT = 4e-3, 3e-2, 0.1
 #: Principal components of the features that the networks see; the first layer has them inside in the end.
 COMPONENTS = 112
+#: Features that do not depend on the tempo, the last ones; steps and decay of the fit of the tilt.
+GENERAL, TILTING, SMALL = 15, 400, 0.01
 #: A tempo of the grid is right by as much as it is near to the truth, down to none at this distance (natural logarithm).
 BLUR = 0.035
 #: One song in so many is left for the temperature: a hash of its number or name decides, so all versions of it.
@@ -329,7 +332,28 @@ def fit(lesson: Table, seeds: Sequence[int] = range(NETWORKS), epochs: int = EPO
         networks.append(network)
     temperature = _temperature(torch.stack(scores), goals[held & kept])
     print(f"temperature {temperature:.2f}")
-    return {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks, axes)}
+    made = {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks, axes)}
+    return made | {"tilt": tilted(lesson, made)}
+
+
+def tilted(lesson: Table, made: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """The tilt of `sonovec.music.octaves`: by songs that were not varied, whose tempos are those of music.
+
+    Songs that are made faster and slower teach what a tempo sounds like, but not how common it is.
+    """
+    some = np.array([("-v0-" in name) for name in lesson.names]) & (targets(lesson.bpm).sum(axis=1) > 0.5)
+    rows, wanted = lesson.rows[some], targets(lesson.bpm[some])[:, :-1].astype(np.float64)
+    network = octaves.of(made | {"tilt": np.zeros(1 + GENERAL)})
+    logs = np.log(np.array([network.probabilities(row)[:-1] for row in rows]) + 1e-9)
+    general = np.clip((rows[:, 0] - made["mean"]) / made["scale"], -5, 5)[:, -GENERAL:]
+    inputs = np.concatenate([np.ones((len(rows), 1)), general], axis=1)
+    octave, tilt = np.log2(GRID / 100), np.zeros(1 + GENERAL)
+    for _ in range(TILTING):
+        scores = logs + (inputs @ tilt)[:, None] * octave
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        tilt -= 0.3 * (inputs.T @ ((shares - wanted) @ octave) / len(rows) + SMALL * tilt)
+    return tilt
 
 
 def _network(features: int) -> Any:

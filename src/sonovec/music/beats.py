@@ -60,8 +60,8 @@ def _strength(curve: OnsetCurve) -> NDArray[np.float64]:
     """Onset strength at `RATE`, of the same deviation everywhere."""
     from scipy.ndimage import gaussian_filter1d
 
-    whole = curve.whole.astype(np.float64)
-    whole = whole[: len(whole) // SUMMED * SUMMED].reshape(-1, SUMMED).sum(axis=1)
+    fine = curve.whole.astype(np.float64)
+    whole = np.asarray(fine[: len(fine) // SUMMED * SUMMED].reshape(-1, SUMMED).sum(axis=1), np.float64)
     if not len(whole):
         return whole
     smooth = gaussian_filter1d(whole, 1.2, mode="constant")

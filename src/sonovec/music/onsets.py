@@ -133,7 +133,7 @@ class Onsets:
         )
         rises = np.maximum(np.diff(logs, axis=0, prepend=self._before[None]), 0)
         self._before = logs[-1]
-        self._curves.append(np.add.reduceat(rises, _BOUNDS, axis=1) / _SIZES)
+        self._curves.append(np.asarray(np.add.reduceat(rises, _BOUNDS, axis=1) / _SIZES, np.float32))
         self._powers.append(np.asarray(powers / UNIT, np.float32))
         long = np.lib.stride_tricks.sliding_window_view(samples, LONG_FRAME)[::LONG_HOP]
         tones = np.abs(self._rfft(long * self._long, axis=-1))[:, : len(self._tones)] @ self._tones

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Rhythm:
     `tempo_confidence` and `onset_density` are None.
     """
 
-    fields = (
+    fields: ClassVar[tuple[Field, ...]] = (
         Field(columns.TEMPO, float, "scalar"),
         Field(columns.TEMPO_CONFIDENCE, float, "scalar"),
         Field(columns.TEMPO_ALTERNATIVES, list[str]),

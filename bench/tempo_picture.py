@@ -1,10 +1,14 @@
-"""Draws docs/pictures/tempo-curve.png: onset strength, beats and the tempo curve of a recording.
+"""Draws onset strength, beats and the tempo curve of a song of `bench/songs.py`, beside the truth.
 
-    python docs/tempo_picture.py FILE [docs/pictures/tempo-curve.png]
+    python bench/songs.py WHERE --kinds pop909 --songs 373 --start 0 --seconds 300
+    python bench/tempo_picture.py WHERE/FluidR3_GM/pop909-0-300/pop909-373.flac docs/pictures/tempo-curve.png
+
+It needs matplotlib.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import numpy as np
 
 from sonovec.audio.stream import open_mono
 from sonovec.music.beats import beats, downbeats
-from sonovec.music.curve import local_tempo
+from sonovec.music.curve import local_tempo, tempo_curve
 from sonovec.music.onsets import CURVE_RATE, Onsets
 from sonovec.music.part import RATE
 from sonovec.music.tempo import tempo
@@ -39,14 +43,15 @@ def main(source: Path, target: Path) -> None:
     above.vlines(times, top * 1.02, top * 1.1, color="#1f77b4", linewidth=0.6)
     above.vlines(bars, top * 1.02, top * 1.18, color="#d62728", linewidth=0.9)
     above.set(ylabel="onset strength", title="Onsets, beats (blue) and downbeats (red)")
-    below.plot(times[:-1], local_tempo(times), color="#1f77b4", label="from the beats")
-    below.plot(*heard.path.T, color="#999", linestyle="--", drawstyle="steps-mid", label="of the windows")
+    truth = np.array(json.loads(source.with_suffix(".json").read_text(encoding="utf-8"))["beats"])
+    below.plot(truth[:-1], local_tempo(truth), color="#2ca02c", linewidth=3, alpha=0.4, label="truth")
+    below.plot(times[:-1], local_tempo(times), color="#1f77b4", linewidth=1, label="from the beats that were heard")
     below.axhline(heard.bpm or np.nan, color="#d62728", linewidth=0.8, label="the tempo")
     below.set(xlabel="seconds", ylabel="beats a minute")
     below.legend(loc="best", fontsize=8)
     figure.savefig(target, dpi=110)
-    print(f"{heard.bpm} {heard.confidence:.2f} {heard.alternatives}")
+    print(heard.bpm, round(heard.confidence, 2), heard.alternatives, tempo_curve(times))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/pictures/tempo-curve.png"))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
