@@ -1,7 +1,8 @@
 """The character of a piece: dynamic range, brightness, percussiveness and energy, none of which depends on its level.
 
-Percussive is what stands upright in a spectrogram, harmonic what lies: after FitzGerald, "Harmonic/percussive separation using
-median filtering", 2010, with medians of nine values each. It streams: frames are heard in groups, each with the frames around it.
+Percussive is what stands upright in a spectrogram, harmonic what lies: after FitzGerald, "Harmonic/percussive separation
+using median filtering", 2010, with medians of nine values each. It streams: frames are heard in groups, each with the frames
+around it.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ class Character:
       blocks. About 8 dB for music that is limited hard, 20 for what is played freely. It is measured at 22,050 Hz in mono.
     - `brightness`: log2(c / 250 Hz) / 4, within 0 to 1, where c is the spectral centroid of amplitudes, and its logarithm is
       averaged over frames by their amplitude. 0 is 250 Hz, 1 is 4 kHz.
-    - `percussiveness`: sum of P² / (H² + P²) x amplitude over the sum of amplitudes, over all bins and frames, where H and P are
-      the medians over time and over frequency.
-    - `energy`: the weighted mean of four parts, each within 0 to 1 between two values (`ENERGY`): how much the spectrum changes
-      from frame to frame (the mean rise of amplitudes over their mean), fullness (the share of frames within 10 dB of the
-      loud ones), brightness, and percussiveness. The weights are set by hand: there is no truth for it.
+    - `percussiveness`: sum of P² / (H² + P²) x amplitude over the sum of amplitudes, over all bins and frames, where H and P
+      are the medians over time and over frequency. Each frame counts by the square root of its level.
+    - `energy`: the weighted mean of four parts, each within 0 to 1 between two values (`ENERGY`): how much the spectrum
+      changes from frame to frame (the sum of rises of amplitudes over the sum of amplitudes), fullness (the share of frames
+      within 10 dB of the loud ones), brightness, and percussiveness. The weights are set by hand: there is no truth for it.
 
     Examples
     --------
@@ -78,7 +79,7 @@ class Character:
         self._peak, self._powers, self._peaks, self._block = 0.0, [0.0], [0.0], 0
         self._loudest, self._sounding = 0.0, 0
         self._weight, self._octave_sum, self._percussive, self._amplitude, self._rise = 0.0, 0.0, 0.0, 0.0, 0.0
-        self._levels = np.zeros(120, int)  # frames by their level, in dB of full scale from -119 on
+        self._levels = np.zeros(480, int)  # frames by their level, in quarters of a dB from -119 dB on
 
     def push(self, block: NDArray[np.float32]) -> None:
         """Hear the next samples (n,), of any number."""
@@ -134,8 +135,8 @@ class Character:
         self._loudest = max(self._loudest, float(level.max()))
         sounding = level > max(LEAST * self._loudest, SILENCE)
         self._sounding += int(sounding.sum())
-        decibels = np.clip(20 * np.log10(np.maximum(level[sounding], 1e-6)) + 119, 0, 119)
-        self._levels += np.bincount(decibels.astype(int), minlength=120)
+        decibels = 20 * np.log10(np.maximum(level[sounding], 1e-6)) + 119
+        self._levels += np.bincount(np.clip(4 * decibels, 0, 479).astype(int), minlength=480)
         harmonic = median_of_nine([known[i : i + count] for i in range(2 * FRAMES_AROUND + 1)])[sounding]
         padded = np.pad(now[sounding], ((0, 0), (BINS_AROUND, BINS_AROUND)), mode="edge")
         bins = now.shape[1]
@@ -159,7 +160,7 @@ class Character:
         """The share of frames within 10 dB of the level that a twentieth of them passes."""
         above = np.cumsum(self._levels[::-1])[::-1]
         loud = int(np.flatnonzero(above >= max(1, 0.05 * self._sounding))[-1])
-        return float(above[max(0, loud - 10)] / self._sounding)
+        return float(above[max(0, loud - 40)] / self._sounding)
 
     def _dynamic_range(self) -> float | None:
         powers, peaks = np.sort(self._powers[1:])[::-1], np.sort(self._peaks[1:])[::-1]

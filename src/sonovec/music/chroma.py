@@ -172,7 +172,8 @@ def fold(peaks: Peaks, semitones: float) -> Array:
     nearest = np.rint(pitch[inside])
     near = np.cos(np.pi * (pitch[inside] - nearest)) ** 2
     place = peaks.frame[inside] * 12 + nearest.astype(np.int64) % 12
-    return np.bincount(place, np.sqrt(peaks.strength[inside]) * near, peaks.frames * 12).reshape(-1, 12)
+    weight = np.sqrt(peaks.strength[inside]) * near
+    return np.asarray(np.bincount(place, weight, peaks.frames * 12).reshape(-1, 12), np.float64)
 
 
 class Chroma:

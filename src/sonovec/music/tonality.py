@@ -17,7 +17,7 @@ from sonovec.music.part import RATE
 #: Seconds that have to sound for a key, and for a tuning.
 SHORTEST, SHORTEST_TUNING = 6.0, 1.0
 #: How well peaks lie on one tuning at least, and how sure a key is at least: below, there is none.
-LEAST_CLARITY, LEAST_CONFIDENCE = 0.15, 0.3
+LEAST_CLARITY, LEAST_CONFIDENCE = 0.25, 0.3
 
 
 class Tonality:
