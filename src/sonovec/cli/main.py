@@ -28,7 +28,21 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
     *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "label", "library", "list", "models", "plot", "pretrain", "remove", "search", "show", "stats", "tag"),
+    *(
+        "index",
+        "label",
+        "library",
+        "list",
+        "map",
+        "models",
+        "plot",
+        "pretrain",
+        "remove",
+        "search",
+        "show",
+        "stats",
+        "tag",
+    ),
     *("train", "transcribe"),
 )
 
@@ -100,6 +114,7 @@ INTERRUPTED = {
     "index": f"what was indexed is kept; {_GOES_ON}",
     "label": f"every answer is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
+    "map": "the map is as it was, or made anew as a whole; files that were not finished are left as they were",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",
     "plot": "the picture is left as it was",

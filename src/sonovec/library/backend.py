@@ -162,6 +162,18 @@ class Backend(Protocol):
     def table(self, spec: TableSpec) -> Table:
         """Open a table."""
 
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+
     def close(self) -> None:
         """Release what is held."""
 

@@ -13,6 +13,7 @@ from sonovec.library import migrations
 from sonovec.library.backend import decode_config, encode_config
 from sonovec.library.columns import TRACK_FIELDS, Column
 from sonovec.library.lance_folder import (
+    ATTACHMENTS,
     CONFIG,
     COPY,
     SPACE,
@@ -26,6 +27,7 @@ from sonovec.library.lance_table import LanceTable, remedy, repair_command
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, segments_of, tables_of, vectors_of
+from sonovec.paths import atomic
 
 
 class LanceBackend:
@@ -186,6 +188,26 @@ class LanceBackend:
     def table(self, spec: TableSpec) -> LanceTable:
         """Open a table."""
         return self._table(spec)
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return sorted(path.name for path in (self._folder / ATTACHMENTS).glob("[!.]*"))
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        try:
+            return (self._folder / ATTACHMENTS / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+        with atomic(self._folder / ATTACHMENTS / name) as temporary:
+            temporary.write_bytes(content)
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        (self._folder / ATTACHMENTS / name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open between calls."""

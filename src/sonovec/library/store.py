@@ -544,6 +544,26 @@ class Store:
         self._check_current()
         return self._backend.table(spec)
 
+    # -- beside the tables
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return self._backend.attachments()
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        return self._backend.attachment(name)
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+        self._check_current()
+        self._backend.attach(name, content)
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        self._check_current()
+        self._backend.detach(name)
+
     # -- upkeep
 
     def table(self, spec: TableSpec) -> Table:
