@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
-    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "error"},
+    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "map-list", "error"},
     {"models": "models-list"},
 )
 
@@ -64,6 +64,12 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     ],
     "history": [("history -l library", 0), ("history -l failed --run 1", 0), ("history -l failed --failed", 0)],
     "stats": [("stats -l library", 0)],
+    "map": [
+        ("map library --method pca -o map.html", 0),
+        ("map library --method pca --refit --export map.parquet", 0),
+        ("map copies --method pca --dims 3", 0),
+    ],
+    "map-list": [("map failed --list", 0)],
     "export": [("export library exported-again", 0)],
     "import": [("import exported -l imported", 0), ("import exported -l imported", 0)],
     "list": [("list -l library", 0), ("list -l library --columns all", 0)],

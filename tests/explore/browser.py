@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +22,16 @@ OPTIONS = (
     "--no-first-run --disable-extensions --disable-background-networking --disable-component-update --disable-sync "
     "--hide-scrollbars --mute-audio --remote-debugging-pipe"
 )
+
+
+#: Starts a program that reads commands from the pipe 3 and answers into the pipe 4.
+_WITH_PIPES = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def program() -> str:
@@ -42,9 +52,12 @@ class Browser:
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         commands, self._tell = os.pipe()
         self._hear, answers = os.pipe()
-        line = f"exec {shlex.quote(program())} {OPTIONS} --user-data-dir={self._home.name} 3<&{commands} 4>&{answers}"
+        command = [program(), *OPTIONS.split(), f"--user-data-dir={self._home.name}"]
         self._process = subprocess.Popen(
-            ["sh", "-c", line], pass_fds=(commands, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", _WITH_PIPES, str(commands), str(answers), *command],
+            pass_fds=(commands, answers),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(commands)
         os.close(answers)

@@ -50,7 +50,7 @@ def fit(rows: Floats32, most: int) -> Basis:
     >>> basis.axes.tolist(), basis.mean.tolist()
     ([[1.0, 0.0, 0.0]], [2.0, 0.0, 1.0])
     """
-    mean = rows.mean(axis=0, dtype=np.float64)
+    mean = rows.sum(axis=0, dtype=np.float64) / max(len(rows), 1)
     scatter = np.zeros((rows.shape[1], rows.shape[1]))
     for _, count, block in blocks(rows):
         centred = block[:count] - mean

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", ".svg", ".pdf")
 WIDTH, HEIGHT, DPI = 9.0, 7.0, 130
+#: Points that are shapes of their own in SVG and PDF; more are one picture there.
+MOST_SHAPES = 5_000
 INK, MUTED, FONT = "#1f2933", "#69727c", "DejaVu Sans"
 #: As in the page: of groups, of all others, and of numbers from low to high.
 PALETTE = (
@@ -96,7 +98,7 @@ def draw(found: Map, column: Field | None) -> Figure:
     with rc_context({"font.family": FONT, "text.parse_math": False}):
         figure = Figure((WIDTH, HEIGHT), dpi=DPI, layout="constrained")
         flat = found.dims == 2
-        axes = figure.add_subplot(projection=None if flat else "3d")
+        axes: Any = figure.add_subplot(projection=None if flat else "3d")
         shown = found.has_place
         places = found.places[shown].astype(np.float64)
         size = float(np.clip(9_000 / max(len(places), 1), 2, 36))
@@ -106,14 +108,8 @@ def draw(found: Map, column: Field | None) -> Figure:
         else:
             groups = _groups(column, shown)
             for _, shade, rows in groups:
-                axes.scatter(
-                    *places[rows].T,
-                    s=size,
-                    c=shade,
-                    alpha=_alpha(found, shown)[rows],
-                    linewidths=0,
-                    rasterized=len(places) > 5_000,
-                )
+                dots = {"s": size, "c": shade, "alpha": _alpha(found, shown)[rows], "linewidths": 0}
+                axes.scatter(*places[rows].T, **dots, rasterized=len(places) > MOST_SHAPES)
         trust, continuity = found.trust
         told = "" if trust is None else f", trustworthiness {trust:.2f}, continuity {continuity:.2f}"
         by = "" if column is None else f", by {column.name}"

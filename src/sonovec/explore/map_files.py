@@ -12,7 +12,7 @@ import numpy as np
 from sonovec.errors import LibraryError
 from sonovec.explore.alignment import Alignment
 from sonovec.explore.basis import Basis
-from sonovec.explore.project import Projection
+from sonovec.explore.projection import Projection
 from sonovec.explore.record import Map
 
 #: The version of the form; a map of a later one is refused.

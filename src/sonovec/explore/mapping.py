@@ -15,7 +15,7 @@ from sonovec.brief import short
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.explore import alignment, map_files, project, trust
 from sonovec.explore.neighbours import Floats32
-from sonovec.explore.project import watch
+from sonovec.explore.projection import watch
 from sonovec.explore.record import Map
 from sonovec.explore.record import placed as with_place
 from sonovec.jobs import Job, Progress, Watched, running
@@ -117,7 +117,7 @@ def map(
         project.check(method or DEFAULT, dims or 2)
     wanted = _name(name, method, dims, space)
     with running(progress) as job:
-        former = read(library, wanted)
+        former = _former(library, wanted, refit)
         if former is None or refit:
             plan = former or _Usual
             return _fitted(
@@ -134,6 +134,17 @@ def map(
         _check_same(former, {"method": method, "dims": dims, "space": space, **settings})
         _check_passport(library, former)
         return _followed(library, former, job)
+
+
+def _former(library: Library, name: str, refit: bool) -> Map | None:
+    """The map that is there; one that is damaged is no obstacle to a refit."""
+    try:
+        return read(library, name)
+    except LibraryError as error:
+        if not refit or name not in maps(library):
+            raise
+        LOGGER.warning(f"{error.__cause__ or error}: the map {name!r} is made without the former one")
+        return None
 
 
 class _Usual:
@@ -163,7 +174,7 @@ def maps(library: Library) -> list[str]:
         If there is no library here.
     """
     names = [each for each in library.attachments() if each.startswith(_PREFIX) and each.endswith(_ENDING)]
-    return [each.removeprefix(_PREFIX).removesuffix(_ENDING) for each in names]
+    return sorted(each.removeprefix(_PREFIX).removesuffix(_ENDING) for each in names)
 
 
 def drop_map(library: Library, name: str) -> None:
@@ -280,7 +291,7 @@ def _fitted(
         rest = np.setdiff1d(directed, chosen)
     else:
         rest = directed
-    places[rest] = fitted.place(rows[rest], job)
+    places[rest] = project.place(fitted, rows[rest], job)
     laid = alignment.none(dims)
     if former is not None and former.dims == dims:
         ours, theirs = _both(ids, places, former)
@@ -328,7 +339,7 @@ def _followed(library: Library, former: Map, job: Job) -> Map:
     placed = new[there[new]]
     places = np.full((len(ids), former.dims), np.nan, np.float32)
     places[ours] = former.places[theirs]
-    places[placed] = former.alignment.apply(former.projection.place(rows[placed], job))
+    places[placed] = former.alignment.apply(project.place(former.projection, rows[placed], job))
     reference = np.array([at[former.ids[place]] for place in former.reference if former.ids[place] in at], np.intp)
     measured = trust.measure(rows, places, reference, placed, watch(job, "measuring trust", len(placed)))
     followed = replace(

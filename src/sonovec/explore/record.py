@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sonovec.brief import Brief
 from sonovec.explore.alignment import Alignment, Moved
 from sonovec.explore.neighbours import Floats32
-from sonovec.explore.project import Projection
+from sonovec.explore.projection import Projection
 
 #: A library that has grown by this factor since its map was fitted should have it fitted anew.
 GROWN = 2

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import SonovecError, UsageError
-from sonovec.explore.project import watch
+from sonovec.explore.projection import watch
 from sonovec.explore.record import Map
 from sonovec.jobs import Watched, running
 from sonovec.log import LOGGER

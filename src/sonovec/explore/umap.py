@@ -8,7 +8,7 @@ import numpy as np
 
 from sonovec.explore.affinities import weights
 from sonovec.explore.neighbours import Floats32, nearest
-from sonovec.explore.project import Projection, Settings, start_of, watch
+from sonovec.explore.projection import Projection, Settings, start_of, watch
 from sonovec.extras import require
 from sonovec.jobs import Job, Progress
 

@@ -203,10 +203,12 @@ function play(i) {
   });
 }
 
+const counted = (tracks) => `${tracks.toLocaleString()} ${tracks === 1 ? "track" : "tracks"}`;
+
 function select(indices) {
   selection = indices;
   $("selected").hidden = !indices.length;
-  $("selected").querySelector("h2").textContent = `${indices.length.toLocaleString()} tracks`;
+  $("selected").querySelector("h2").textContent = counted(indices.length);
   $("list").replaceChildren(
     ...indices.slice(0, LISTED).map((i) => {
       const item = document.createElement("li"), button = textOf("button", titles[i]);
@@ -220,7 +222,7 @@ function select(indices) {
     }),
   );
   if (indices.length > LISTED) $("list").append(textOf("li", `and ${(indices.length - LISTED).toLocaleString()} more, which the files have`));
-  say(`${indices.length} tracks listed`);
+  say(`${counted(indices.length)} listed`);
 }
 
 function go(i) {
@@ -317,4 +319,4 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.
 chooseColumn($("by").value);
 
 // For tests, and for whoever looks into the page.
-globalThis.sonovecMap = { map, head, select, m3u8, csv, get selection() { return selection; } };
+globalThis.sonovecMap = { map, head, titles, select, go, play, m3u8, csv, get selection() { return selection; } };

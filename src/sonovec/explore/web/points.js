@@ -167,6 +167,7 @@ export class PointMap {
     this.#drawMarks(pen);
     const first = !this.drawn;
     this.drawn = true;
+    this.firstDrawn ??= performance.now();
     if (!rough) this.#timed(performance.now() - began);
     if (first || this.frameTime === 0) setTimeout(() => this.redraw());
     else if (rough) {
