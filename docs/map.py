@@ -20,6 +20,7 @@ PERPLEXITIES = (3, 30, 120)
 
 
 def main(place: str) -> None:
+    """Draw all of them."""
     library = sonovec.Library(place)
     for method in ("tsne", "pca"):
         explore.draw_map(library, explore.map(library, method), PICTURES / f"map-{method}.png", colour="folder")

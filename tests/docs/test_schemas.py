@@ -26,7 +26,16 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
-    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "map-list", "error"},
+    {
+        "finetune-ctc",
+        "search-places",
+        "search-many",
+        "search-said",
+        "detect-library",
+        "label-suggest",
+        "map-list",
+        "error",
+    },
     {"models": "models-list"},
 )
 

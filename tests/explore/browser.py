@@ -42,7 +42,7 @@ def program() -> str:
 
 
 class Browser:
-    """One page in a browser of its own. `requests` has the addresses of all that it asked for, `errors` what it complained of."""
+    """One page in a browser of its own: `requests` has the addresses that it asked for, `errors` its complaints."""
 
     def __init__(self, width: int = 1200, height: int = 800) -> None:
         self.requests: list[str] = []
@@ -136,7 +136,9 @@ class Browser:
         return found["result"].get("value")
 
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
-        pressed = {"button": "left", "buttons": 1, "clickCount": 1} if kind != "mouseMoved" or more.pop("down", 0) else {}
+        pressed = (
+            {"button": "left", "buttons": 1, "clickCount": 1} if kind != "mouseMoved" or more.pop("down", 0) else {}
+        )
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **pressed, **more)
 
     def drag(self, *line: tuple[float, float]) -> None:

@@ -175,7 +175,9 @@ def test_a_click_plays_the_file(browser):
     assert browser.ask("document.querySelector('audio').duration") == pytest.approx(1.0, abs=0.01)
     other = index_of(browser, "title 7")
     browser.ask(f"sonovecMap.play({other})")
-    browser.until("document.querySelector('#player span').textContent.includes('the browser cannot play /sounds/7.wav')")
+    browser.until(
+        "document.querySelector('#player span').textContent.includes('the browser cannot play /sounds/7.wav')"
+    )
     browser.errors.clear()  # it says that the file is not there
 
 

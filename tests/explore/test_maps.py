@@ -38,7 +38,9 @@ def own_kind(places: np.ndarray, kind: np.ndarray, among: np.ndarray | None = No
     return float((kind[far.argmin(axis=1)] == kind).mean())
 
 
-@pytest.mark.parametrize(("method", "dims"), [("pca", 2), ("pca", 3), ("tsne", 2), pytest.param("tsne", 3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("method", "dims"), [("pca", 2), ("pca", 3), ("tsne", 2), pytest.param("tsne", 3, marks=pytest.mark.slow)]
+)
 def test_a_map_keeps_kinds_together_and_is_the_same_in_every_run(tmp_path, method, dims):
     vectors, _ = made.groups(80)
     one = made.make(tmp_path / "one", vectors)

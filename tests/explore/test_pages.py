@@ -91,7 +91,9 @@ def test_of_very_many_values_the_most_frequent_are_kept_and_the_number_is_said()
     values = ["often"] * 5 + [f"value {at}" for at in range(1_000_000)]
     column = fields.of("serial", str, values)
     assert column.distinct == 1_000_001 and len(column.values) == fields.MOST_VALUES + 2
-    assert column.values[2] == "often" and (column.codes == fields.RARE).sum() == 1_000_005 - 5 - (fields.MOST_VALUES - 1)
+    assert column.values[2] == "often" and (column.codes == fields.RARE).sum() == 1_000_005 - 5 - (
+        fields.MOST_VALUES - 1
+    )
 
 
 def test_whole_numbers_that_are_few_are_names():
