@@ -19,7 +19,18 @@ GIVEN = click.core.ParameterSource.COMMANDLINE
 #: Options that serve one task alone, by their parameters.
 ONLY = {
     "classes": {"weights", "options", "whole", "head_only", "from_layer", "layer_decay", "class_weights", "background"},
-    "ctc": {"size", "vocabulary", "test", "head_first", "front_end", "dropout", "mask", "mask_length", "speed", "longest"},
+    "ctc": {
+        "size",
+        "vocabulary",
+        "test",
+        "head_first",
+        "front_end",
+        "dropout",
+        "mask",
+        "mask_length",
+        "speed",
+        "longest",
+    },
 }
 
 

@@ -76,7 +76,9 @@ class Tracks:
         """The column to colour by where none is asked for."""
         wanted = ("cluster", FOLDER, "genre", "sound_tags")
         some = [name for name in wanted if name in self.fields and self.fields[name].distinct > 1]
-        return next(iter(some), None)
+        # Of thousands of values, nearly all are one colour.
+        few = [name for name in some if self.fields[name].distinct <= MOST_NAMES]
+        return next(iter([*few, *some]), None)
 
 
 def read(library: Library, found: Map) -> Tracks:

@@ -199,6 +199,21 @@ export class PointMap {
     ];
   }
 
+  // The pixels of all points, x and y in turn; kept until the view changes.
+  #pixels() {
+    const w = this.canvas.clientWidth / 2, h = this.canvas.clientHeight / 2, t = this.turn, p = this.places;
+    const view = [...this.centre, this.scale, w, h, ...t].join();
+    if (view === this.pixelsOf) return this.allPixels;
+    const [x0, y0] = this.centre, found = (this.allPixels ??= new Float32Array(2 * this.count));
+    for (let i = 0; i < this.count; i++) {
+      const [x, y, z] = [p[3 * i], p[3 * i + 1], p[3 * i + 2]];
+      found[2 * i] = (t[0] * x + t[3] * y + t[6] * z - x0) * this.scale + w;
+      found[2 * i + 1] = h - (t[1] * x + t[4] * y + t[7] * z - y0) * this.scale;
+    }
+    this.pixelsOf = view;
+    return found;
+  }
+
   // The place on the map of a pixel.
   at(x, y) {
     return [
@@ -209,22 +224,21 @@ export class PointMap {
 
   // The point that is nearest to a pixel, or -1.
   nearest(x, y, reach = REACH) {
+    const pixels = this.#pixels();
     let best = -1, least = reach * reach;
     for (let i = 0; i < this.count; i++) {
-      if (!this.isShown(i)) continue;
-      const [px, py] = this.pixel(i);
-      const squared = (px - x) ** 2 + (py - y) ** 2;
-      if (squared < least) [best, least] = [i, squared];
+      const squared = (pixels[2 * i] - x) ** 2 + (pixels[2 * i + 1] - y) ** 2;
+      if (squared < least && this.isShown(i)) [best, least] = [i, squared];
     }
     return best;
   }
 
   // The points that are drawn and lie in a closed line of pixels.
   within(line) {
-    const found = [];
+    const found = [], pixels = this.#pixels();
     for (let i = 0; i < this.count; i++) {
       if (!this.isShown(i)) continue;
-      const [x, y] = this.pixel(i);
+      const x = pixels[2 * i], y = pixels[2 * i + 1];
       let inside = false;
       for (let j = 0, k = line.length - 1; j < line.length; k = j++) {
         const [ax, ay] = line[j], [bx, by] = line[k];
