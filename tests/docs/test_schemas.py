@@ -37,6 +37,7 @@ MORE, SAME = (
         "detect-library",
         "label-suggest",
         "recommend-history",
+        "map-list",
         "error",
     },
     {"models": "models-list"},
@@ -91,6 +92,12 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     ],
     "history": [("history -l library", 0), ("history -l failed --run 1", 0), ("history -l failed --failed", 0)],
     "stats": [("stats -l library", 0)],
+    "map": [
+        ("map library --method pca -o map.html", 0),
+        ("map library --method pca --refit --export map.parquet", 0),
+        ("map copies --method pca --dims 3", 0),
+    ],
+    "map-list": [("map failed --list", 0)],
     "export": [("export library exported-again", 0)],
     "import": [("import exported -l imported", 0), ("import exported -l imported", 0)],
     "playlist": [

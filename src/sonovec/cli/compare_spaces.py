@@ -9,9 +9,9 @@ import click
 
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.log import watched
+from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.options import json_option, token_option
 from sonovec.cli.output import print_json, print_table, shown_path, warn_of
-from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.tables import SOUND, Column, Sound
 from sonovec.errors import SonovecError
 from sonovec.paths import from_text, to_text

@@ -29,8 +29,8 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: hyphen is an underscore there.
 COMMANDS = (
     *("compare-spaces", "compress", "demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export"),
-    *("finetune", "history", "import", "index", "label", "library", "list", "loops", "models", "playlist", "plot"),
-    *("pretrain", "recommend", "remove", "search", "show", "stats", "tag", "train", "transcribe"),
+    *("finetune", "history", "import", "index", "label", "library", "list", "loops", "map", "models", "playlist"),
+    *("plot", "pretrain", "recommend", "remove", "search", "show", "stats", "tag", "train", "transcribe"),
 )
 
 EXIT_CODES = """\b
@@ -102,6 +102,7 @@ INTERRUPTED = {
     "index": f"what was indexed is kept; {_GOES_ON}",
     "label": f"every answer is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
+    "map": "the map is as it was, or made anew as a whole; files that were not finished are left as they were",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",
     "playlist": "files that were not finished, and the history, are left as they were",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.options import add_options, isolate_option, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, time_text, warn
-from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.search import elsewhere
 from sonovec.cli.tables import SOUND, Column, Sound, sound
 from sonovec.errors import UsageError

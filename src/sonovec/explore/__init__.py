@@ -8,18 +8,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sonovec.explore.compress_report import CompressionReport, report
     from sonovec.explore.compressing import Compressed, compress
+    from sonovec.explore.drawing import draw_map
+    from sonovec.explore.export import export_map
     from sonovec.explore.live_recall import LiveRecall, recall
+    from sonovec.explore.mapping import drop_map, map, maps
+    from sonovec.explore.page import write_page
+    from sonovec.explore.record import Map
     from sonovec.explore.space_comparison import SpaceComparison, compare_spaces
 
 __all__ = [
     "Compressed",
     "CompressionReport",
     "LiveRecall",
+    "Map",
     "SpaceComparison",
     "compare_spaces",
     "compress",
+    "draw_map",
+    "drop_map",
+    "export_map",
+    "map",
+    "maps",
     "recall",
     "report",
+    "write_page",
 ]
 
 # Found on first use, by their module. No module here is called as one of them: once it was imported, it would stand in its
@@ -28,11 +40,18 @@ _HOMES = {
     "Compressed": "compressing",
     "CompressionReport": "compress_report",
     "LiveRecall": "live_recall",
+    "Map": "record",
     "SpaceComparison": "space_comparison",
     "compare_spaces": "space_comparison",
     "compress": "compressing",
+    "draw_map": "drawing",
+    "drop_map": "mapping",
+    "export_map": "export",
+    "map": "mapping",
+    "maps": "mapping",
     "recall": "live_recall",
     "report": "compress_report",
+    "write_page": "page",
 }
 
 

@@ -174,14 +174,17 @@ class Backend(Protocol):
     def table(self, spec: TableSpec) -> Table:
         """Open a table."""
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Keep a small file with the library, in place of one of that name; whole or not at all."""
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
 
-    def kept(self, name: str) -> bytes | None:
-        """A file that was kept; None where there is none."""
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
 
-    def forget(self, name: str) -> None:
-        """Remove a file that was kept, if it is there."""
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
 
     def close(self) -> None:
         """Release what is held."""

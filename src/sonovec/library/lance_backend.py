@@ -13,9 +13,9 @@ from sonovec.library import migrations
 from sonovec.library.backend import decode_config, encode_config
 from sonovec.library.columns import TRACK_FIELDS, Column
 from sonovec.library.lance_folder import (
+    ATTACHMENTS,
     CONFIG,
     COPY,
-    KEPT,
     SPACE,
     create_table,
     existing_tables,
@@ -190,9 +190,23 @@ class LanceBackend:
         """Open a table."""
         return self._table(spec)
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Write a file into the folder `kept`."""
-        path = self._folder / KEPT / name
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return sorted(path.name for path in (self._folder / ATTACHMENTS).glob("[!.]*"))
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        path = self._folder / ATTACHMENTS / name
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LibraryError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+        path = self._folder / ATTACHMENTS / name
         try:
             path.parent.mkdir(exist_ok=True)
             with atomic(path) as temporary:
@@ -202,19 +216,9 @@ class LanceBackend:
                 f"{path}: cannot be written ({error.strerror}); {remedy(str(error), self._folder)}"
             ) from error
 
-    def kept(self, name: str) -> bytes | None:
-        """Read it."""
-        path = self._folder / KEPT / name
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise LibraryError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
-
-    def forget(self, name: str) -> None:
-        """Remove it."""
-        (self._folder / KEPT / name).unlink(missing_ok=True)
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        (self._folder / ATTACHMENTS / name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open between calls."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -452,6 +453,50 @@ class Library(Opening):
         store = self._existing_store()
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
         return StoredVectors(partial(store.vectors, space, level), store.space(space).dim)
+
+    def attachments(self) -> list[str]:
+        """The names of what the library keeps beside its tables, such as its maps; see `attach`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return self._existing_store().attachments()
+
+    def attachment(self, name: str) -> bytes | None:
+        """What the library keeps under a name, or None; see `attach`."""
+        return self._existing_store().attachment(name)
+
+    def attach(self, name: str, content: bytes | None) -> None:
+        """Keep some bytes with the library under a name, in place of what is there; None forgets it.
+
+        They lie where the tables lie, also on a server, and whoever opens the library has them. The content is there as a
+        whole or not at all, whenever the process ends.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, dots, dashes and underscores, a letter first.
+        content : bytes or None
+
+        Raises
+        ------
+        UsageError
+            If the name cannot be.
+        LibraryError
+            If there is no library here, or it may not be written.
+        """
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{0,99}", name):
+            raise UsageError(
+                f"{name!r}: give letters, digits, dots, dashes and underscores, a letter first, such as 'map'"
+            )
+        self.check_writable("copy it to a place that you may write")
+        store = self._existing_store()
+        if content is None:
+            store.detach(name)
+        else:
+            store.attach(name, content)
 
     def paths_of(self, ids: Iterable[str]) -> dict[str, str]:
         """The paths of tracks on this machine, by id, as `sonovec.paths.to_text` writes them; unknown ids are left out."""

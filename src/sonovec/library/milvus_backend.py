@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -19,7 +20,7 @@ from sonovec.errors import LibraryError, MissingExtraError
 from sonovec.library import migrations
 from sonovec.library.backend import decode_config, encode_config
 from sonovec.library.columns import KIND_NAMES, KINDS, TRACK_COLUMNS, USER, Column, Kind, Owner
-from sonovec.library.filters import In, StartsWith, any_of
+from sonovec.library.filters import In, StartsWith
 from sonovec.library.location import Location
 from sonovec.library.lock import Lock
 from sonovec.library.milvus_connection import Connection, import_pymilvus
@@ -32,9 +33,9 @@ from sonovec.paths import why_not_writable
 _VECTOR_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
 _WORDS_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
 _SCALAR_INDEX = {"index_type": "INVERTED"}
-#: Characters of a file that one row keeps, and rows that are sent at once.
-KEPT_TEXT, KEPT_ROWS = 60_000, 100
 _SETTINGS = TableSpec("settings", (Column("text", str),))
+#: Characters of an attachment in one row, well below what a text may have.
+PART = 48_000
 #: Format 1 kept the vectors of tracks with their fields, in the collection `tracks`; its other tables are as they were.
 FORMER_TRACKS = "tracks"
 _COLLECTIONS: Mapping[str, str] = {"tracks": "fields", "main.segments": "segments"}
@@ -207,26 +208,36 @@ class MilvusBackend:
         """Drop it."""
         self._connect()("drop_collection", self._name(FORMER_TRACKS))
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Keep a file as rows of the settings; its last row says how many there are, and is written last."""
-        encoded = base64.b64encode(content).decode()
-        texts = [encoded[start : start + KEPT_TEXT] for start in range(0, len(encoded), KEPT_TEXT)]
-        rows = [{"id": f"kept:{name}:{n}", "text": text} for n, text in enumerate(texts)]
-        for start in range(0, len(rows), KEPT_ROWS):
-            self.table(_SETTINGS).upsert(rows[start : start + KEPT_ROWS])
-        self.set(f"kept:{name}", str(len(rows)))
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return sorted(self._settings("attachment:"))
 
-    def kept(self, name: str) -> bytes | None:
-        """Read it; None also where a part of it is missing."""
-        count = self._setting(f"kept:{name}")
-        texts = self._settings(f"kept:{name}:")
-        if count is None or (wanted := set(map(str, range(int(count))))) - texts.keys():
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        version = self._setting(f"attachment:{name}")
+        if version is None:
             return None
-        return base64.b64decode("".join(texts[n] for n in sorted(wanted, key=int)))
+        parts = self._settings(f"part:{version}:")
+        return base64.b64decode("".join(parts[number] for number in sorted(parts)))
 
-    def forget(self, name: str) -> None:
-        """Remove its rows."""
-        self.table(_SETTINGS).delete(any_of([In("id", (f"kept:{name}",)), StartsWith("id", f"kept:{name}:")]))
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name: texts, since rows hold no bytes; those of before go once the new ones are whole."""
+        former, version = self._setting(f"attachment:{name}"), uuid.uuid4().hex
+        text = base64.b64encode(content).decode()
+        for number, start in enumerate(range(0, len(text), PART)):
+            self.set(f"part:{version}:{number:08}", text[start : start + PART])
+        self.set(f"attachment:{name}", version)
+        self._drop_parts(former)
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        former = self._setting(f"attachment:{name}")
+        self.table(_SETTINGS).delete(In("id", (f"attachment:{name}",)))
+        self._drop_parts(former)
+
+    def _drop_parts(self, version: str | None) -> None:
+        if version is not None:
+            self.table(_SETTINGS).delete(StartsWith("id", f"part:{version}:"))
 
     def close(self) -> None:
         """Close the connection; others can open a Milvus Lite file then."""

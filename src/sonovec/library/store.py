@@ -194,7 +194,7 @@ class Store:
         """
         self._check_new(space)
         if content is not None:  # before the space, which needs it
-            self._backend.keep(projection_file(space.name), content)
+            self._backend.attach(projection_file(space.name), content)
         self._backend.add_space(space)
 
     def _check_new(self, space: Space) -> None:
@@ -229,7 +229,7 @@ class Store:
                 f"sonovec library drop-space {self.location} {made[0]}"
             )
         self._backend.drop_space(name)
-        self._backend.forget(projection_file(name))
+        self._backend.detach(projection_file(name))
 
     def put_vectors(self, items: Iterable[tuple[str, NDArray[np.float32], Sequence[Segment]]], space: str) -> None:
         """Write vectors of tracks into a space, given as (track id, clip vector, segments), in place of what it has of them.
@@ -301,7 +301,7 @@ class Store:
             f"then sonovec compress {self.location} --to {space.passport.get('to')}"
         )
         what = f"{self.location}, space {space.name!r}: the projection that made it ({name})"
-        content = self._backend.kept(name)
+        content = self._backend.attachment(name)
         if content is None:
             raise PassportError(f"{what} is gone; {again}")
         if fingerprint(content) != wanted:
@@ -660,6 +660,26 @@ class Store:
         """
         self._check_current()
         return self._backend.table(spec)
+
+    # -- beside the tables
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return self._backend.attachments()
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        return self._backend.attachment(name)
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+        self._check_current()
+        self._backend.attach(name, content)
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        self._check_current()
+        self._backend.detach(name)
 
     # -- upkeep
 
