@@ -26,7 +26,16 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
-    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "error"},
+    {
+        "finetune-ctc",
+        "search-places",
+        "search-many",
+        "search-said",
+        "detect-library",
+        "label-suggest",
+        "cluster-new",
+        "error",
+    },
     {"models": "models-list"},
 )
 
@@ -56,6 +65,14 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     ],
     "search-said": [("search --said door -l library", 0), ("search --said window -l library", 0)],
     "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
+    "cluster": [
+        ("cluster library --column kinds", 0),
+        ("cluster library -k 2 --dry-run --within duration>0", 0),
+        ("cluster library --method hdbscan --min-size 2 --dry-run", 0),
+    ],
+    "cluster-new": [("cluster library -k 2 --column twos", 0), ("cluster library --new --column twos", 0)],
+    "outliers": [("outliers library", 0), ("outliers library -n 3", 0), ("outliers library --since 1d", 0)],
+    "fad": [("fad library copies", 0), ("fad sounds/bells sounds/rain -m logmel", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],
     "remove": [

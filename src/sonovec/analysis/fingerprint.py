@@ -12,8 +12,8 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.analyser import Analyser, Field, Findings
 from sonovec.analysis import speeds
+from sonovec.analysis.analyser import Analyser, Field, Findings
 from sonovec.analysis.likeness import BANDS, HIGHEST, HOP, LEAST, LOWEST, RATE, SAME, Codes, likeness
 
 __all__ = ["RATE", "SAME", "Fingerprint", "likeness"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.analysis.likeness import HOP, LEAST, RATE, Codes, chance, shares
-from sonovec.analysis.recordings import Tell, silent, alike, laid_out
+from sonovec.analysis.recordings import Tell, alike, laid_out, silent
 
 #: A stretch has this share of bits in common all along, in means of three seconds, and so many more than other places do.
 SAME, BEYOND_CHANCE = 0.7, 0.18

@@ -101,7 +101,7 @@ def _part(each: Overlap, short: Callable[[str], str]) -> Sequence[object]:
 
 def _coarse(found: Duplicates, library: str) -> str:
     return (
-        f"{found.coarse} of {found.tracks} tracks have a fingerprint of an earlier version, and their copies at another speed "
+        f"{found.coarse} of {found.tracks} tracks have a fingerprint of an earlier version, and copies at another speed "
         f"are not found; to make it anew: sonovec index FOLDER -l {library} --analyser fingerprint"
     )
 

@@ -27,8 +27,23 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
 COMMANDS = (
-    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "label", "library", "list", "models", "plot", "pretrain", "remove", "search", "show", "stats", "tag"),
+    *("cluster", "demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "fad", "finetune", "history"),
+    *(
+        "import",
+        "index",
+        "label",
+        "library",
+        "list",
+        "models",
+        "outliers",
+        "plot",
+        "pretrain",
+        "remove",
+        "search",
+        "show",
+        "stats",
+        "tag",
+    ),
     *("train", "transcribe"),
 )
 
@@ -89,6 +104,7 @@ def cli() -> None:
 _GOES_ON = "run the same command again to go on"
 #: What holds of a command that Ctrl-C has ended.
 INTERRUPTED = {
+    "cluster": "clusters that were stored before are left as they were, or are stored anew as a whole",
     "detect": "what was printed by then is what was heard; files that were not finished are left as they were",
     "demo": f"what was indexed is kept; {_GOES_ON}",
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",

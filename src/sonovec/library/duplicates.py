@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sonovec.analysis.likeness import Codes
 from sonovec.analysis.overlaps import overlaps, seconds
 from sonovec.analysis.recordings import groups
 from sonovec.analysis.speeds import Fine, Sped, at_another_speed, fine_of
@@ -326,7 +325,7 @@ def _number(value: Value) -> float | None:
 
 
 def _best_first(group: Sequence[tuple[int, Duplicate]]) -> list[tuple[int, Duplicate]]:
-    """What is complete before what is cut, what is not dull, then what is lossless, has more bits or samples, or is longer."""
+    """What is complete before what is cut, not dull before dull, then what is lossless, has more bits, or is longer."""
     longest = max(each.duration or 0.0 for _, each in group)
     widest = max(each.bandwidth or 0.0 for _, each in group)
 
