@@ -154,6 +154,8 @@ def measure(count: int, copies: int, model: str, work: Path) -> None:
             before=of_before.get(pair[0], -1) == of_before.get(pair[1], -2),
             found=now or (name == PART and frozenset(pair) in parts),
         )
+        if not (now or (name == PART and frozenset(pair) in parts)):
+            print(json.dumps({"missed": name, "clip": clip.name, "copy": copy.name}))
     for name, row in counts.items():
         print(json.dumps({"kind": name, **row}))
     originals = {str(clip) for clip in clips}

@@ -97,7 +97,7 @@ def fit(rows: Rows, method: Method, count: int | None, least: int | None, seed: 
     >>> np.unique(found.labels, return_counts=True)[1].tolist()
     [4, 4, 4]
     """
-    require("sklearn", "clustering", "evaluate")
+    require("sklearn", "clustering", "explore")
     if method == "kmeans":
         return _ordered(rows, _kmeans(rows, count or 1, seed))
     return _ordered(rows, _hdbscan(rows, least, seed))
@@ -214,7 +214,7 @@ def trials(rows: Rows, seed: int, most: int = MOST, tell: Tell = lambda done, of
     >>> best(trials(rows, 0, 6))
     4
     """
-    require("sklearn", "clustering", "evaluate")
+    require("sklearn", "clustering", "explore")
     from sklearn.metrics import adjusted_rand_score, silhouette_score
 
     rows = rows[_sample(len(rows), TRIED, seed)]

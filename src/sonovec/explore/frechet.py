@@ -39,6 +39,8 @@ Rows = NDArray[np.float64]
 SIZES, SMALLEST = 25, 500
 #: Fewer vectors have no covariance, or none that can be extrapolated.
 FEWEST, FEWEST_CORRECTED = 2, 10
+#: r squared from which on a correction is believed.
+GOOD_FIT = 0.5
 
 
 @dataclass(frozen=True)
@@ -277,19 +279,23 @@ def fad(
         None if passport is None else passport.model,
         one.left_out,
         other.left_out,
-        tuple(_notes(one, other, correct)),
+        tuple(_notes(one, other, correct, fit)),
         (*one.failures, *other.failures),
     )
 
 
-def _notes(one: VectorSet, other: VectorSet, correct: bool) -> list[str]:
+def _notes(one: VectorSet, other: VectorSet, correct: bool, fit: float | None) -> list[str]:
     dim = one.vectors.shape[1]
     notes = [
-        f"{each.name}: {len(each.vectors)} vectors of {dim} numbers: their covariance has no inverse, and the plain "
-        "distance is far too high; trust the corrected one, and compare only sets of one size"
+        f"{each.name}: {len(each.vectors)} vectors of {dim} numbers: their covariance has no inverse, and the "
+        "distance is much too high; compare only sets of one size"
         for each in (one, other)
         if len(each.vectors) <= dim
     ]
+    if fit is not None and fit < GOOD_FIT:
+        notes.append(
+            f"the line of the correction fits badly (r² {fit:.2f}): the corrected distance is no better than the plain one"
+        )
     if correct and len(other.vectors) < FEWEST_CORRECTED:
         notes.append(f"{other.name}: the correction needs {FEWEST_CORRECTED} vectors or more")
     if (one.seconds is None) != (other.seconds is None):

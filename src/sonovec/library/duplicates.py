@@ -212,7 +212,7 @@ class _Search:
         found = overlaps(codes, self._tell("looking for parts"))
         stretches = [(indices[e.one], indices[e.other], e.begin, e.other_begin, e.length) for e in found]
         for one, other, _, _, length in stretches:
-            if self._is_one(one, other, length):
+            if self._is_one(one, other, length) or self._is_sped(one, other):
                 self._join(one, other)
         self._join_speeds()
         members: dict[int, list[int]] = {}
@@ -252,8 +252,15 @@ class _Search:
         for done, (one, other) in enumerate(pairs.tolist()):
             tell(done, len(pairs))
             a, b = firsts[one], firsts[other]
-            if self._root(a) != self._root(b) and at_another_speed(self.codes[a], self.fine[b]) is not None:
+            if self._is_sped(a, b):
                 self._join(a, b)
+
+    def _is_sped(self, one: int, other: int) -> bool:
+        """Whether two tracks, not joined yet, are one recording at whatever speed, as seen from either."""
+        if self._root(one) == self._root(other) or not {one, other} <= self.fine.keys():
+            return False
+        pairs = (one, other), (other, one)
+        return all(at_another_speed(self.codes[a], self.fine[b]) is not None for a, b in pairs)
 
     def placed(self, group: Sequence[tuple[int, Duplicate]]) -> list[Duplicate]:
         """A group with how each of it lies on its first."""
