@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import sonovec
 from sonovec.embedding.embedding import Embedding
 from sonovec.embedding.encoder import Encoder
-from sonovec.learn.stored import write
+from sonovec.learn.shipped import write
 from sonovec.vectors import unit32
 from training.corpus import group
 
@@ -70,7 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     encoder, rng = sonovec.load(arguments.model), np.random.default_rng(0)
     vectors = spread(np.concatenate(list(windows(arguments.data, encoder, rng))), SIZE, rng)
-    write(arguments.out, vectors, encoder.passport)
+    write(arguments.out, encoder.passport, vectors=vectors)
     print(f"{arguments.out}: {len(vectors)} windows, {arguments.out.stat().st_size / 1024:.0f} KiB")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import sys
@@ -125,26 +126,68 @@ def test_repositories_with_weights_for_ctranslate2_are_fetched_whole():
     assert hub._wanted("Systran/faster-whisper-tiny", there) == there[:-1]
 
 
-@pytest.fixture(scope="module")
-def drawn(tiny_en, tmp_path_factory):
-    """A Whisper in the format of Transformers, very small, with weights drawn by chance."""
+def save_drawn(folder, tokenizer_file, vocab_size, likely=()):
+    """Save a Whisper in the format of Transformers, very small, with weights drawn by chance and likely tokens."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("whisper-drawn")
-    tokenizer = transformers.WhisperTokenizerFast(tokenizer_file=str(tiny_en / "tokenizer.json"))
+    tokenizer = transformers.WhisperTokenizerFast(tokenizer_file=str(tokenizer_file))
     tokenizer.save_pretrained(folder)
-    shutil.copy(tiny_en / "tokenizer.json", folder)
+    if tokenizer_file.parent != folder:
+        shutil.copy(tokenizer_file, folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = transformers.WhisperConfig(
-            vocab_size=51864, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+            vocab_size=vocab_size, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
             decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
         )  # fmt: skip
         network = transformers.WhisperForConditionalGeneration(config)
+    if likely:
+        decoder = network.model.decoder
+        with torch.no_grad():
+            decoder.layer_norm.weight.zero_()
+            decoder.layer_norm.bias.copy_(torch.ones(32))
+            for rank, token in enumerate(likely, start=1):
+                decoder.embed_tokens.weight[tokenizer.convert_tokens_to_ids(token)] = 1.0 / rank
     network.generation_config.alignment_heads = [[0, 0]]
     network.save_pretrained(folder)
     transformers.WhisperFeatureExtractor().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(tiny_en, tmp_path_factory):
+    """Weights drawn by chance that know English alone."""
+    return save_drawn(tmp_path_factory.mktemp("whisper-drawn"), tiny_en / "tokenizer.json", 51864)
+
+
+@pytest.fixture(scope="module")
+def drawn_german(tiny_en, tmp_path_factory):
+    """Weights drawn by chance that know 99 languages, and take all sounds for German."""
+    folder = tmp_path_factory.mktemp("whisper-multilingual")
+    described = json.loads((tiny_en / "tokenizer.json").read_text("utf-8"))
+    # The vocabulary of the models for many languages has one token more, an empty one, by which CTranslate2 knows them.
+    vocabulary = described["model"]["vocab"]
+    vocabulary[""] = vocabulary.pop("<|endoftext|>")
+    vocabulary["<|endoftext|>"] = len(vocabulary)
+    for token in described["added_tokens"]:
+        token["id"] += 1
+    for token in described["post_processor"]["special_tokens"].values():
+        token["ids"] = [each + 1 for each in token["ids"]]
+    (folder / "tokenizer.json").write_text(json.dumps(described), "utf-8")
+    return save_drawn(folder, folder / "tokenizer.json", 51865, ["Hello", "<|de|>"])
+
+
+@pytest.mark.slow
+def test_a_model_of_many_languages_detects_the_language_unless_one_is_given(drawn_german):
+    recogniser = load_recogniser(str(drawn_german))
+    assert len(recogniser.languages) > 90 and {"de", "fr", "ja"} <= set(recogniser.languages)
+    noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) / 10
+    detected, french = recogniser.hear([noise]), recogniser.hear([noise], "fr")
+    assert [{segment.language for segment in heard} for heard in (detected[0], french[0])] == [{"de"}, {"fr"}]
+    fixed = load_recogniser(str(drawn_german), language="ja")
+    assert {segment.language for segment in fixed.hear([noise])[0]} == {"ja"} and fixed.version != recogniser.version
+    with pytest.raises(UsageError, match="language='xx'"):
+        recogniser.hear([noise], "xx")
 
 
 @pytest.mark.slow

@@ -19,7 +19,18 @@ GIVEN = click.core.ParameterSource.COMMANDLINE
 #: Options that serve one task alone, by their parameters.
 ONLY = {
     "classes": {"weights", "options", "whole", "head_only", "from_layer", "layer_decay", "class_weights", "background"},
-    "ctc": {"size", "vocabulary", "test", "head_first", "front_end", "dropout", "mask", "mask_length", "longest"},
+    "ctc": {
+        "size",
+        "vocabulary",
+        "test",
+        "head_first",
+        "front_end",
+        "dropout",
+        "mask",
+        "mask_length",
+        "speed",
+        "longest",
+    },
 }
 
 
@@ -62,6 +73,7 @@ ONLY = {
 @click.option("--dropout", type=float, help="ctc: share that the layers leave out. [default: 0.05]")
 @click.option("--mask", type=float, help="ctc: share of the frames that SpecAugment masks. [default: 0.05]")
 @click.option("--mask-length", type=int, metavar="FRAMES", help="ctc: frames of one mask, of 20 ms. [default: 10]")
+@click.option("--speed", type=float, help="ctc: how much faster or slower an utterance is heard at most. [default: 0]")
 @click.option("--longest", type=float, metavar="SECONDS", help="ctc: longest utterance. [default: 30]")
 @click.option("--whole", is_flag=True, help="Train all layers. This is the default.")
 @click.option("--head-only", is_flag=True, help="Train only the head, and leave the encoder as it is.")

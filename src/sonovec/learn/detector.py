@@ -28,6 +28,8 @@ FORMAT = 1
 DIGITS = 8
 #: Arrays of a head that have numbers for each place of a vector; the others have one for each class.
 PER_DIM = frozenset({"center", "scale", "weights"})
+#: Arrays of a head that detectors of earlier versions do not have.
+LATER = frozenset({"directions", "factors"})
 #: As the name of the model: the encoder in whose folder the detector lies, wherever that was moved to.
 ENCLOSING = ".."
 #: Entries of the card, and what each is.
@@ -208,6 +210,8 @@ class Detector(Brief):
         shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
             **{name: (array, (dim,) if name in PER_DIM else (classes,)) for name, array in self.head.arrays().items()},
             "weights": (self.head.weights, (classes, dim)),
+            "directions": (self.head.directions, (len(self.head.factors), dim if len(self.head.factors) else 0)),
+            "factors": (self.head.factors, (len(self.head.factors),)),
             "thresholds": (self.thresholds, (classes,)),
             "example_vectors": (examples.vectors, (count, dim)),
             "example_targets": (examples.targets, (count, classes)),
@@ -241,7 +245,8 @@ class Detector(Brief):
         card = _read_card(place)
         arrays = _read_arrays(place, card["arrays"])
         try:
-            head = Head(**{each.name: arrays[each.name] for each in fields(Head)})
+            names = {each.name for each in fields(Head)}
+            head = Head(**{name: arrays[name] for name in names - LATER | arrays.keys() & LATER})
             examples = Exemplars(
                 arrays["example_vectors"], arrays["example_targets"], arrays["example_times"], tuple(card["paths"])
             )

@@ -15,7 +15,7 @@ from sonovec.extras import require
 from sonovec.learn import calibration, folds, linear
 from sonovec.learn.head import Head, sigmoid
 from sonovec.learn.linear import Rows
-from sonovec.vectors import unit
+from sonovec.learn.metric import PLAIN, Metric
 
 Floats = NDArray[np.float64]
 
@@ -96,6 +96,7 @@ def fit(
     weights: ArrayLike | None = None,
     *,
     background: ArrayLike | None = None,
+    metric: Metric = PLAIN,
     classes: Sequence[str] | None = None,
     kind: str = AUTO,
     seed: int = 0,
@@ -121,6 +122,8 @@ def fit(
     background : array, shape (m, dim), optional
         Sounds of all kinds, in which the classes are hardly heard, such as `sonovec.learn.stored.stored` gives. Together
         they weigh as much as `BACKGROUND` examples, and figures do not count them.
+    metric : Metric, optional
+        Directions of vectors that count less, such as `sonovec.learn.metric.metric` gives.
     classes : sequence of str, optional
         Their names, for notes and errors.
     kind : str
@@ -150,7 +153,7 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     require("scipy", "training a detector", "learn")
-    task = _Task.of(vectors, targets, groups, weights, background, classes, seed)
+    task = _Task.of(vectors, targets, groups, weights, background, metric, classes, seed)
     with threadpool_limits(1):  # sums that are split over threads differ in their last bits
         tried = [_tried(task, *candidate) for candidate in _candidates(task, kind)]
         return _finished(task, _best(task, tried), tuple(each.trial for each in tried))
@@ -165,6 +168,7 @@ class _Task:
     groups: tuple[str, ...]
     weights: Floats
     background: Floats
+    metric: Metric
     names: tuple[str, ...]
     folds: NDArray[np.int64]
 
@@ -176,6 +180,7 @@ class _Task:
         groups: Sequence[str] | None,
         weights: ArrayLike | None,
         background: ArrayLike | None,
+        metric: Metric,
         classes: Sequence[str] | None,
         seed: int,
     ) -> _Task:
@@ -193,7 +198,7 @@ class _Task:
         each = np.ones(len(rows)) if weights is None else np.asarray(weights, np.float64)
         if each.shape != (len(rows),) or not np.isfinite(each).all() or not (each > 0).all():
             raise UsageError(f"weights of shape {each.shape} for {len(rows)} vectors; give a number above 0 for each")
-        others = _background(background, rows.shape[1])
+        others = _background(background, rows.shape[1], metric)
         names = tuple(classes) if classes is not None else tuple(str(i) for i in range(said.shape[1]))
         if len(names) != said.shape[1]:
             raise UsageError(f"{len(names)} classes for targets of {said.shape[1]}; give one name for each column")
@@ -205,11 +210,11 @@ class _Task:
                     f"class {name!r} is heard in every example; give sounds without it, as another class or as background"
                 )
         own = tuple(str(i) for i in range(len(rows))) if groups is None else tuple(str(group) for group in groups)
-        return cls(rows, said.astype(np.int8), own, each, others, names, folds.deal(own, said, seed))
+        return cls(rows, said.astype(np.int8), own, each, others, metric, names, folds.deal(own, said, seed))
 
     def rows(self, which: Any = slice(None)) -> Rows:
         """Some of the rows, or all."""
-        return _rows(self.vectors[which], self.targets[which], self.weights[which])
+        return _rows(self.metric(self.vectors[which]), self.targets[which], self.weights[which])
 
     def groups_heard(self) -> list[int]:
         """In how many groups each class is heard."""
@@ -242,12 +247,13 @@ def trained(
     kind: str,
     strength: float,
     background: ArrayLike | None = None,
+    metric: Metric = PLAIN,
 ) -> Head:
     """A head of one kind and strength, with the usual calibration of its kind: for a learning curve, say.
 
     Parameters
     ----------
-    vectors, targets, weights, background
+    vectors, targets, weights, background, metric
         As of `fit`. A class that is never heard, or always, gets scores that are NaN.
     kind, strength
         As `Fitted` has them.
@@ -263,22 +269,26 @@ def trained(
     each = np.ones(len(np.asarray(targets))) if weights is None else np.asarray(weights, np.float64)
     rows = np.asarray(vectors, np.float64)
     with threadpool_limits(1):
-        return _head(_rows(rows, np.asarray(targets), each), _background(background, rows.shape[1]), kind, strength)
+        known, others = (
+            _rows(metric(rows), np.asarray(targets), each),
+            _background(background, rows.shape[1], metric),
+        )
+        return _head(known, others, kind, strength, metric)
 
 
-def _background(vectors: ArrayLike | None, dim: int) -> Floats:
-    """Rows of background at length 1; none of them where none are given."""
+def _background(vectors: ArrayLike | None, dim: int, metric: Metric) -> Floats:
+    """Rows of background as the metric sees them; none of them where none are given."""
     rows = np.empty((0, dim)) if vectors is None else np.asarray(vectors, np.float64)
     if rows.ndim != 2 or rows.shape[1] != dim or not np.isfinite(rows).all():
         raise UsageError(
             f"a background of shape {rows.shape} for vectors of {dim}; give finite numbers of shape (rows, {dim})"
         )
-    return unit(rows)
+    return metric(rows)
 
 
-def _rows(vectors: Floats, targets: NDArray[Any], weights: Floats) -> Rows:
+def _rows(seen: Floats, targets: NDArray[Any], weights: Floats) -> Rows:
     heard, not_heard = ((targets == value) * weights[:, None] for value in (1, 0))
-    return Rows(unit(vectors), heard, not_heard)
+    return Rows(seen, heard, not_heard)
 
 
 def _center(rows: Rows) -> Floats:
@@ -304,13 +314,13 @@ def _against(rows: Rows, background: Floats) -> Rows:
     )
 
 
-def _head(rows: Rows, background: Floats, kind: str, strength: float) -> Head:
+def _head(rows: Rows, background: Floats, kind: str, strength: float, metric: Metric) -> Head:
     """A head with the usual calibration; NaN for classes that these rows cannot tell."""
     center, every = _center(rows), _against(rows, background)
     weights, bias = linear.KINDS[kind](replace(every, seen=every.seen - center), strength)
     bias[~rows.possible] = np.nan
     slope, offset = (np.full(len(bias), number) for number in linear.USUAL[kind])
-    arrays = center, np.ones_like(center), weights, bias, slope, offset
+    arrays = center, np.ones_like(center), weights, bias, slope, offset, metric.directions, metric.factors
     return Head(*(np.asarray(array, np.float32) for array in arrays))
 
 
@@ -327,7 +337,7 @@ def _tried(task: _Task, kind: str, strength: float) -> _Tried:
         test, other = task.folds == fold, dealt == fold
         if test.all():
             continue
-        head = _head(task.rows(~test), task.background[~other], kind, strength)
+        head = _head(task.rows(~test), task.background[~other], kind, strength, task.metric)
         scores[test], others[other] = head.scores(task.vectors[test]), head.scores(task.background[other])
     # Of a class that is heard in one group there are only scores where it is not heard, which say that it never is.
     scores[:, folds.in_one_group(task.groups, task.targets)] = np.nan
@@ -366,7 +376,7 @@ def _calibration(task: _Task, kind: str, scores: Floats) -> tuple[Floats, Floats
 def _finished(task: _Task, best: _Tried, trials: tuple[Trial, ...]) -> Fitted:
     kind, strength = best.trial.kind, best.trial.strength
     slope, offset = (np.asarray(array, np.float32) for array in _calibration(task, kind, best.scores))
-    head = replace(_head(task.rows(), task.background, kind, strength), slope=slope, offset=offset)
+    head = replace(_head(task.rows(), task.background, kind, strength, task.metric), slope=slope, offset=offset)
     tested = ((task.targets == 1) & np.isfinite(best.scores)).any(axis=1)
     examples = round(float(task.weights[tested].sum()))  # the rows of one example weigh 1 together
     groups = len({group for group, there in zip(task.groups, tested, strict=True) if there})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sonovec.brief import Brief
-from sonovec.vectors import unit
+from sonovec.learn.metric import weighed
 
 
 def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
@@ -30,11 +30,14 @@ class Head(Brief):
     Attributes
     ----------
     center, scale : array, shape (dim,), float32
-        A vector is brought to length 1, then ``(x - center) / scale`` is what the weights see.
+        What the weights see of a vector is ``(x - center) / scale``.
     weights : array, shape (n_classes, dim), float32
     bias : array, shape (n_classes,), float32
     slope, offset : array, shape (n_classes,), float32
         Calibration (Platt 1999): the probability is ``sigmoid(slope * score + offset)``.
+    directions : array, shape (k, dim), float32
+    factors : array, shape (k,), float32
+        How vectors are brought to length 1: see `sonovec.learn.metric.Metric`. Without them all directions count the same.
 
     Examples
     --------
@@ -51,10 +54,12 @@ class Head(Brief):
     bias: NDArray[np.float32]
     slope: NDArray[np.float32]
     offset: NDArray[np.float32]
+    directions: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    factors: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
     def scores(self, vectors: ArrayLike) -> NDArray[np.float64]:
         """Scores before calibration: shape (n, n_classes)."""
-        seen = (unit(vectors) - self.center) / self.scale
+        seen = (weighed(vectors, self.directions, self.factors) - self.center) / self.scale
         return np.asarray(seen @ self.weights.T.astype(np.float64) + self.bias)
 
     def probabilities(self, vectors: ArrayLike) -> NDArray[np.float64]:
@@ -63,4 +68,4 @@ class Head(Brief):
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The arrays by their names."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}

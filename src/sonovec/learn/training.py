@@ -22,6 +22,7 @@ from sonovec.learn.examples import Examples, embed
 from sonovec.learn.fit import BACKGROUND, Fitted, fit, trained
 from sonovec.learn.journal import Journal, journal
 from sonovec.learn.labels import LabelSet, read
+from sonovec.learn.metric import Metric, metric
 from sonovec.learn.outcomes import Outcomes, by_stretch, first_rows
 from sonovec.learn.report import Report
 from sonovec.learn.sources import library_at
@@ -214,18 +215,20 @@ def _train(
     examples = _examples(labels, heard_by, settings, kept, job)
     job.report(Progress("training"))
     others = stored(examples.passport, examples.vectors.shape[1])
+    sees = metric(examples.passport)
     fitted = fit(
         examples.vectors,
         examples.targets,
         examples.groups,
         examples.weights,
         background=others.vectors,
+        metric=sees,
         classes=examples.classes,
         seed=settings.seed,
     )
     outcomes = by_stretch(examples, fitted.probabilities)
     thresholds = _thresholds(outcomes, fitted.background, settings.precision)
-    report = _report(examples, others, fitted, outcomes, thresholds, settings, job)
+    report = _report(examples, others, sees, fitted, outcomes, thresholds, settings, job)
     detector = Detector(
         name=name or _name_of(labels),
         classes=examples.classes,
@@ -241,6 +244,7 @@ def _train(
             "kind": fitted.kind,
             "strength": fitted.strength,
             "stored_background": others.id or None,
+            "metric": sees.id or None,
         },
     )
     if settings.false_alarms is not None:
@@ -288,6 +292,7 @@ def _thresholds(outcomes: Outcomes, background: NDArray[np.float64], precision: 
 def _report(
     examples: Examples,
     others: Stored,
+    sees: Metric,
     fitted: Fitted,
     outcomes: Outcomes,
     thresholds: Sequence[Threshold],
@@ -302,6 +307,7 @@ def _report(
             kind=fitted.kind,
             strength=fitted.strength,
             background=others.vectors,
+            metric=sees,
         )
         return head.probabilities(examples.vectors[test])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tempfile
 import warnings
@@ -18,7 +20,9 @@ from sonovec.paths import absolute, cached, display
 
 TOKENIZER = "tokenizer.json"
 #: Changes when a conversion does.
-CONVERSION = "ctranslate2-1"
+CONVERSION = "ctranslate2-2"
+#: The token of a language, by its code.
+LANGUAGE = re.compile(r"<\|[a-z]{2,3}\|>")
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ def _converted(pretrained: Pretrained) -> Path:
         made = Path(scratch, "model")
         _convert(pretrained, made)
         shutil.copy(pretrained.folder / TOKENIZER, made)
+        _name_languages(made)
         for name in PROCESSORS[:1]:
             if (pretrained.folder / name).is_file():
                 shutil.copy(pretrained.folder / name, made)
@@ -144,6 +149,15 @@ def _converted(pretrained: Pretrained) -> Path:
             if not folder.is_dir():  # another process was quicker; what it made is as good
                 raise
     return _checked(folder)
+
+
+def _name_languages(folder: Path) -> None:
+    """Say which tokens are languages, where the converter did not find out: without it none is ever detected."""
+    config, tokenizer = (json.loads((folder / name).read_text("utf-8")) for name in (CONFIG, TOKENIZER))
+    if config.get("lang_ids"):
+        return
+    config["lang_ids"] = [each["id"] for each in tokenizer["added_tokens"] if LANGUAGE.fullmatch(each["content"])]
+    (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
 def _convert(pretrained: Pretrained, target: Path) -> None:

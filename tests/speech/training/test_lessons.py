@@ -50,6 +50,16 @@ def test_like_is_beside_like(sounds):
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
+def test_sounds_are_heard_faster_and_slower_within_bounds(sounds):
+    made = lessons(sounds, speed=0.2)
+    ratios = [
+        len(sounds[wanted[0]]) / len(row)
+        for step in range(30)
+        for wanted, row in zip(made.batch(step).wanted, made.batch(step).rows, strict=True)
+    ]
+    assert 1 / 1.21 < min(ratios) < 0.9 and 1.1 < max(ratios) < 1.21
+
+
 def test_sounds_are_changed_anew_in_each_step_and_keep_their_length(sounds):
     made = lessons(sounds, augment=1.0)
     heard = {wanted[0]: row for wanted, row in zip(made.batch(0).wanted, made.batch(0).rows, strict=True)}

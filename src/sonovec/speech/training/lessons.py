@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.augment.waveform import varied
+from sonovec.augment.waveform import log_uniform, sped, varied
 from sonovec.brief import Brief
 from sonovec.speech.training.plan import Plan
 from sonovec.speech.training.sounds import Sounds
@@ -83,5 +83,7 @@ class Lessons:
         return [batches[number] for number in rng.permutation(len(batches))]
 
     def _heard(self, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        samples = self._sounds[number]
+        samples, fastest = self._sounds[number], 1 + self._plan.speed
+        if self._plan.speed:
+            samples = sped(samples, log_uniform(rng, 1 / fastest, fastest))
         return varied(samples, self._sounds.rate, self._plan.augment, rng) if self._plan.augment else samples

@@ -42,6 +42,8 @@ class Plan:
         Frames of one mask.
     augment : float
         How often a recording is changed in each way before it is heard; 0 for never.
+    speed : float
+        How much faster or slower each utterance is heard at most, drawn anew each time (Ko et al. 2015); 0 for never.
     patience : int
         Epochs without a better result on what is held out, after which the run ends.
     held_out : float
@@ -65,6 +67,7 @@ class Plan:
     mask: float = 0.05
     mask_length: int = 10
     augment: float = 0.0
+    speed: float = 0.0
     patience: int = 10
     held_out: float = 0.1
     longest: float = 30.0
@@ -80,6 +83,7 @@ class Plan:
             refuse_unless(0 <= (value := getattr(self, name)) <= 1, name, value, "a number from 0 to 1")
         for name in ("dropout", "mask"):
             refuse_unless(0 <= (value := getattr(self, name)) <= 0.9, name, value, "a number from 0 to 0.9")
+        refuse_unless(0 <= self.speed <= 0.5, "speed", self.speed, "a number from 0 to 0.5")
         refuse_unless(0 < self.held_out <= 0.9, "held_out", self.held_out, "a number above 0 and at most 0.9")
         refuse_unless(self.weight_decay >= 0, "weight_decay", self.weight_decay, "a number from 0 on")
         refuse_unless(is_whole(self.seed) and self.seed >= 0, "seed", self.seed, "a whole number from 0 on")

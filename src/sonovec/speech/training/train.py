@@ -225,7 +225,7 @@ def _begun(
     network = networks.build(start.pretrained, vocabulary, plan, keeps_head).to(device)
     hearable = _hearable(heard, sounds, plan, notes)
     train, held_out = _split(heard, [each for each in hearable if each < heard.n_trained], plan, notes)
-    frames = _frames(start, network, sounds)
+    frames = _frames(start, network, sounds, 1 + plan.speed)
     learned = _learnable(train, heard, vocabulary, frames, notes)
     identity = {
         **plan.to_json(),
@@ -287,12 +287,12 @@ def _split(heard: _Heard, numbers: list[int], plan: Plan, notes: list[str]) -> t
     return [numbers[each] for each in kept], [numbers[each] for each in out]
 
 
-def _frames(start: Start, network: Any, sounds: Sounds) -> NDArray[np.int64]:
-    """Frames of each utterance that has sound."""
+def _frames(start: Start, network: Any, sounds: Sounds, fastest: float) -> NDArray[np.int64]:
+    """Frames of each utterance that has sound, where it is heard at its fastest."""
     from sonovec.speech.training.network import frames_of
 
     lengths = [len(start.features(sounds[each])) if length else 0 for each, length in enumerate(sounds.lengths)]
-    return np.array(frames_of(network, lengths))
+    return np.array(frames_of(network, [int(length / fastest) for length in lengths]))
 
 
 def _learnable(
