@@ -41,7 +41,7 @@ MORE, SAME = (
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
+#: `exported` and `copied`, and has a column `twos` of clusters, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
 #: `spaced` of `flat` with a second space, a detector. Each runs alone: workers share the tests out as it comes.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
@@ -70,7 +70,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("cluster library -k 2 --dry-run --within duration>0", 0),
         ("cluster library --method hdbscan --min-size 2 --dry-run", 0),
     ],
-    "cluster-new": [("cluster library -k 2 --column twos", 0), ("cluster library --new --column twos", 0)],
+    "cluster-new": [("cluster library --new --column twos", 0)],
     "outliers": [("outliers library", 0), ("outliers library -n 3", 0), ("outliers library --since 1d", 0)],
     "fad": [("fad library copies", 0), ("fad sounds/bells sounds/rain -m logmel", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
@@ -154,6 +154,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    assert run(["cluster", str(place / "library"), "-k", "2", "--column", "twos", "--quiet"]) == 0
     with Library(place / "library") as library:
         library.passages.put([Passage(library.tracks()[0].id, 0.0, 1.0, "A door bell.", "Ann", 1.0, "en")])
     samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")
