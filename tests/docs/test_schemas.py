@@ -38,6 +38,7 @@ MORE, SAME = (
         "label-suggest",
         "recommend-history",
         "map-list",
+        "cluster-new",
         "error",
     },
     {"models": "models-list"},
@@ -45,9 +46,9 @@ MORE, SAME = (
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
-#: `spaced` of `flat` with a second space, a detector, the library
-#: `songs` of `tones`, with tempos and keys. Each runs alone: workers share the tests out as it comes.
+#: `exported` and `copied`, and has a column `twos` of clusters, the library `copies` of one sound in three files, the library
+#: `failed` of `broken`, the library `spaced` of `flat` with a second space, a detector, the library `songs` of `tones`, with
+#: tempos and keys. Each runs alone: workers share the tests out as it comes.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
@@ -84,6 +85,14 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     "compress-report": [("compress library --report --to int8,2 --queries 3 --no-indices --labels folder", 0)],
     "compare-spaces": [("compare-spaces library main main_int8 -k 2", 0)],
     "doctor-recall": [("doctor -l library --recall --queries 2", 0)],
+    "cluster": [
+        ("cluster library --column kinds", 0),
+        ("cluster library -k 2 --dry-run --within duration>0", 0),
+        ("cluster library --method hdbscan --min-size 2 --dry-run", 0),
+    ],
+    "cluster-new": [("cluster library --new --column twos", 0)],
+    "outliers": [("outliers library", 0), ("outliers library -n 3", 0), ("outliers library --since 1d", 0)],
+    "fad": [("fad library copies", 0), ("fad sounds/bells sounds/rain -m logmel", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],
     "remove": [
@@ -177,6 +186,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    assert run(["cluster", str(place / "library"), "-k", "2", "--column", "twos", "--quiet"]) == 0
     with Library(place / "library") as library:
         library.passages.put([Passage(library.tracks()[0].id, 0.0, 1.0, "A door bell.", "Ann", 1.0, "en")])
     samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")

@@ -28,9 +28,10 @@ CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 #: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both, and a
 #: hyphen is an underscore there.
 COMMANDS = (
-    *("compare-spaces", "compress", "demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export"),
-    *("finetune", "history", "import", "index", "label", "library", "list", "loops", "map", "models", "playlist"),
-    *("plot", "pretrain", "recommend", "remove", "search", "show", "stats", "tag", "train", "transcribe"),
+    *("cluster", "compare-spaces", "compress", "demo", "detect", "doctor", "duplicates", "embed", "evaluate"),
+    *("export", "fad", "finetune", "history", "import", "index", "label", "library", "list", "loops", "map"),
+    *("models", "outliers", "playlist", "plot", "pretrain", "recommend", "remove", "search", "show", "stats", "tag"),
+    *("train", "transcribe"),
 )
 
 EXIT_CODES = """\b
@@ -91,6 +92,7 @@ _GOES_ON = "run the same command again to go on"
 #: What holds of a command that Ctrl-C has ended.
 INTERRUPTED = {
     "compress": f"what was compressed is kept; {_GOES_ON}",
+    "cluster": "clusters that were stored before are left as they were, or are stored anew as a whole",
     "detect": "what was printed by then is what was heard; files that were not finished are left as they were",
     "demo": f"what was indexed is kept; {_GOES_ON}",
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",

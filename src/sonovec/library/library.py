@@ -31,7 +31,7 @@ from sonovec.library.moments import in_time
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
 from sonovec.library.queries import Asked, Queries, expanded, files_of, is_vector
-from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
+from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track, Value
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
@@ -269,6 +269,9 @@ class Library(Opening):
     def duplicates(self, filter: str | None = None, *, progress: Watched = None) -> Duplicates:
         """Recordings that are there several times, by fingerprint and by content; nothing is removed.
 
+        Other encodings, levels, cuts and starts of a recording are found, and speeds that differ by up to 5 %. Which to keep
+        is judged by length, by the column ``bandwidth`` where that analyser has run, by codec and by bit rate.
+
         Parameters
         ----------
         filter : str, optional
@@ -279,8 +282,8 @@ class Library(Opening):
         Returns
         -------
         Duplicates
-            Its `groups`, the track to keep first, and how many tracks are `unknown` for want of a fingerprint, which
-            ``library.analyse(["fingerprint"])`` makes.
+            Its `groups`, the track to keep first, the `overlaps` of tracks that are parts of others, and how many tracks
+            are `unknown` for want of a fingerprint, which ``library.analyse(["fingerprint"])`` makes.
 
         Raises
         ------
@@ -293,7 +296,7 @@ class Library(Opening):
 
         with running(progress) as job, self._local.ledger_to_read() as ledger:
             job.report(Progress("reading the tracks"))
-            return duplicates.find(self.tracks(filter), ledger.entries() if ledger else (), job)
+            return duplicates.find(self.tracks(filter, vectors=True), ledger.entries() if ledger else (), job)
 
     def short_paths(self) -> Callable[[str], str]:
         """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""
@@ -715,6 +718,50 @@ class Library(Opening):
         report.seconds = time.time() - began
         return report
 
+    def fill(
+        self,
+        columns: Sequence[Column],
+        values: Mapping[str, Mapping[str, Value]],
+        run: str,
+        *,
+        clear: bool = False,
+        progress: Watched = None,
+    ) -> None:
+        """Fill columns with what was worked out from the whole library, such as clusters; the ledger keeps which run it was.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            Of one owner; made where they are not there yet.
+        values : mapping
+            By the id of a track and the name of a column; other tracks keep what they have.
+        run : str
+            What made the values: it is recorded as the version in which the owner has heard these tracks.
+        clear : bool
+            Empty the columns of all other tracks first.
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Raises
+        ------
+        UsageError
+            A column is somebody else's, or cannot take such a value.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library.outcomes import Analysis
+
+        self._require_config()
+        self._refuse_place()
+        with running(progress) as job, self._writing("fill", job, "cannot fill columns"):
+            self._store.upgrade()
+            self._store.declare(columns)
+            names = [column.name for column in columns]
+            others = [id for id in self._store.ids() if id not in values] if clear else []
+            self._store.update({**{id: dict.fromkeys(names) for id in others}, **values})
+            owner = columns[0].owner.name
+            self._local.ledger.record_analyses({id: [Analysis(owner, run)] for id in values})
+
     def retag(
         self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, progress: Watched = None
     ) -> Report:
@@ -913,6 +960,18 @@ class Library(Opening):
             If there is no library here.
         """
         return self._recorded(Ledger.runs)
+
+    def arrivals(self) -> dict[str, float]:
+        """When each track came into the library, in seconds since 1970, by its id; those that other machines added lack.
+
+        A track that is removed and indexed again has the time at which it came first.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return dict(self._recorded(lambda ledger: ledger.arrivals().items()))
 
     def outcomes(self, status: Status, run: int | None = None) -> list[Entry]:
         """The files of which the latest run that met them made this, each with its `path`, `reason` and `run`.
