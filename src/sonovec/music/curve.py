@@ -33,7 +33,7 @@ def tempo_curve(beats: NDArray[np.float64]) -> list[tuple[float, float]]:
     --------
     >>> slow, fast = np.arange(0, 20, 0.6), 20.1 + np.arange(0, 20, 0.5)
     >>> tempo_curve(np.concatenate([slow, fast]))
-    [(0.0, 100.0), (20.1, 120.0)]
+    [(0.0, 100.0), (19.8, 120.0)]
     >>> tempo_curve(slow)
     []
     """

@@ -81,7 +81,7 @@ class Onsets:
     >>> click[11025:11125] = 0.5
     >>> onsets.push(click)
     >>> curve = onsets.finish()
-    >>> round(curve.whole.argmax() / CURVE_RATE, 2)
+    >>> float(round(curve.whole.argmax() / CURVE_RATE, 2))
     0.49
     """
 
