@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sonovec.audio.ffmpeg import open_container
-from sonovec.audio.section import without_tags
-
-_COVER = 1 << 10  # FFmpeg's flag of a picture that is attached, not shown in time
+from sonovec.audio.section import Section, without_tags
 
 
 class Held(NamedTuple):
@@ -53,10 +51,7 @@ def _samples(file: FileIO, check: Callable[[], None]) -> str:
 
 
 def _packets(file: FileIO, check: Callable[[], None]) -> tuple[tuple[str, ...], Counter[tuple[str, str]]]:
-    import av
-
-    file.seek(0)
-    with av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="replace") as container:
+    with open_container(Section(file)) as container:
         digests: dict[int, Any] = {}
         for stream in container.streams:
             digests[stream.index] = digest = hashlib.blake2b(digest_size=16)

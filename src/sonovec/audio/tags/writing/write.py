@@ -29,6 +29,8 @@ _INSIDE: Mapping[str, Writer] = {
     "mp4": of_mp4,
 }
 _MPEG = "mpeg"
+#: How the name of a new file ends until it is proven: one that a crash leaves there is not taken for a sound.
+UNFINISHED = ".part"
 FORMATS = "FLAC, WAV, AIFF, MP3, AAC, Ogg Vorbis, Opus and MP4"
 
 
@@ -38,6 +40,7 @@ def write_tags(
     tempo: float | None = None,
     key: str | None = None,
     check: Callable[[], None] = lambda: None,
+    ready: Callable[[Path], None] = lambda temporary: None,
 ) -> Said:
     """Write a tempo and a key into the tags of a file; what its tags say already is never replaced.
 
@@ -54,6 +57,8 @@ def write_tags(
         As programs for disc jockeys read it, such as ``F#m``.
     check : callable
         Called again and again; what it raises ends the work, and the file is as it was.
+    ready : callable
+        Called with the new file when it is proven, before it takes the place of the old one.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def write_tags(
         _refuse_place(place)
         said = _missing(place, Said(tempo, key))
         if said != Said():
-            _write(place, said, check)
+            _write(place, said, check, ready)
     except OSError as error:
         raise NotWrittenError(error.strerror or str(error)) from error
     return said
@@ -91,7 +96,7 @@ def _refuse_place(path: Path) -> None:
         raise NotWrittenError("it is no file")
     if status.st_nlink > 1:
         raise NotWrittenError("it has other names (hard links), which would keep the old content")
-    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+    if not status.st_mode & 0o222 or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise NotWrittenError("it may not be written")
     if hasattr(os, "getuid") and status.st_uid != os.getuid():
         raise NotWrittenError("it belongs to another user")
@@ -122,23 +127,31 @@ def _missing(path: Path, said: Said) -> Said:
     return Said(None if there["bpm"] else said.tempo, None if there["key"] else said.key)
 
 
-def _write(path: Path, said: Said, check: Callable[[], None]) -> None:
+def _write(
+    path: Path, said: Said, check: Callable[[], None], ready: Callable[[Path], None]
+) -> None:
     before = _state(path)
     try:
-        with atomic(path) as temporary:
+        with atomic(path, UNFINISHED) as temporary:
             with path.open("rb", buffering=0) as source, temporary.open("wb") as target:
                 for block in _with(source, said):
                     check()
                     target.write(block)
-            _prove(path, temporary, said, check)
+            prove(path, temporary, said, check)
             shutil.copystat(path, temporary)  # extended attributes, too
             os.utime(temporary)
-            if _state(path) != before:
-                raise NotWrittenError("another program changed it meanwhile")
+            _refuse_changed(path, before)
+            ready(temporary)
+            _refuse_changed(path, before)
     except (AudioError, OSError):
         raise
     except (ValueError, IndexError) as error:
         raise NotWrittenError(f"its tags cannot be read: {error}") from error
+
+
+def _refuse_changed(path: Path, before: tuple[int, int, int, int]) -> None:
+    if _state(path) != before:
+        raise NotWrittenError("another program changed it meanwhile")
 
 
 def _with(file: FileIO, said: Said) -> Iterator[bytes]:
@@ -157,7 +170,7 @@ def _with(file: FileIO, said: Said) -> Iterator[bytes]:
     yield from copied(behind)
 
 
-def _prove(old: Path, new: Path, said: Said, check: Callable[[], None]) -> None:
+def prove(old: Path, new: Path, said: Said, check: Callable[[], None]) -> None:
     """Refuse a new file in which anything differs but what was to be said."""
     former, latter = held(old, check), held(new, check)
     if former.samples != latter.samples or former.packets != latter.packets:
