@@ -63,11 +63,11 @@ if TYPE_CHECKING:
     from sonovec.library.recommend.weights import Weights
     from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
-    from sonovec.library.tag_writing import TagsWritten
     from sonovec.library.said import SaidSearch
     from sonovec.library.statistics import Statistics
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
+    from sonovec.library.tag_writing import TagsWritten
 
 MOST_EFFORT = 100
 

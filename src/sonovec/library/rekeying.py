@@ -9,7 +9,7 @@ from sonovec.library.consistency import key_of
 from sonovec.library.filters import In
 from sonovec.library.records import Value
 from sonovec.library.store import Store
-from sonovec.library.stretches import labels, passages
+from sonovec.library.stretches import Stretch, Stretches, labels, passages
 from sonovec.library.tables import TRACKS, TableSpec, tables_of
 
 
@@ -22,8 +22,12 @@ def copy_track(store: Store, former: str, new: str, fields: Mapping[str, Value])
         for spec in reversed(tables_of(space)):  # a space holds a track when it has its clip vector
             _copy(store, spec, former, new, {})
     _copy(store, TRACKS, former, new, fields)
-    for stretches in (passages(store), labels(store)):
-        stretches.put([replace(each, track=new) for each in stretches.get(former)])
+    _copy_stretches(passages(store), former, new)
+    _copy_stretches(labels(store), former, new)
+
+
+def _copy_stretches(stretches: Stretches[Stretch], former: str, new: str) -> None:
+    stretches.put([replace(each, track=new) for each in stretches.get(former)])
 
 
 def _copy(store: Store, spec: TableSpec, former: str, new: str, fields: Mapping[str, Value]) -> None:

@@ -72,14 +72,17 @@ def _with(content: bytes, path: tuple[bytes, ...], items: bytes) -> bytes:
             version = inside[:4] if name == b"meta" else b""
             if name == b"meta":
                 _check_meta(inside)
-            inside = version + _with(inside[len(version) :], path[1:], items)  # noqa: PLW2901
+            inside = version + _with(inside[len(version) :], path[1:], items)
         parts.append(_atom(kind, inside))
     return b"".join(parts) + (b"" if found else _new(path, items))
 
 
 def _check_meta(inside: bytes) -> None:
     """Refuse lists of another kind than iTunes', as QuickTime has them."""
-    if inside[4:8] == b"hdlr" or next((c[8:12] for kind, c in _children(inside[4:]) if kind == b"hdlr"), b"") != _ITUNES:
+    if (
+        inside[4:8] == b"hdlr"
+        or next((c[8:12] for kind, c in _children(inside[4:]) if kind == b"hdlr"), b"") != _ITUNES
+    ):
         raise NotWrittenError("its tags are those of QuickTime")
 
 
@@ -95,9 +98,9 @@ def _moved(content: bytes, behind: int, more: int) -> bytes:
     parts = []
     for kind, inside in _children(content):
         if kind in _TABLES:
-            inside = _moved(inside, behind, more)  # noqa: PLW2901
+            inside = _moved(inside, behind, more)
         elif kind in _WIDTHS:
-            inside = _places(inside, _WIDTHS[kind], behind, more)  # noqa: PLW2901
+            inside = _places(inside, _WIDTHS[kind], behind, more)
         elif kind == b"cmov":
             raise NotWrittenError("its MP4 header is compressed")
         parts.append(_atom(kind, inside))

@@ -127,9 +127,7 @@ def _missing(path: Path, said: Said) -> Said:
     return Said(None if there["bpm"] else said.tempo, None if there["key"] else said.key)
 
 
-def _write(
-    path: Path, said: Said, check: Callable[[], None], ready: Callable[[Path], None]
-) -> None:
+def _write(path: Path, said: Said, check: Callable[[], None], ready: Callable[[Path], None]) -> None:
     before = _state(path)
     try:
         with atomic(path, UNFINISHED) as temporary:
@@ -158,7 +156,7 @@ def _with(file: FileIO, said: Said) -> Iterator[bytes]:
     sound, _ = split_tags(file)
     whole = Section(file)
     before, behind = whole.part(0, sound.start), whole.part(sound.end)
-    kind = magic.kind(sound.head())
+    kind = magic.kind(sound.head()) or ""
     if kind == _MPEG:
         yield from id3.of_mpeg(before, said)
         yield from copied(sound)
@@ -185,7 +183,7 @@ def prove(old: Path, new: Path, said: Said, check: Callable[[], None]) -> None:
         expected["file_key"] = said.key
     found = dict(read_tags(new))
     tempo = found.get("file_tempo")
-    if said.tempo is not None and isinstance(tempo, float) and abs(tempo - said.tempo) <= 0.5:  # noqa: PLR2004
+    if said.tempo is not None and isinstance(tempo, float) and abs(tempo - said.tempo) <= 0.5:
         expected["file_tempo"] = tempo
     if found != expected:
         raise NotWrittenError("its tags would not be the same")
