@@ -62,8 +62,8 @@ def sounds(tmp_path):
 
 
 @pytest.fixture
-def library(tmp_path):
-    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+def library(local_location):
+    with sonovec.Library(local_location, model="logmel") as library:
         yield library
 
 

@@ -242,6 +242,22 @@ def test_damaged_files_are_left_alone(tmp_path):
     assert "fragments" in refused(mp4)
 
 
+def test_damage_inside_the_sound_stays(tmp_path):
+    song = sound(tmp_path / "a.flac")
+    data = bytearray(song.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20000] = bytes(20000)
+    song.write_bytes(data)
+    heard = samples(song)
+    write_tags(song, tempo=128.0)
+    assert samples(song) == heard and song.read_bytes().endswith(data[-60000:])
+
+
+def test_sound_that_does_not_decode(tmp_path):
+    wav = sound(tmp_path / "a.wav")
+    wav.write_bytes(wav.read_bytes().replace(b"fmt \x10\0\0\0\1\0", b"fmt \x10\0\0\0\x99\x99"))
+    assert "decode" in refused(wav)
+
+
 def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path):
     song = sound(tmp_path / "a.flac")
     old = song.read_bytes()

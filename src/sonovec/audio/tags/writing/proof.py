@@ -9,8 +9,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sonovec.audio.ffmpeg import open_container
+from sonovec.audio.decoder import UndecodableError
+from sonovec.audio.ffmpeg import errors, open_container
 from sonovec.audio.section import Section, without_tags
+from sonovec.audio.tags.writing.pieces import NotWrittenError
 
 
 class Held(NamedTuple):
@@ -29,12 +31,15 @@ def held(path: Path, check: Callable[[], None]) -> Held:
 
     Raises
     ------
-    AudioError
-        It cannot be opened.
+    NotWrittenError
+        It does not decode from end to end: what is damaged cannot be compared.
     """
-    with path.open("rb", buffering=0) as file:
-        samples = _samples(file, check)
-        packets, texts = _packets(file, check)
+    try:
+        with path.open("rb", buffering=0) as file:
+            samples = _samples(file, check)
+            packets, texts = _packets(file, check)
+    except (UndecodableError, *errors()) as error:
+        raise NotWrittenError(f"it does not decode without errors ({error})") from error
     return Held(samples, packets, texts)
 
 
@@ -42,7 +47,9 @@ def _samples(file: FileIO, check: Callable[[], None]) -> str:
     """Decode without the tags around the sound, as sonovec does: an unknown one of them is no sound."""
     digest = hashlib.blake2b(digest_size=16)
     with open_container(without_tags(file)) as container:
-        stream = container.streams.audio[0]
+        stream = next((each for each in container.streams.audio if each.codec_context is not None), None)
+        if stream is None:
+            raise NotWrittenError("it has no sound that decodes")
         digest.update(f"{stream.rate} {stream.layout.name}".encode())
         for frame in container.decode(stream):
             check()

@@ -17,7 +17,6 @@ from sonovec.audio.tags.writing.chunks import of_chunks
 from sonovec.audio.tags.writing.mp4 import of_mp4
 from sonovec.audio.tags.writing.pieces import NotWrittenError, Said, Writer, copied
 from sonovec.audio.tags.writing.proof import held
-from sonovec.errors import AudioError
 from sonovec.paths import atomic
 
 #: What writes tags inside a format; MPEG audio has them around it.
@@ -137,12 +136,12 @@ def _write(path: Path, said: Said, check: Callable[[], None], ready: Callable[[P
                     target.write(block)
             prove(path, temporary, said, check)
             shutil.copystat(path, temporary)  # extended attributes, too
+            if (group := path.stat().st_gid) != temporary.stat().st_gid:
+                os.chown(temporary, -1, group)
             os.utime(temporary)
             _refuse_changed(path, before)
             ready(temporary)
             _refuse_changed(path, before)
-    except (AudioError, OSError):
-        raise
     except (ValueError, IndexError) as error:
         raise NotWrittenError(f"its tags cannot be read: {error}") from error
 
