@@ -845,7 +845,7 @@ class Library(Opening):
                 f"{self.location}: tempo and key were not heard; run `sonovec index PATH -l {self.location} --music` first"
             )
         self._refuse_place()
-        with running(progress) as job, self._writing("write tags", job, "cannot write tags"):
+        with running(progress) as job, self._writing("write-tags", job, "cannot write tags"):
             self._store.upgrade()
             return TagWriting(self._store, self._local.ledger, self._local.roots(), job).run(roots)
 
