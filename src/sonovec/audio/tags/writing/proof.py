@@ -38,7 +38,7 @@ def held(path: Path, check: Callable[[], None]) -> Held:
         with path.open("rb", buffering=0) as file:
             samples = _samples(file, check)
             packets, texts = _packets(file, check)
-    except (UndecodableError, *errors()) as error:
+    except (UndecodableError, *errors()) as error:  # type: ignore[misc]  # a tuple of unknown length is one, too
         raise NotWrittenError(f"it does not decode without errors ({error})") from error
     return Held(samples, packets, texts)
 
