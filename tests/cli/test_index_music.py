@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import sonovec
 from sonovec.analysis import registry
+from sonovec.audio.tags.read import read_tags
 from sonovec.cli.index import MUSIC
 from sonovec.cli.main import cli
 from sonovec.library.location import ledger_path, parse_location
@@ -83,6 +84,41 @@ def test_a_later_run_adds_what_is_missing(tmp_path):
         .stdout
     )
     assert {each["analyser"] for each in shown["analyses"]} == set(MUSIC)
+
+
+def test_write_tags(tmp_path):
+    write_tunes(tmp_path / "sounds", 2)
+    assert not {"tags_written", "tags_left"} & index(tmp_path, "--music").keys()
+    with sonovec.Library(tmp_path / "library") as library:
+        first, second = sorted(library.tracks(), key=lambda track: track.path)
+        heard = {"tempo": 87.46, "tempo_confidence": 0.98, "key": "F# minor", "key_confidence": 0.5}
+        library._store.update({first.id: heard, second.id: {"tempo_confidence": 0.5, "key_confidence": 0.5}})
+    written = index(tmp_path, "--music", "--write-tags")
+    path = str(tmp_path / "sounds" / "000.flac")
+    assert written["tags_written"] == [{"path": path, "tempo": 87.46, "key": None}]
+    assert (written["tags_left"], written["tags_unsure"], written["tags_there"]) == ([], 1, 0)
+    assert read_tags(path)["file_tempo"] == 87.5
+    again = index(tmp_path, "--music", "--write-tags")
+    assert (again["unchanged"], again["heard"]) == (2, 0)
+    assert (again["tags_written"], again["tags_unsure"], again["tags_there"]) == ([], 1, 1)
+    text = CliRunner().invoke(
+        cli, ["index", str(tmp_path / "sounds"), "-l", str(tmp_path / "library"), "--music", "--write-tags"]
+    )
+    assert "tags: written into 0 files; 1 file had them; 1 file was left alone" in text.output
+
+
+def test_files_are_not_written_to_without_it(tmp_path):
+    write_tunes(tmp_path / "sounds", 1)
+    [path] = (tmp_path / "sounds").iterdir()
+    before = path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ctime_ns
+    index(tmp_path, "--music")
+    with sonovec.Library(tmp_path / "library") as library:
+        [track] = library.tracks()
+        library._store.update({track.id: {"tempo": 87.0, "tempo_confidence": 1.0}})
+    index(tmp_path, "--music")
+    assert (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ctime_ns) == before
+    lonely = CliRunner().invoke(cli, ["index", str(path), "-l", str(tmp_path / "library"), "--write-tags"])
+    assert lonely.exit_code and "add --music" in str(lonely.exception)
 
 
 @pytest.mark.slow

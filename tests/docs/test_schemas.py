@@ -54,6 +54,7 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("index broken -l other --metadata sounds/demo.csv", 1),
         ("index sounds/bells -l library --space second -m logmel", 0),
         ("index sounds -l library --prune --show-skipped", 0),
+        ("index sounds/bells -l tagged -m logmel --music --write-tags", 0),
     ],
     "search": [
         ("search sounds/bells/bells-01.flac -l library", 0),

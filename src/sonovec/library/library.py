@@ -36,7 +36,7 @@ from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS, SPACES
-from sonovec.paths import display, from_text, to_text
+from sonovec.paths import absolute, display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from sonovec.library.statistics import Statistics
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
+    from sonovec.library.tag_writing import TagsWritten
 
 MOST_EFFORT = 100
 
@@ -803,6 +804,50 @@ class Library(Opening):
             is_own = place.is_own(self.location)
             run = Retagging(self._store, self._local.ledger, encoder, space, is_own=is_own, job=job)
             return run.run(roots)
+
+    def write_tags(
+        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, progress: Watched = None
+    ) -> TagsWritten:
+        """Write the tempo and the key that were heard surely into the tags of files that have none.
+
+        This writes into your files; nothing else in sonovec does. What a tag says already is never replaced. All other bytes
+        of a file are copied as they are, and the new file takes the old one's place only after its sound was decoded and
+        compared. The tracks follow with all that belongs to them; nothing is embedded again.
+
+        Parameters
+        ----------
+        paths : path or iterable of paths
+            Files and folders; the files below them that the library holds.
+        progress : True, callable or Job, optional
+            See `add`. A cancel leaves whole files, and the same call goes on.
+
+        Returns
+        -------
+        TagsWritten
+            ``left`` names the files that were left as they are, and why.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        LibraryLockedError
+            If another process is indexing into this library.
+        UsageError
+            If the library has no columns of music.
+        """
+        from sonovec.library.tag_writing import TagWriting
+        from sonovec.music.columns import TEMPO
+
+        roots = [absolute(path) for path in files_of(paths)]
+        self._require_config()
+        if TEMPO not in self.columns():
+            raise UsageError(
+                f"{self.location}: tempo and key were not heard; run `sonovec index PATH -l {self.location} --music` first"
+            )
+        self._refuse_place()
+        with running(progress) as job, self._writing("write-tags", job, "cannot write tags"):
+            self._store.upgrade()
+            return TagWriting(self._store, self._local.ledger, self._local.roots(), job).run(roots)
 
     def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
         """Have the columns that a run fills, and the spaces of analysers."""

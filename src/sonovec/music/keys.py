@@ -38,6 +38,11 @@ class Key:
         return f"{(MAJOR if self.mode == 'major' else MINOR)[self.tonic]} {self.mode}"
 
     @property
+    def short(self) -> str:
+        """The name as ID3 has it and programs for disc jockeys write it, such as ``C`` and ``F#m``."""
+        return (MAJOR if self.mode == "major" else MINOR)[self.tonic] + ("" if self.mode == "major" else "m")
+
+    @property
     def hour(self) -> int:
         """The place on the Camelot wheel, 1 to 12; a key and its relative one share it."""
         major = self.tonic if self.mode == "major" else self.tonic + 3

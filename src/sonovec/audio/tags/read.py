@@ -51,14 +51,7 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
     >>> read_tags("none.wav")["notes"]
     'tags not read: No such file or directory'
     """
-    sources: list[Mapping[str, list[str]]] = []
-    notes: list[str] = []
-    try:
-        with Path(path).open("rb", buffering=0) as file:
-            for reader, section in _readers(file):
-                sources.append(_attempt(reader, section, notes))
-    except OSError as error:
-        notes.append(error.strerror or str(error))
+    sources, notes = read_sources(path)
     texts = {field: _first(sources, names) for field, names in NAMES.items()}
     tags: Tags = {**texts, "year": parse_year(texts["date"])}
     del tags["date"], tags["bpm"], tags["key"]
@@ -70,6 +63,19 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
     if notes:
         tags["notes"] = f"tags not read: {_clean('; '.join(dict.fromkeys(notes)))}"
     return tags
+
+
+def read_sources(path: str | os.PathLike[str]) -> tuple[list[Mapping[str, list[str]]], list[str]]:
+    """Read the texts of each tag of a file by the format's own names, the best tag first, and what could not be read."""
+    sources: list[Mapping[str, list[str]]] = []
+    notes: list[str] = []
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            for reader, section in _readers(file):
+                sources.append(_attempt(reader, section, notes))
+    except OSError as error:
+        notes.append(error.strerror or str(error))
+    return sources, notes
 
 
 def no_tags(reason: str) -> Tags:
