@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -39,3 +40,30 @@ def test_what_is_missing_is_named_before_any_work(module, call, told, monkeypatc
 
 def test_what_is_there_is_imported() -> None:
     require("json", "nothing", "learn")
+
+
+AT_ONCE = """
+import threading
+from sonovec.extras import require
+modules, failed = ("scipy.signal", "scipy.fft", "scipy.ndimage", "scipy.stats") * 2, []
+together = threading.Barrier(len(modules))
+
+def load(module):
+    together.wait()
+    try:
+        require(module, "a test", "music")
+    except Exception as error:
+        failed.append(error)
+
+threads = [threading.Thread(target=load, args=(module,)) for module in modules]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+assert not failed, failed
+"""
+
+
+def test_threads_import_parts_of_one_package_at_once():
+    pytest.importorskip("scipy")
+    subprocess.run([sys.executable, "-c", AT_ONCE], check=True)

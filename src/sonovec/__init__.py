@@ -32,7 +32,7 @@ from sonovec.errors import (
 )
 
 if TYPE_CHECKING:
-    from sonovec import learn, speech
+    from sonovec import explore, learn, speech
     from sonovec.audio.waveform import Waveform
     from sonovec.embedding.embedding import Embedding, Failure
     from sonovec.embedding.encoder import Encoder, load
@@ -83,6 +83,7 @@ __all__ = [
     "Waveform",
     "WeightsError",
     "__version__",
+    "explore",
     "learn",
     "load",
     "plot",
@@ -113,7 +114,7 @@ _HOMES = {
     "transcribe": "sonovec.speech.transcribing",
 }
 #: Packages with names of their own, such as `sonovec.learn.train`.
-_PACKAGES = ("learn", "speech")
+_PACKAGES = ("explore", "learn", "speech")
 
 
 def __getattr__(name: str) -> object:

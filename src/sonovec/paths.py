@@ -247,19 +247,19 @@ def _no_output(target: Path, reason: str) -> UsageError:
 
 
 @contextmanager
-def atomic(target: Path) -> Iterator[Path]:
+def atomic(target: Path, ending: str = "") -> Iterator[Path]:
     """Give a temporary path beside `target` that replaces it when the block ends without an error.
 
     After a crash or a power cut the target is the old file or the new one, and whole. A new file has the rights that
     the user's umask gives, and one that is replaced keeps its own. What a link points to is replaced, and not the
     link. A target that is no file, such as ``/dev/stdout`` or a pipe, is written into.
     """
-    with atomic_together(target) as (temporary,):
+    with atomic_together(target, ending=ending) as (temporary,):
         yield temporary
 
 
 @contextmanager
-def atomic_together(target: Path, *beside: Path) -> Iterator[tuple[Path, ...]]:
+def atomic_together(target: Path, *beside: Path, ending: str = "") -> Iterator[tuple[Path, ...]]:
     """The same for a file and others that describe it.
 
     All are complete before the first is replaced. The old ones of `beside` are removed before `target` is replaced and
@@ -267,7 +267,7 @@ def atomic_together(target: Path, *beside: Path) -> Iterator[tuple[Path, ...]]:
     """
     targets = (target, *beside)
     # Named before they are made: an interrupt at any moment leaves none behind.
-    temporaries = tuple(map(_temporary_for, targets))
+    temporaries = tuple(_temporary_for(each, ending) for each in targets)
     try:
         for temporary, each in zip(temporaries, targets, strict=True):
             _begin(temporary, each)
@@ -284,15 +284,15 @@ def atomic_together(target: Path, *beside: Path) -> Iterator[tuple[Path, ...]]:
                 temporary.unlink()
 
 
-def _temporary_for(target: Path) -> Path:
+def _temporary_for(target: Path, ending: str) -> Path:
     """Where to write what will be the target: beside it, or among the temporary files where it cannot be replaced."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     token = secrets.token_hex(4)
     if _is_special(target):
-        return Path(tempfile.gettempdir(), f"sonovec-{token}{target.suffix}")
+        return Path(tempfile.gettempdir(), f"sonovec-{token}{target.suffix}{ending}")
     place = _followed(target)
-    return place.with_name(f".{place.stem[:32]}-{token}{place.suffix}")
+    return place.with_name(f".{place.stem[:32]}-{token}{place.suffix}{ending}")
 
 
 def _begin(temporary: Path, target: Path) -> None:

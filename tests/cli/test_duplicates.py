@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 import sonovec
 from sonovec.cli.main import run
@@ -39,10 +40,10 @@ def test_the_table_shows_which_to_keep(folder, capsys):
     assert run(["duplicates", "-l", str(folder / "library")]) == 0
     told = capsys.readouterr()
     header, *lines = (line.split("\t") for line in told.out.splitlines())
-    assert header == ["group", "", "path", "duration", "codec", "kbit/s"] and told.err == ""
+    assert header == ["group", "", "path", "duration", "speed", "codec", "bandwidth", "kbit/s"] and told.err == ""
     assert [line[:2] for line in lines] == [["1", "keep"], ["1", "copy"], ["1", ""]]
     assert {line[2] for line in lines[:2]} == {str(folder / "sounds" / name) for name in ("a.wav", "copy.wav")}
-    assert lines[2][2].endswith(r"a\nb.flac") and lines[0][3:] == ["0:05.0", "PCM_16", "256"]
+    assert lines[2][2].endswith(r"a\nb.flac") and lines[0][3:] == ["0:05.0", "", "PCM_16", "", "256"]
 
 
 def test_a_terminal_shows_paths_below_the_root(folder, tmp_path, capsys, monkeypatch):
@@ -65,10 +66,18 @@ def test_a_terminal_shows_paths_below_the_root(folder, tmp_path, capsys, monkeyp
 def test_json_has_the_documented_shape(folder, capsys):
     assert run(["duplicates", "-l", str(folder / "library"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told) == {"library", "tracks", "without_fingerprint", "groups"}
-    assert (told["tracks"], told["without_fingerprint"]) == (3, 0)
+    assert set(told) == {
+        "library",
+        "tracks",
+        "without_fingerprint",
+        "with_former_fingerprint",
+        "groups",
+        "overlaps",
+    }
+    assert (told["tracks"], told["without_fingerprint"], told["overlaps"]) == (3, 0, [])
     ((first, second),) = told["groups"]
     fields = {"id", "path", "copies", "duration", "codec", "lossless", "rate", "size", "bitrate"}
+    fields |= {"bandwidth", "speed", "keeps_pitch", "offset"}
     assert set(first) == set(second) == fields
     assert len(first["copies"]) == 1 and Path(second["path"]).name == "a\nb.flac"
 
@@ -91,3 +100,29 @@ def test_it_says_what_to_run_where_there_are_no_fingerprints(folder, tmp_path, c
     assert f"sonovec index FOLDER -l {tmp_path / 'library'} --analyser fingerprint" in told.err
     assert run(["duplicates", "-l", str(tmp_path / "nowhere")]) == 2
     assert "no library here" in capsys.readouterr().err
+
+
+def test_a_playlist_has_the_groups(folder, capsys):
+    assert run(["duplicates", "-l", str(folder / "library"), "--m3u"]) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert lines[0] == "#EXTM3U" and lines[2] in {str(folder / "sounds" / name) for name in ("a.wav", "copy.wav")}
+    assert "line break" in told.err, "a name that a playlist cannot hold is told"
+    assert run(["duplicates", "-l", str(folder / "library"), "--m3u", "--json"]) == 2
+
+
+def test_speeds_and_parts_are_shown(tmp_path, capsys):
+    (tmp_path / "sounds").mkdir()
+    long = np.concatenate([noise(seed) for seed in range(4)])
+    soundfile.write(tmp_path / "sounds" / "long.wav", long, RATE)
+    soundfile.write(tmp_path / "sounds" / "part.wav", noise(2), RATE)
+    soundfile.write(tmp_path / "sounds" / "a.wav", noise(9), RATE)
+    soundfile.write(tmp_path / "sounds" / "faster.flac", soxr.resample(noise(9), RATE * 1.033, RATE), RATE)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(tmp_path / "sounds", analysers=["fingerprint", "bandwidth"])
+    assert run(["duplicates", "-l", str(tmp_path / "library")]) == 0
+    _, first, second, _, part = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert (Path(first[2]).name, Path(second[2]).name) == ("a.wav", "faster.flac") and first[4] == ""
+    assert float(second[4].removesuffix(" %")) == pytest.approx(3.3, abs=0.5) and second[6] == "8.0 kHz"
+    assert [Path(part[0]).name, Path(part[2]).name] == ["long.wav", "part.wav"] and part[4] == "whole"
+    assert part[1].startswith("0:10.") and part[3].startswith("0:00.")

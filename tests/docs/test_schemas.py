@@ -17,6 +17,7 @@ from sonovec import Library, demo
 from sonovec.cli.main import cli, run
 from sonovec.library.records import Passage
 from tests.learn.detectors import tones
+from tests.library.playlist import made
 from tests.models import tiny
 from tests.speech.training import spoken
 
@@ -26,19 +27,34 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
 #: Where a command has more shapes than one, or the shape of another.
 MORE, SAME = (
-    {"finetune-ctc", "search-places", "search-many", "search-said", "detect-library", "label-suggest", "error"},
+    {
+        "compress-report",
+        "doctor-recall",
+        "finetune-ctc",
+        "search-places",
+        "search-many",
+        "search-said",
+        "detect-library",
+        "label-suggest",
+        "recommend-history",
+        "map-list",
+        "cluster-new",
+        "error",
+    },
     {"models": "models-list"},
 )
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
-#: `spaced` of `flat` with a second space, a detector. Each runs alone: workers share the tests out as it comes.
+#: `exported` and `copied`, and has a column `twos` of clusters, the library `copies` of one sound in three files, the library
+#: `failed` of `broken`, the library `spaced` of `flat` with a second space, a detector, the library `songs` of `tones`, with
+#: tempos and keys. Each runs alone: workers share the tests out as it comes.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
         ("index broken -l other --metadata sounds/demo.csv", 1),
         ("index sounds/bells -l library --space second -m logmel", 0),
         ("index sounds -l library --prune --show-skipped", 0),
+        ("index sounds/bells -l tagged -m logmel --music --write-tags", 0),
     ],
     "search": [
         ("search sounds/bells/bells-01.flac -l library", 0),
@@ -55,7 +71,29 @@ RUNS: dict[str, list[tuple[str, int]]] = {
         ("search sounds/bells/bells-01.flac -l library --places --min-score 1", 0),
     ],
     "search-said": [("search --said door -l library", 0), ("search --said window -l library", 0)],
+    "recommend": [
+        ("recommend sounds/bells/bells-01.flac sounds/rain/rain-01.flac -l library", 0),
+        ("recommend sounds/bells/bells-01.flac -l library --not sounds/rain/rain-01.flac", 0),
+        ("recommend copy.wav -l library --from duration>1000", 0),
+    ],
+    "recommend-history": [
+        ("recommend -l library --like sounds/bells/bells-01.flac --who ann", 0),
+        ("recommend -l library --history", 0),
+        ("recommend -l library --forget-all --who ann", 0),
+    ],
     "duplicates": [("duplicates -l library", 0), ("duplicates -l copies", 0)],
+    "compress": [("compress library --to 2+int8 --name small", 0), ("compress library --to 2+int8 --name small", 0)],
+    "compress-report": [("compress library --report --to int8,2 --queries 3 --no-indices --labels folder", 0)],
+    "compare-spaces": [("compare-spaces library main main_int8 -k 2", 0)],
+    "doctor-recall": [("doctor -l library --recall --queries 2", 0)],
+    "cluster": [
+        ("cluster library --column kinds", 0),
+        ("cluster library -k 2 --dry-run --within duration>0", 0),
+        ("cluster library --method hdbscan --min-size 2 --dry-run", 0),
+    ],
+    "cluster-new": [("cluster library --new --column twos", 0)],
+    "outliers": [("outliers library", 0), ("outliers library -n 3", 0), ("outliers library --since 1d", 0)],
+    "fad": [("fad library copies", 0), ("fad sounds/bells sounds/rain -m logmel", 0)],
     "search-many": [("search sounds/bells/bells-01.flac missing.wav -l library", 1)],
     "show": [("show sounds/bells/bells-01.flac -l library", 0)],
     "remove": [
@@ -64,8 +102,20 @@ RUNS: dict[str, list[tuple[str, int]]] = {
     ],
     "history": [("history -l library", 0), ("history -l failed --run 1", 0), ("history -l failed --failed", 0)],
     "stats": [("stats -l library", 0)],
+    "map": [
+        ("map library --method pca -o map.html", 0),
+        ("map library --method pca --refit --export map.parquet", 0),
+        ("map copies --method pca --dims 3", 0),
+    ],
+    "map-list": [("map failed --list", 0)],
     "export": [("export library exported-again", 0)],
     "import": [("import exported -l imported", 0), ("import exported -l imported", 0)],
+    "playlist": [
+        ("playlist --arc energy=up-down -l songs --gapless", 0),
+        ("playlist sounds/bells/bells-01.flac -l library -n 3", 0),
+        ("playlist --arc tempo=up --tempo 300..310 -l songs", 0),
+    ],
+    "loops": [("loops tones/10.wav -l songs", 0), ("loops tones/10.wav -l songs --tempo 300 --max-stretch 1", 0)],
     "list": [("list -l library", 0), ("list -l library --columns all", 0)],
     "tag": [("tag sounds/bells", 0), ("tag broken --windows", 1), ("tag sounds --class music --min-duration 1", 0)],
     "embed": [("embed broken -o vectors.npz", 1)],
@@ -137,6 +187,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = place / "broken" / "bells-01.flac"
     broken.write_bytes(broken.read_bytes()[:40])
     assert run(["index", str(place / "sounds"), "-l", str(place / "library"), "--quiet"]) == 0
+    assert run(["cluster", str(place / "library"), "-k", "2", "--column", "twos", "--quiet"]) == 0
     with Library(place / "library") as library:
         library.passages.put([Passage(library.tracks()[0].id, 0.0, 1.0, "A door bell.", "Ann", 1.0, "en")])
     samples, rate = soundfile.read(place / "sounds" / "bells" / "bells-01.flac")
@@ -150,10 +201,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         index = ["index", str(place / "flat"), "-l", str(place / "spaced"), "-m", "logmel", *more, "--quiet"]
         assert run(index) == 0
     tones().save(place / "tones.detector")
+    made.write(place / "made")
+    place.joinpath("tones").symlink_to(place / "made" / "sounds")
+    place.joinpath("songs").symlink_to(place / "made" / "library")
     spoken.write(place / "words", count=12)
     spoken.write(place / "others", count=2, seed=1)
     assert run(["export", str(place / "library"), str(place / "exported")]) == 0
     assert run(["import", str(place / "exported"), "-l", str(place / "copied")]) == 0
+    assert run(["compress", str(place / "library"), "--to", "int8"]) == 0
     return place
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 import sonovec
 from sonovec.errors import UsageError
@@ -109,3 +111,50 @@ def test_an_empty_library_has_none(tmp_path):
 def test_tracks_without_facts_are_no_error():
     tracks = [Track(id, np.empty(0, np.float32), {"path": id}) for id in "ab"]
     assert find(tracks, [], Job()).groups == []
+
+
+def test_speeds_starts_and_parts(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    noises = [np.random.default_rng(seed).standard_normal(8 * RATE) / 9 for seed in range(4)]
+    soundfile.write(sounds / "a.wav", noises[0], RATE)
+    soundfile.write(sounds / "a slower.wav", soxr.resample(noises[0], 0.96 * RATE, RATE), RATE)
+    soundfile.write(sounds / "b.wav", noises[1], RATE)
+    soundfile.write(sounds / "b later.wav", np.concatenate([np.zeros(4 * RATE), noises[1]]), RATE)
+    soundfile.write(sounds / "c within.wav", np.concatenate([*noises[2:], noises[2][::-1], noises[3][::-1]]), RATE)
+    soundfile.write(sounds / "c.wav", noises[3], RATE)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, analysers=["fingerprint"])
+        found = library.duplicates()
+        assert sorted(sorted(Path(each.path).name for each in group) for group in found.groups) == [
+            ["a slower.wav", "a.wav"],
+            ["b later.wav", "b.wav"],
+        ]
+        by_name = {Path(each.path).name: each for group in found.groups for each in group}
+        speeds = by_name["a.wav"].speed, by_name["a slower.wav"].speed
+        assert sorted(speeds) in (pytest.approx([1, 1.04], abs=0.01), pytest.approx([0.96, 1], abs=0.01))
+        assert by_name["b.wav"].offset == pytest.approx(4, abs=0.2) and by_name["b.wav"].speed == 1
+        (part,) = found.overlaps
+        assert [Path(path).name for path in (part.path, part.other_path)] == ["c within.wav", "c.wav"] and part.within
+        assert (part.start, part.end) == (pytest.approx(8, abs=0.3), pytest.approx(16, abs=0.6))
+        assert part.other_start == 0 and part.to_json()["within"] is True
+
+
+def test_what_has_all_its_treble_is_kept_rather_than_what_is_lossless(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    soundfile.write(sounds / "full.ogg", sound(0), RATE)
+    soundfile.write(sounds / "dull.wav", soxr.resample(soxr.resample(sound(0), RATE, 8000), 8000, RATE), RATE)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, analysers=["fingerprint", "bandwidth"])
+        ((first, second),) = library.duplicates().groups
+        assert first.path.endswith("full.ogg") and second.bandwidth < 0.9 * first.bandwidth
+
+
+def test_a_fingerprint_of_an_earlier_version_is_told(folder):
+    with sonovec.Library(folder / "with") as library:
+        tracks = [
+            replace(track, fields={**track.fields, "fingerprint_fine": None}) for track in library.tracks(vectors=True)
+        ]
+    found = find(tracks, [], Job())
+    assert found.coarse == sum(track.fields["fingerprint"] is not None for track in tracks) > 0

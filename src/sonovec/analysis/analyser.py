@@ -102,6 +102,8 @@ class Analyser:
         of the track.
     fields : tuple of Field
         The columns that it fills.
+    file_tags : tuple of Field
+        Columns beside them that take what the file says of itself, by the names of `sonovec.audio.tags.read.read_tags`.
     spaces : tuple of SpaceSpec
         The spaces that it fills.
     limit : float
@@ -134,10 +136,16 @@ class Analyser:
     version: ClassVar[str]
     rate: ClassVar[int | None] = None
     fields: ClassVar[tuple[Field, ...]] = ()
+    file_tags: ClassVar[tuple[Field, ...]] = ()
     spaces: ClassVar[tuple[SpaceSpec, ...]] = ()
     limit: ClassVar[float] = 60.0
     between: ClassVar[str] = " "
     as_good: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def suited(cls, passport: Passport) -> type[Analyser]:
+        """The class, of the same name, that does this in a library whose vectors have a passport; usually this one."""
+        return cls
 
     def begin(self, rate: int, channels: int) -> None:
         """Begin a track whose blocks have `rate` samples a second, and `channels` (1 where they are mono)."""

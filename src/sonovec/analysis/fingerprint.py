@@ -12,14 +12,13 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.analysis import speeds
 from sonovec.analysis.analyser import Analyser, Field, Findings
-from sonovec.analysis.likeness import HOP, LEAST, RATE, SAME, Codes, likeness
+from sonovec.analysis.likeness import BANDS, HIGHEST, HOP, LEAST, LOWEST, RATE, SAME, Codes, likeness
 
 __all__ = ["RATE", "SAME", "Fingerprint", "likeness"]
 
 WINDOW = 4096
-#: Bands of equal width on a logarithmic scale, in Hz; one more than a code has bits.
-BANDS, LOWEST, HIGHEST = 33, 300.0, 2000.0
 _WEIGHTS = np.hanning(WINDOW)
 _EDGES = np.round(np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / RATE).astype(int)
 #: Only the first two minutes of a recording are told.
@@ -27,15 +26,19 @@ MOST = round(120 * RATE / HOP)
 
 
 class Fingerprint(Analyser):
-    """Column `fingerprint`: text to be compared by `likeness`; empty for silence, and for less than three seconds."""
+    """Columns `fingerprint`, text to be compared by `likeness`, and `fingerprint_fine`, by which other speeds are found.
 
-    name, version, rate = "fingerprint", "1", RATE
-    fields = (Field("fingerprint", str),)
+    Both are empty for silence, and for less than three seconds.
+    """
+
+    name, version, rate = "fingerprint", "2", RATE
+    fields = (Field("fingerprint", str), Field("fingerprint_fine", str))
 
     def begin(self, rate: int, channels: int) -> None:
         """Begin with nothing."""
         self._rest = np.empty(0, np.float32)
         self._energies: list[NDArray[np.float64]] = []
+        self._fine: list[NDArray[np.float64]] = []
         self._count = 0
 
     def push(self, block: NDArray[np.float32]) -> None:
@@ -46,7 +49,10 @@ class Fingerprint(Analyser):
         count = max(0, (len(samples) - WINDOW) // HOP + 1)
         if count:
             frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[: count * HOP : HOP]
-            self._energies.append(_energies(frames))
+            powers = np.abs(np.fft.rfft(frames * _WEIGHTS)) ** 2
+            self._energies.append(_energies(powers))
+            if self._count <= speeds.MOST:
+                self._fine.append(speeds.energies(powers))
             self._count += count
         self._rest = samples[count * HOP :]
 
@@ -56,13 +62,17 @@ class Fingerprint(Analyser):
         codes = _codes(energies)
         if len(codes) < LEAST or not energies.any():
             return Findings()
-        return Findings({"fingerprint": base64.b64encode(codes.astype("<u4").tobytes()).decode()})
+        return Findings(
+            {
+                "fingerprint": base64.b64encode(codes.astype("<u4").tobytes()).decode(),
+                "fingerprint_fine": speeds.text_of(np.concatenate(self._fine)[: speeds.MOST + 1]),
+            }
+        )
 
 
-def _energies(frames: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Energies of the bands (n, 33) of frames (n, 4096)."""
-    power = np.abs(np.fft.rfft(frames * _WEIGHTS)) ** 2
-    return np.asarray(np.add.reduceat(power, _EDGES, axis=1)[:, :BANDS])
+def _energies(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energies of the bands (n, 33) of the powers (n, 2049) of frames."""
+    return np.asarray(np.add.reduceat(powers, _EDGES, axis=1)[:, :BANDS])
 
 
 def _codes(energies: NDArray[np.float64]) -> Codes:

@@ -16,6 +16,8 @@ Codes = NDArray[np.uint32]
 
 #: Samples a second that are heard, and samples from one code to the next.
 RATE, HOP = 8000, 1024
+#: Bands of equal width on a logarithmic scale, in Hz; one more than a code has bits.
+BANDS, LOWEST, HIGHEST = 33, 300.0, 2000.0
 #: A recording that is shorter than three seconds has no fingerprint, and nor is less compared.
 LEAST = round(3 * RATE / HOP)
 #: Two recordings may begin so many codes apart: two seconds.
@@ -95,7 +97,7 @@ def first_same(one: Codes, others: Sequence[Codes]) -> int | None:
         return None
     best = _agreements(one, [others[place] for place in likely]).max(axis=1).tolist()
     for place, share in zip(likely, best, strict=True):
-        if share >= LEAST_CHANCE + BEYOND_CHANCE and share >= _chance(one, others[place]) + BEYOND_CHANCE:
+        if share >= LEAST_CHANCE + BEYOND_CHANCE and share >= chance(one, others[place]) + BEYOND_CHANCE:
             return place
     return None
 
@@ -134,21 +136,34 @@ def _agreements(one: Codes, others: Sequence[Codes]) -> NDArray[np.float64]:
         count = min(len(codes), len(one) + APART)
         wide[row, APART : APART + count], there[row, APART : APART + count] = codes[:count], True
     laid, valid = (np.lib.stride_tricks.sliding_window_view(each, len(one), axis=1) for each in (wide, there))
-    return _shares(one, laid, valid)
+    return shares(one, laid, valid)
 
 
-def _chance(a: Codes, b: Codes) -> float:
-    """The share of bits that are equal wherever one fingerprint begins: half of them, and more of sustained tones."""
+def chance(a: Codes, b: Codes) -> float:
+    """The share of bits that are equal wherever one fingerprint begins: half of them, and more of sustained tones.
+
+    Examples
+    --------
+    >>> chance(np.full(100, 7, np.uint32), np.full(100, 7, np.uint32))
+    1.0
+    """
     count = min(len(a), len(b))
     turns = np.linspace(0, count, TURNS + 2).astype(int)[1:-1]
     turned = b[(np.arange(count) + turns[:, None]) % count]
-    return max(LEAST_CHANCE, float(np.median(_shares(a[:count], turned, np.ones(turned.shape, bool)))))
+    return max(LEAST_CHANCE, float(np.median(shares(a[:count], turned, np.ones(turned.shape, bool)))))
 
 
-def _shares(codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+def shares(codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The share of equal bits of codes (n,) with each row of others (..., n), where those are valid.
 
-    A code without a bit is silence, or a tone that never changes; where both have none nothing is known.
+    A code without a bit is silence, or a tone that never changes; where both have none nothing is known. 0 where less than
+    three seconds can be compared.
+
+    Examples
+    --------
+    >>> codes = np.arange(1, 101, dtype=np.uint32)
+    >>> shares(codes, np.stack([codes, ~codes]), np.ones((2, 100), bool)).tolist()
+    [1.0, 0.0]
     """
     telling = valid & ((codes | others) != 0)
     counts = telling.sum(axis=-1, dtype=np.int32)

@@ -194,16 +194,19 @@ def of_windows(kinds: Kinds) -> list[type[Analyser]]:
     return [kind for kind in kinds if issubclass(kind, VectorAnalyser) and kind.unit == "windows"]
 
 
-def check_vectors(kinds: Kinds, passport: Passport) -> None:
-    """Refuse a run with analysers of vectors to which those of a passport mean nothing.
+def suited(kinds: Kinds, passport: Passport) -> list[type[Analyser]]:
+    """The classes that do what some analysers do where vectors have a passport.
 
     Raises
     ------
     PassportError
+        If one hears vectors, and those of the passport mean nothing to it.
     """
-    for kind in kinds:
+    found = [kind.suited(passport) for kind in kinds]
+    for kind in found:
         if issubclass(kind, VectorAnalyser):
             kind.check(passport)
+    return found
 
 
 def hear(

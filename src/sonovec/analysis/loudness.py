@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sonovec.analysis.analyser import Analyser, Field, Findings
 from sonovec.audio.resample import Resampler
-from sonovec.errors import MissingExtraError
+from sonovec.extras import require
 
 #: Steps a second; gating blocks of 0.4 s and windows of 3 s begin at each.
 STEPS = 10
@@ -43,10 +43,9 @@ class Loudness(Analyser):
 
     def begin(self, rate: int, channels: int) -> None:
         """Make the filters."""
-        try:
-            from scipy.signal import sosfilt
-        except ImportError:
-            raise MissingExtraError("loudness needs SciPy: pip install 'sonovec[loudness]'") from None
+        require("scipy.signal", "loudness", "loudness")
+        from scipy.signal import sosfilt
+
         self._filter, self._sections = sosfilt, k_weighting(rate)
         self._state = np.zeros((len(self._sections), channels, 2))
         self._weights = np.array(WEIGHTS.get(channels, (1,) * channels), np.float64)

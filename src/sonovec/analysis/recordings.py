@@ -7,6 +7,7 @@ places with the same part of a code are looked up together, and what they belong
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,11 @@ Places = NDArray[np.int64]
 Tell = Callable[[int, int], object]
 
 
-def _silent(done: int, rounds: int) -> None:
+def silent(done: int, rounds: int) -> None:
     """Tell nobody."""
 
 
-def groups(fingerprints: Sequence[Codes], tell: Tell = _silent) -> list[list[int]]:
+def groups(fingerprints: Sequence[Codes], tell: Tell = silent) -> list[list[int]]:
     """Groups of fingerprints that are of one recording.
 
     Parameters
@@ -92,34 +93,49 @@ def _linked(fingerprints: Sequence[Codes], tell: Tell) -> list[list[int]]:
 
 def _pairs(fingerprints: Sequence[Codes], tell: Tell) -> Iterator[tuple[int, int]]:
     """Pairs of fingerprints that may be of one recording."""
-    codes, owners, blocks = _laid_out(fingerprints)
-    told = np.flatnonzero(codes)
-    for part, low in enumerate(PARTS):
-        keys = ((codes[told] >> np.uint32(low)) & np.uint32(2**BITS - 1)) | (blocks[told] << np.uint32(BITS))
-        order = np.argsort(keys, kind="stable")
-        places, keys = told[order], keys[order]
-        for step in range(1, min(NEXT, len(keys) - 1) + 1):
-            tell(part * NEXT + step - 1, len(PARTS) * NEXT)
-            alike = np.flatnonzero(keys[:-step] == keys[step:])
-            one, other = places[alike], places[alike + step]
-            apart = owners[one] != owners[other]
-            one, other = _rough(codes, one[apart], other[apart])
-            pairs = np.unique(np.stack([owners[one], owners[other]], axis=1), axis=0)
-            yield from map(tuple, pairs.tolist())
+    laid = laid_out(fingerprints, FIRST, BLOCK)
+    for one, other in alike(laid, tell):
+        pairs = np.unique(np.stack([laid.owners[one], laid.owners[other]], axis=1), axis=0)
+        yield from map(tuple, pairs.tolist())
 
 
-def _laid_out(fingerprints: Sequence[Codes]) -> tuple[Codes, NDArray[np.int32], NDArray[np.uint32]]:
-    """The first codes of all, with zeros between them, whose each is, and in which block of it."""
+@dataclass(frozen=True)
+class Laid:
+    """The codes of many fingerprints with zeros between them; whose each is, in which block of it, and where those begin."""
+
+    codes: Codes
+    owners: NDArray[np.int32]
+    blocks: NDArray[np.uint32]
+    begins: Places
+
+
+def laid_out(fingerprints: Sequence[Codes], first: int | None = None, block: int | None = None) -> Laid:
+    """Lay the first codes of each, or all, behind each other, in blocks of so many, or in one."""
     gap = max(map(abs, (*FIRST_LOOK, *SECOND_LOOK)))
-    lengths = np.array([min(len(codes), FIRST) for codes in fingerprints])
+    lengths = np.array([len(codes[:first]) for codes in fingerprints])
     begins = gap + np.cumsum(lengths + gap) - lengths - gap
     codes = np.zeros(gap + int((lengths + gap).sum()), np.uint32)
     owners, blocks = np.zeros(len(codes), np.int32), np.zeros(len(codes), np.uint32)
     for n, (begin, length) in enumerate(zip(begins.tolist(), lengths.tolist(), strict=True)):
         codes[begin : begin + length] = fingerprints[n][:length]
         owners[begin : begin + length] = n
-        blocks[begin : begin + length] = np.arange(length, dtype=np.uint32) // BLOCK
-    return codes, owners, blocks
+        blocks[begin : begin + length] = 0 if block is None else np.arange(length, dtype=np.uint32) // block
+    return Laid(codes, owners, blocks, begins)
+
+
+def alike(laid: Laid, tell: Tell = silent) -> Iterator[tuple[Places, Places]]:
+    """Pairs of places in one block of two fingerprints around which most bits agree, round by round."""
+    told = np.flatnonzero(laid.codes)
+    for part, low in enumerate(PARTS):
+        keys = ((laid.codes[told] >> np.uint32(low)) & np.uint32(2**BITS - 1)) | (laid.blocks[told] << np.uint32(BITS))
+        order = np.argsort(keys, kind="stable")
+        places, keys = told[order], keys[order]
+        for step in range(1, min(NEXT, len(keys) - 1) + 1):
+            tell(part * NEXT + step - 1, len(PARTS) * NEXT)
+            equal = np.flatnonzero(keys[:-step] == keys[step:])
+            one, other = places[equal], places[equal + step]
+            apart = laid.owners[one] != laid.owners[other]
+            yield _rough(laid.codes, one[apart], other[apart])
 
 
 def _rough(codes: Codes, one: Places, other: Places) -> tuple[Places, Places]:

@@ -15,6 +15,7 @@ GROUP = "sonovec.analysers"
 _BASE = "sonovec.analysis.analyser.Analyser"
 #: Our own, by name: where the class is. A module is only imported when its analyser is asked for.
 BUILT_IN = {
+    "bandwidth": ("sonovec.analysis.bandwidth", "Bandwidth"),
     "fingerprint": ("sonovec.analysis.fingerprint", "Fingerprint"),
     "loudness": ("sonovec.analysis.loudness", "Loudness"),
 }

@@ -85,7 +85,7 @@ class Track:
         self._layout: Any
         self._decoded: Iterator[_Piece]
         self._notes: list[str] = []
-        self._errors = _errors()
+        self._errors = errors()
         self._source = source
         self._damaged = 0
         self._encrypted = False
@@ -439,7 +439,7 @@ def open_container(source: Section | Run) -> Any:
     try:
         # No protocol and no other file: what a playlist names is not opened.
         return av.open(source, options={"protocol_whitelist": "none"}, metadata_errors="replace", io_open=_open_nothing)
-    except _errors() as error:
+    except errors() as error:
         raise UndecodableError(_reason(error)) from error
 
 
@@ -447,7 +447,7 @@ def _open_nothing(url: str, *_: object) -> NoReturn:
     raise OSError(f"{url} is another file")
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def errors() -> tuple[type[Exception], ...]:
     """What FFmpeg and PyAV raise for a file that is not as it should be."""
     import av
 

@@ -16,7 +16,7 @@ from sonovec.audio.section import Section
 
 MAGIC = b"OggS\x00"
 _HEADER = struct.Struct("<5xBqIIIB")
-_LONGEST = _HEADER.size + 255 + 255 * 255
+LONGEST = _HEADER.size + 255 + 255 * 255
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _MOST_STREAMS = 8
 
@@ -51,14 +51,23 @@ class Page(NamedTuple):
 
     def is_whole(self) -> bool:
         """Compare the checksum."""
-        return _with_sum(self.raw) == self.raw
+        return with_sum(self.raw) == self.raw
 
     def without_end(self) -> bytes:
         """Give the page as one that is not the last of its stream."""
-        return _with_sum(self.raw[:5] + bytes([self.flags & ~_LAST]) + self.raw[6:])
+        return with_sum(self.raw[:5] + bytes([self.flags & ~_LAST]) + self.raw[6:])
+
+    def renumbered(self, more: int) -> bytes:
+        """Give the page with another number."""
+        return with_sum(self.raw[:18] + ((self.number + more) % 2**32).to_bytes(4, "little") + self.raw[22:])
 
 
-def _with_sum(page: bytes) -> bytes:
+def page(flags: int, granule: int, serial: int, number: int, lacing: bytes, body: bytes) -> bytes:
+    """Make a page; see `Page`."""
+    return with_sum(MAGIC + _HEADER.pack(flags, granule, serial, number, 0, len(lacing))[5:] + lacing + body)
+
+
+def with_sum(page: bytes) -> bytes:
     """Put its checksum into a page: CRC-32 as in ZIP, but with its bits the other way round."""
     zeroed = page[:22] + bytes(4) + page[26:]
     crc = zlib.crc32(zeroed.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
@@ -85,7 +94,7 @@ class Run:
         self._serial = headers[0].serial
         self._number = headers[-1].number if begins_link else None
         self._granule = -1
-        self._ready = bytearray(b"".join(page.raw if pages.summed else _with_sum(page.raw) for page in headers))
+        self._ready = bytearray(b"".join(page.raw if pages.summed else with_sum(page.raw) for page in headers))
         first = pages.peek()
         self._resumed = None if first is None or begins_link else first.number
         self.anchor: tuple[int, int] | None = None
@@ -98,7 +107,7 @@ class Run:
             if page.number == self._resumed:  # FFmpeg gives no time to what begins with the last page
                 self._ready += page.without_end()
             else:
-                self._ready += page.raw if self._pages.summed else _with_sum(page.raw)
+                self._ready += page.raw if self._pages.summed else with_sum(page.raw)
         data = bytes(self._ready[:size])
         del self._ready[:size]
         return data
@@ -290,7 +299,7 @@ class _Pages:
     def _find(self) -> Page | None:
         skipped = 0
         while self._fill():
-            page = _parse(self._buffer, self._at)
+            page = parse(self._buffer, self._at)
             if page is not None and self._is_good(page):
                 self._at += len(page.raw)
                 self.damaged += skipped
@@ -309,13 +318,13 @@ class _Pages:
 
     def _fill(self) -> bool:
         """Have a whole page ahead, as far as the file goes; say whether anything is left."""
-        if len(self._buffer) - self._at < _LONGEST:
+        if len(self._buffer) - self._at < LONGEST:
             self._buffer = self._buffer[self._at :] + self._file.read(1 << 18)
             self._at = 0
         return self._at < len(self._buffer)
 
 
-def _parse(data: bytes, at: int = 0) -> Page | None:
+def parse(data: bytes, at: int = 0) -> Page | None:
     """Read the page that stands at a place of `data`; None where none does, or its end is missing."""
     if not data.startswith(MAGIC, at) or len(data) < at + _HEADER.size:
         return None

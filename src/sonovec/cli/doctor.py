@@ -13,6 +13,7 @@ from importlib.util import find_spec
 import click
 
 from sonovec import __version__
+from sonovec.cli import doctor_recall as of_recall
 from sonovec.cli.completion import LIBRARY
 from sonovec.cli.log import watched
 from sonovec.cli.options import json_option
@@ -36,19 +37,42 @@ class Finding:
 @click.option(
     "--repair", is_flag=True, help="With -l: bring back what can be read of a damaged library, and nothing else."
 )
+@click.option("--recall", is_flag=True, help="With -l: compare its searches with exact ones, and nothing else.")
+@click.option("--space", default="main", show_default=True, help="With --recall: the space that is searched.")
+@click.option("--queries", type=click.IntRange(1), default=100, show_default=True, help="With --recall: searches.")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="With --recall: hits of each.")
 @json_option
-def doctor(place: str | None, library: str | None, token: str | None, repair: bool, as_json: bool) -> int:
+def doctor(
+    place: str | None,
+    library: str | None,
+    token: str | None,
+    repair: bool,
+    recall: bool,
+    space: str,
+    queries: int,
+    k: int,
+    as_json: bool,
+) -> int:
     """Check this machine: decoders, processor, packages, caches, and a whole round from sound to vector.
 
     With -l, the command also reads the whole library. It looks for damage, and counts duplicates, orphans, ghosts (tracks
     that no file holds) and stale indices. --repair brings back the last good version after a crash or a power cut, and says
-    what is lost. It deletes nothing: it moves what cannot be read into the library's folder `damaged`.
+    what    is lost. It deletes nothing: it moves what cannot be read into the library's folder `damaged`.
+
+    --recall searches for tracks of the library, by its index and exactly: how much does the index miss? The exit code is 1 if
+    it is more than 5 %.
     """
     if place and library:
         raise UsageError(f"the library is named twice, {place!r} and {library!r}; leave out one of them")
     library = library or place
     if repair and not library:
         raise UsageError("--repair needs a library; run: sonovec doctor -l LIBRARY --repair")
+    if recall and (repair or not library):
+        raise UsageError("--recall needs a library, and no --repair; run: sonovec doctor -l LIBRARY --recall")
+    if recall:
+        return of_recall.show(str(library), token, space, queries, k, as_json)
+    if space != "main" or queries != 100 or k != 10:
+        raise UsageError("--space, --queries and -k are of --recall; add --recall")
     checks = {} if repair else CHECKS
     findings = [finding for name, check in checks.items() for finding in _guard(name, check)]
     if library:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from sonovec.analysis.analyser import Analyser
     from sonovec.library.library import Library
     from sonovec.library.report import Prune, Report
+    from sonovec.library.tag_writing import TagsWritten
 
 #: The analysers of ``--music``.
-MUSIC = ("loudness", "music")
+MUSIC = ("loudness", "music", "mood")
 
 
 class _Command(click.Command):
@@ -76,6 +77,12 @@ class _Command(click.Command):
 @click.option("--loudness", is_flag=True, help="Measure loudness as well: columns loudness, loudness_range, true_peak.")
 @click.option("--music", is_flag=True, help="Hear tempo, key, mood and more as well, as recommendations need them.")
 @click.option(
+    "--write-tags",
+    is_flag=True,
+    help="With --music: write a tempo and a key that were heard surely into the tags of files that have none. This is the "
+    "only option that writes into your files.",
+)
+@click.option(
     "--analyser", "analysers", multiple=True, metavar="NAME", help="Run an analyser too, by its name; repeatable."
 )
 @click.option(
@@ -111,6 +118,7 @@ def index(
     space: str,
     loudness: bool,
     music: bool,
+    write_tags: bool,
     analysers: tuple[str, ...],
     detectors: tuple[Path, ...],
     transcribe: str | None,
@@ -148,6 +156,8 @@ def index(
         *_detecting(detectors),
         *_transcribing(transcribe, language),
     ]
+    if write_tags and not music:
+        raise UsageError("--write-tags writes what --music hears; add --music")
     if retag and (listening or metadata or wanted or reread or space != "main"):
         raise UsageError("--retag hears tags again and does nothing else; run it alone")
     with made:
@@ -160,14 +170,17 @@ def index(
         tracks = len(made)
         advice = made.advice if model is None else None
         skipped = made.outcomes("skipped", report.run) if show_skipped and report.run is not None else []
+        tags = _write_tags(made, paths) if write_tags else None
     named = [(to_text(entry.path), entry.reason or "") for entry in skipped]
     if as_json:
         more = {"skipped_files": [{"path": path, "reason": reason} for path, reason in named]} if show_skipped else {}
-        print_json({**report_json(report, library, tracks), **more})
+        print_json({**report_json(report, library, tracks), **more, **({} if tags is None else tags_json(tags))})
     else:
         print_report(report, library, tracks)
         for path, reason in named:
             click.echo(f"skipped: {shown_path(path)} ({reason})")
+        if tags is not None:
+            click.echo(tags_line(tags))
     if advice:
         warn(advice)
     return 1 if report.failures or (wanted and report.withheld) else 0
@@ -217,6 +230,43 @@ def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = Fa
             **arguments,  # type: ignore[arg-type]
         )
     return _told(report)
+
+
+def _write_tags(library: Library, paths: tuple[Path, ...]) -> TagsWritten:
+    """`Library.write_tags` with a progress bar on a terminal; files that were left alone become lines on the error stream."""
+    with watched() as bar:
+        tags = library.write_tags(paths, progress=bar)
+    for path, note in tags.left:
+        warn_of(path, f"no tags written: {note}")
+    return tags
+
+
+def tags_json(tags: TagsWritten) -> dict[str, object]:
+    """What was written into the tags of files, as plain JSON values."""
+    return {
+        "tags_written": [{"path": path, "tempo": tempo, "key": key} for path, tempo, key in tags.written],
+        "tags_left": [{"path": path, "note": note} for path, note in tags.left],
+        "tags_unsure": tags.unsure,
+        "tags_there": tags.there,
+    }
+
+
+def tags_line(tags: TagsWritten) -> str:
+    """What was written into the tags of files, for people.
+
+    Examples
+    --------
+    >>> from sonovec.library.tag_writing import TagsWritten
+    >>> tags_line(TagsWritten([("a.mp3", 128.0, "F#m")], unsure=2))
+    'tags: written into 1 file; 0 files had them; 2 files were left alone: what was heard is not sure'
+    """
+    parts = [f"tags: written into {counted(len(tags.written), 'file')}", f"{counted(tags.there, 'file')} had them"]
+    if tags.unsure:
+        were = "was" if tags.unsure == 1 else "were"
+        parts.append(f"{counted(tags.unsure, 'file')} {were} left alone: what was heard is not sure")
+    if tags.left:
+        parts.append(f"{counted(len(tags.left), 'file')} could not be written")
+    return "; ".join(parts)
 
 
 def retag_with_progress(library: Library, paths: tuple[Path, ...]) -> Report:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import position_text, print_json, print_table
-from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
@@ -27,7 +27,11 @@ SHOWN = ("path", "title", "artist", "duration")
 @add_options(library_options)
 @click.option("--filter", "where", metavar="EXPR", help="Such as \"year >= 1990 and genre = 'Jazz'\".")
 @click.option("--sort", "order", metavar="COLUMN", default="path", help="Sort by COLUMN; -COLUMN reverses the order.")
-@click.option("--columns", metavar="A,B,...", help=f"What is shown of each: {','.join(SHOWN)}; or 'all'.")
+@click.option(
+    "--columns",
+    metavar="A,B,...",
+    help=f"What is shown of each: {','.join(SHOWN)}; or 'all' (of long texts for programs, such as beats, only with --json).",
+)
 @click.option("-n", "--limit", type=click.IntRange(0), help="Show at most this many tracks (default: all).")
 @json_option
 @m3u_option
@@ -51,7 +55,7 @@ def list(
 
     one_form(json=as_json, m3u=m3u, null=null)
     with Library(library, token=token) as opened:
-        names = _names(opened, columns)
+        names = _names(opened, columns, long=as_json)
         found = _sorted(opened, where, order)[:limit]
         short = opened.short_paths()
     if m3u:
@@ -76,9 +80,18 @@ def _print(tracks: Sequence[Track], names: Sequence[str], short: Callable[[str],
     print_table(described, [[cell(track, name) for name in names] for track in tracks])
 
 
-def _names(library: Library, columns: str | None) -> Sequence[str]:
+def _names(library: Library, columns: str | None, *, long: bool) -> Sequence[str]:
+    """What is shown; of all columns, those of `LONG` texts only if asked for."""
+    from sonovec.library.long_texts import LONG
+
     have = ["id", *library.columns()]
-    wanted = have if columns == "all" else [name.strip() for name in columns.split(",")] if columns else SHOWN
+    wanted = (
+        [name for name in have if long or name not in LONG]
+        if columns == "all"
+        else [name.strip() for name in columns.split(",")]
+        if columns
+        else SHOWN
+    )
     return [_known(name, have) for name in wanted]
 
 

@@ -25,10 +25,12 @@ OK, SOME_FAILED, USAGE = 0, 1, 2
 #: As of a program that the signal SIGPIPE, 13, has ended.
 CLOSED_PIPE = 128 + getattr(signal, "SIGPIPE", 13)
 
-#: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both.
+#: Each is a function in the module of its name; where that is a word of Python's own, an underscore follows both, and a
+#: hyphen is an underscore there.
 COMMANDS = (
-    *("demo", "detect", "doctor", "duplicates", "embed", "evaluate", "export", "finetune", "history", "import"),
-    *("index", "label", "library", "list", "models", "plot", "pretrain", "remove", "search", "show", "stats", "tag"),
+    *("cluster", "compare-spaces", "compress", "demo", "detect", "doctor", "duplicates", "embed", "evaluate"),
+    *("export", "fad", "finetune", "history", "import", "index", "label", "library", "list", "loops", "map"),
+    *("models", "outliers", "playlist", "plot", "pretrain", "recommend", "remove", "search", "show", "stats", "tag"),
     *("train", "transcribe"),
 )
 
@@ -76,7 +78,7 @@ class _Commands(click.Group):
 
 @cache
 def _told_of(name: str) -> click.Command:
-    function = f"{name}_" if iskeyword(name) else name
+    function = f"{name}_" if iskeyword(name) else name.replace("-", "_")
     return log.add_options(cast(click.Command, getattr(import_module(f"sonovec.cli.{function}"), function)))
 
 
@@ -89,6 +91,8 @@ def cli() -> None:
 _GOES_ON = "run the same command again to go on"
 #: What holds of a command that Ctrl-C has ended.
 INTERRUPTED = {
+    "compress": f"what was compressed is kept; {_GOES_ON}",
+    "cluster": "clusters that were stored before are left as they were, or are stored anew as a whole",
     "detect": "what was printed by then is what was heard; files that were not finished are left as they were",
     "demo": f"what was indexed is kept; {_GOES_ON}",
     "doctor": f"what was repaired stays repaired; {_GOES_ON}",
@@ -100,10 +104,13 @@ INTERRUPTED = {
     "index": f"what was indexed is kept; {_GOES_ON}",
     "label": f"every answer is kept; {_GOES_ON}",
     "library": "the change was made as a whole or not at all",
+    "map": "the map is as it was, or made anew as a whole; files that were not finished are left as they were",
     "models": f"what was fetched is kept; {_GOES_ON}",
     "remove": f"what was removed stays removed; {_GOES_ON}",
+    "playlist": "files that were not finished, and the history, are left as they were",
     "plot": "the picture is left as it was",
     "pretrain": f"the last checkpoint is kept; {_GOES_ON}",
+    "recommend": "every like and dislike that was kept stays kept",
     "search": "files that were not finished are left as they were",
     "tag": "files that were not finished are left as they were",
     "transcribe": f"transcripts that were written are kept; {_GOES_ON}",

@@ -10,8 +10,8 @@ import click
 
 from sonovec.cli import stretch_output
 from sonovec.cli.log import watched
+from sonovec.cli.m3u import Item, print_playlist
 from sonovec.cli.output import print_json, print_table, seconds_text, warn, warn_of
-from sonovec.cli.playlist import Item, print_playlist
 from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 from sonovec.paths import from_text, to_text
@@ -31,7 +31,12 @@ places_options: Sequence[Callable[[Any], Any]] = (
         "--limit-per-track", type=click.IntRange(1), metavar="N", help="With --places: at most N of each track."
     ),
     click.option("--by-time", is_flag=True, help="With --places: order by path and time, not by score."),
-    click.option("--effort", type=float, default=1.0, help="With --places: 2 looks at twice as many stretches."),
+    click.option(
+        "--effort",
+        type=float,
+        default=1.0,
+        help="2 looks at twice as much of an approximate index; with --places, at twice as many stretches.",
+    ),
     stretch_output.out_option("With --places: also write them"),
 )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sonovec.cli import stretch_output
+from sonovec.cli.m3u import Item, print_playlist
 from sonovec.cli.output import print_json, print_table, seconds_text
-from sonovec.cli.playlist import Item, print_playlist
 from sonovec.cli.tables import SOUND, Column, sound
 from sonovec.errors import UsageError
 

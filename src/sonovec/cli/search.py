@@ -11,6 +11,7 @@ import click
 
 from sonovec.cli import places as of_places
 from sonovec.cli import said as of_said
+from sonovec.cli.m3u import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.options import (
     add_options,
     files_from_options,
@@ -20,12 +21,12 @@ from sonovec.cli.options import (
     part_options,
 )
 from sonovec.cli.output import fail_of, print_json, print_table, seconds_text, warn, warn_of
-from sonovec.cli.playlist import Item, m3u_option, one_form, print_playlist
 from sonovec.cli.queries import Answer, answered, asked, of_search
 from sonovec.cli.tables import SOUND, Column, Sound, sound
 from sonovec.paths import display, from_text, printable, to_text
 
 if TYPE_CHECKING:
+    from sonovec.library.recommend.result import Recommendation
     from sonovec.library.search import Hit, TextSearch
 
 
@@ -59,6 +60,11 @@ TAGS, FIRST = 3, 10
     help="Space whose vectors are compared: `voice` for the same voice; `sonovec library spaces` lists them.",
 )
 @click.option(
+    "--rerank",
+    metavar="SPACE",
+    help="Score what --space finds by this finer space, such as `main`; see docs/compress.md.",
+)
+@click.option(
     "--exact", is_flag=True, help="Compare with every vector, instead of a large library's approximate index."
 )
 @click.option("-m", "--model", type=click.Path(), help="Where the library's own model lies, if it was moved.")
@@ -89,6 +95,7 @@ def search(
     end: float | None,
     level: str,
     space: str,
+    rerank: str | None,
     exact: bool,
     model: str | None,
     weights: str | None,
@@ -123,6 +130,7 @@ def search(
             level=level != "track",
             space=space != "main",
             exact=exact,
+            rerank=rerank is not None,
             start=start,
             end=end is not None,
             include_self=include_self,
@@ -147,7 +155,6 @@ def search(
         min_score=min_score is not None,
         limit_per_track=limit_per_track,
         by_time=by_time,
-        effort=effort != 1,
     )
     if (query is None and not many) == (text is None):
         raise UsageError(
@@ -164,6 +171,12 @@ def search(
         raise UsageError(
             "--include-self is for a sound; words are not a track of the library: leave it out with --text"
         )
+    if rerank is not None and (text is not None or places):
+        raise UsageError(
+            f"--rerank is for a search by a sound; leave it out with {'--text' if text is not None else '--places'}"
+        )
+    if text is not None and effort != 1:
+        raise UsageError("--effort is for a sound; leave it out with --text")
     if text is not None and exact:
         raise UsageError("--exact is for a sound; leave it out with --text")
     if places and (text is not None or level != "track" or exact or all_versions):
@@ -204,9 +217,11 @@ def search(
                 level=level,
                 space=space,
                 exact=exact,
+                effort=effort,
                 include_self=include_self,
                 all_versions=all_versions,
                 said=said,
+                rerank=rerank,
             )
             return TextSearch(hits, "sound", reason=None if hits else opened.why_no_hits(where, said=said))
 
@@ -246,7 +261,7 @@ def search(
     return 1 if failed else 0
 
 
-def elsewhere(hits: list[Hit], library: str) -> list[str]:
+def elsewhere(hits: Sequence[Hit | Recommendation], library: str) -> list[str]:
     """What to run where hits lie in roots whose folders are not known on this machine."""
     from sonovec.library.roots import alias_in
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sonovec.brief import shortened
 from sonovec.cli.options import add_options, json_option, library_options
 from sonovec.cli.output import print_json, print_table, seconds_text, time_text
 from sonovec.paths import display, to_text
@@ -39,10 +40,12 @@ def show(track: str, library: str, token: str | None, as_json: bool) -> None:
 
 def _rows(found: Description) -> Iterator[tuple[str, object]]:
     """What a person wants to know, without the columns that are empty."""
+    from sonovec.library.long_texts import LONG
+
     yield "id", found.id
     for name, value in found.fields.items():
         if value is not None and not isinstance(value, list):
-            yield name, value
+            yield name, _brief(str(value)) if name in LONG else value
     for name, value in found.fields.items():
         if isinstance(value, list) and not name.endswith("_scores"):
             yield name, _listed(value, found.fields.get(f"{name}_scores"))
@@ -61,6 +64,12 @@ def _rows(found: Description) -> Iterator[tuple[str, object]]:
         yield "file", f"{display(entry.path)}: {entry.status} on {time_text(entry.updated)}{_why(entry)}"
     if not found.files:
         yield "file", "this machine has not indexed it"
+
+
+def _brief(text: str) -> str:
+    """The ends of a long text that is for programs."""
+    short = shortened(text)
+    return text if short == text else f"{short} ({len(text):,} characters; --json has all)"
 
 
 def _listed(values: list[Any], scores: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,14 +182,16 @@ def _of_files(
     as_json: bool,
 ) -> int:
     from sonovec.embedding.embedding import Failure
+    from sonovec.speech.remembering import remembering
     from sonovec.speech.transcribing import transcribed
 
     there = [] if folder is None else [sound for sound in seen.found if folder.has(sound)]
     wanted = [sound for sound in seen.found if sound not in set(there)]
     rows: list[dict[str, Any]] = []
     failures = seen.failures
-    with watched() as bar:
-        heard = transcribed(wanted, recogniser, language, *part, denoise, progress=bar)
+    place = folder.heard if folder is not None else _heard_beside(targets[0]) if targets else None
+    with watched() as bar, nullcontext(recogniser) if place is None else remembering(recogniser, place) as hearing:
+        heard = transcribed(wanted, hearing, language, *part, denoise, progress=bar)
         for sound, result in zip(wanted, heard, strict=True):
             if isinstance(result, Failure):
                 failures.append((to_text(sound), result.reason))
@@ -202,6 +205,11 @@ def _of_files(
     if folder is not None and not as_json:
         warn(f"{counted(len(rows), 'transcript')} written, {len(there)} there already")
     return 1 if failures else 0
+
+
+def _heard_beside(target: Path) -> Path:
+    """Where what is heard is kept until a file is written."""
+    return target.with_name(f".{target.name}.heard")
 
 
 def _align(

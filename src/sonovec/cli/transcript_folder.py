@@ -18,7 +18,7 @@ from sonovec.paths import display
 from sonovec.speech.transcript import Transcript
 from sonovec.speech.writing import write
 
-RECORD = ".sonovec-transcripts.jsonl"
+RECORD, HEARD = ".sonovec-transcripts.jsonl", ".sonovec-heard.jsonl"
 
 
 class TranscriptFolder:
@@ -40,6 +40,11 @@ class TranscriptFolder:
         names = numbered([str(below(sound, roots)) for sound in sounds])
         self._names = {sound: f"{name}.{format}" for sound, name in zip(sounds, names, strict=True)}
         self._written = self._read()
+
+    @property
+    def heard(self) -> Path:
+        """Where what is heard of sounds is kept until the run is complete."""
+        return self._folder / HEARD
 
     def target(self, sound: Path) -> Path:
         """The file of a sound's transcript."""

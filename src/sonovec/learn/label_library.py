@@ -10,18 +10,21 @@ from sonovec.learn.labelled import Labelled
 from sonovec.learn.targets import HEARD
 from sonovec.library.library import Library
 from sonovec.library.records import Label
+from sonovec.library.stretches import RATING
 from sonovec.paths import from_text
 
 
 def labels_of(library: Library, min_score: float | None) -> tuple[list[Labelled], list[str]]:
     """The labels of people, and, with `min_score`, those of detectors that score so much; and what is to be told of them.
 
-    Of what people said of one class in one stretch, the latest counts.
+    Of what people said of one class in one stretch, the latest counts. What they think of whole tracks is no class.
     """
     paths = {track.id: from_text(track.path) for track in library}
     latest: dict[object, Label] = {}
     others: Counter[str] = Counter()
     for label in sorted(library.labels.get(), key=lambda label: label.time):
+        if label.source.startswith(RATING):
+            continue
         if who_gave(label) is not None:
             latest[label.track, label.start, label.end, label.name] = label
         elif min_score is not None and label.score >= min_score:

@@ -326,7 +326,7 @@ def _report(
             precision=settings.precision,
         ),
         learning_curve=learning_curve(examples, outcomes, fitted.folds, predict, settings.seed, tell),
-        choices=choices(examples, others, fitted, thresholds, settings),
+        choices=choices(examples, others, sees, fitted, thresholds, settings),
         calibrated=fitted.calibrated,
         counts_alarms=settings.false_alarms is not None,
         notes=examples.notes,
@@ -335,7 +335,12 @@ def _report(
 
 
 def choices(
-    examples: Examples, others: Stored, fitted: Fitted, thresholds: Sequence[Threshold], settings: Settings
+    examples: Examples,
+    others: Stored,
+    sees: Metric,
+    fitted: Fitted,
+    thresholds: Sequence[Threshold],
+    settings: Settings,
 ) -> list[str]:
     """What was chosen for the user, and why."""
     passport, count = examples.passport, len(np.unique(fitted.folds))
@@ -355,6 +360,11 @@ def choices(
     )
     return [
         f"vectors: {passport.model}, windows of {passport.window / passport.rate:g} s",
+        *(
+            [f"metric: directions in which recordings of one sound differ count less, by {passport.model} ({sees.id})"]
+            if sees.id
+            else []
+        ),
         f"head: {HEADS.get(fitted.kind, fitted.kind)}, strength {fitted.strength:g}: {why}",
         f"cross-validation: {count} folds, {dealt}" if count > 1 else "no cross-validation: there is one group",
         *(

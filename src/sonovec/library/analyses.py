@@ -12,6 +12,8 @@ from pathlib import Path
 from sonovec.analysis import listening
 from sonovec.analysis.analyser import Analyser, Findings
 from sonovec.analysis.listening import of_segments
+from sonovec.audio.isolate import read_isolated_tags
+from sonovec.audio.tags.read import read_tags
 from sonovec.embedding.encoder import Encoder
 from sonovec.embedding.source import Source
 from sonovec.errors import AudioError
@@ -53,12 +55,20 @@ class Heard:
         return [Analysis(kind.name, kind.version, self.reasons.get(kind)) for kind in self.given]
 
 
-def heard_of(kinds: Iterable[type[Analyser]], found: Results, store: Store, before: Mapping[str, Value]) -> Heard:
+def heard_of(
+    kinds: Iterable[type[Analyser]],
+    found: Results,
+    store: Store,
+    before: Mapping[str, Value],
+    file_tags: Mapping[str, Value],
+) -> Heard:
     """What a library keeps of what was heard; a field that was not found, or whose analyser failed, is empty.
 
-    `before` are the other fields of the track. One that gave what the store cannot keep counts as failed.
+    `before` are the other fields of the track, `file_tags` what its file says of itself. An analyser that gave what the
+    store cannot keep counts as failed.
     """
     fields: dict[str, Value] = {each.name: None for kind in kinds for each in kind.fields}
+    fields |= {each.name: file_tags.get(each.name) for kind in kinds for each in kind.file_tags}
     given: dict[type[Analyser], Findings] = {}
     reasons: dict[type[Analyser], str] = {}
     for kind in kinds:
@@ -85,7 +95,7 @@ def columns_of(kinds: Iterable[type[Analyser]]) -> list[Column]:
     return [
         Column(each.name, each.kind, Owner(kind.name, kind.version), each.index)
         for kind in kinds
-        for each in kind.fields
+        for each in (*kind.fields, *kind.file_tags)
     ]
 
 
@@ -187,14 +197,20 @@ class CatchUp:
         heard: dict[str, Heard] = {}
         for task, results in found.items():
             if task.content in tracks:
-                theirs = {each.name for kind in task.kinds for each in kind.fields}
+                theirs = {each.name for kind in task.kinds for each in (*kind.fields, *kind.file_tags)}
                 fields = tracks[task.content].fields
                 before = {name: value for name, value in fields.items() if name not in theirs}
-                what = heard[task.content] = heard_of(task.kinds, results, self.store, before)
+                what = heard[task.content] = heard_of(task.kinds, results, self.store, before, self._file_tags(task))
                 self.report.notes += [(to_text(task.path), note) for note in what.notes]
         self.store.update({content: what.fields for content, what in heard.items()})
         record(self.store, self.ledger, heard)
         self.report.heard += len(heard)
+
+    def _file_tags(self, task: _Task) -> Mapping[str, Value]:
+        """What the file says of itself, where an analyser keeps that."""
+        if not any(kind.file_tags for kind in task.kinds):
+            return {}
+        return (read_isolated_tags if self.isolate else read_tags)(task.path)
 
     def _lacking(self, paths: Sequence[Path | None]) -> Iterator[_Task]:
         """What is to be heard, each content once, and by whom: of a file that is gone, by those that need no sound."""

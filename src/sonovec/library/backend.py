@@ -45,8 +45,8 @@ class Health:
     stale: tuple[str, ...] = ()
 
 
-class Table(Protocol):
-    """Rows with a text `id` and the columns of a `TableSpec`, in one store; with a float32 `vector` where that says so."""
+class VectorTable(Protocol):
+    """Rows with a text `id`, the columns of a `TableSpec` and a float32 `vector`, in one store."""
 
     def has(self, column: str) -> bool:
         """Whether the table keeps a column: one that a former version made may lack some of its `TableSpec`'s."""
@@ -56,9 +56,6 @@ class Table(Protocol):
 
         What the table does not keep is left out.
         """
-
-    def update(self, rows: Sequence[Row]) -> None:
-        """Change some columns of rows that are there, the same of each, given with their `id`."""
 
     def delete(self, where: Filter) -> None:
         """Remove the rows that match."""
@@ -74,9 +71,6 @@ class Table(Protocol):
     def sample(self, limit: int, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
         """At most `limit` rows from all over the table, always the same ones of the same table."""
 
-    def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
-        """The ids of rows that match, of at most `limit` of them."""
-
     def search(
         self,
         vectors: NDArray[np.float32],
@@ -89,6 +83,19 @@ class Table(Protocol):
 
         Rows whose vector is zero may be missing.
         """
+
+
+class Table(VectorTable, Protocol):
+    """Rows with a text `id` and the columns of a `TableSpec`, in one store; with a `vector` where that says so.
+
+    A vector has the number type of the `TableSpec`, and is float32 without one.
+    """
+
+    def update(self, rows: Sequence[Row]) -> None:
+        """Change some columns of rows that are there, the same of each, given with their `id`."""
+
+    def ids(self, where: Filter | None, limit: int | None = None) -> list[str]:
+        """The ids of rows that match, of at most `limit` of them."""
 
     def find(
         self, words: str, limit: int, where: Filter | None, columns: Sequence[str], every: Sequence[str] = ()
@@ -110,6 +117,9 @@ class Table(Protocol):
     def count(self) -> int:
         """Number of rows."""
 
+    def indexed(self) -> int | None:
+        """How many rows the approximate index of the vectors knows; None where there is none."""
+
     def optimize(self) -> None:
         """Compact, and build or extend indices where the size calls for it."""
 
@@ -125,6 +135,8 @@ class Backend(Protocol):
 
     #: Bytes that one text may have, but for those of tracks (see `refusal`); None for any length.
     most_text: int | None
+    #: Whether it keeps vectors in other number types than float32; see `sonovec.library.codes`.
+    keeps_codes: bool
 
     def config(self) -> LibraryConfig | None:
         """The config, or None where no library is; rows that have lost their config are an error."""
@@ -161,6 +173,18 @@ class Backend(Protocol):
 
     def table(self, spec: TableSpec) -> Table:
         """Open a table."""
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
 
     def close(self) -> None:
         """Release what is held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from sonovec.paths import display, from_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_LOG = logging.getLogger(__name__)
+
 #: Rows of a group in a file: what a reader holds at once.
 GROUP = 1000
 
@@ -41,7 +44,13 @@ def export(store: Store, roots: Roots, folder: Path, job: Job) -> Manifest:
     config = store.config()
     assert config is not None
     columns = [column for name, column in store.declared().items() if name not in TRACK_FIELDS]
-    spaces = [space for name, space in store.spaces().items() if name != MAIN]
+    spaces = [space for name, space in store.spaces().items() if name != MAIN and space.source is None]
+    for space in store.spaces().values():
+        if space.source is not None:
+            _LOG.warning(
+                "%s: the compressed space %r is left out; make it again after the import: sonovec compress LIBRARY --to %s",
+                *(store.location, space.name, space.passport.get("to")),
+            )
     with _new_folder(folder) as temporary:
         manifest = Manifest(config, spaces, columns, {}, __version__)
         total = sum(store.table(spec).count() for spec in manifest.tables)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from sonovec.errors import AudioError
 from sonovec.library.given import Given
+from sonovec.library.identity import content_hash
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Entry, Outcome
 from sonovec.library.records import Track, Value
@@ -92,7 +94,9 @@ class Follower:
         entry = self._ledger.lookup(path)
         if entry is not None and entry.run == self._run and entry.status == "failed":
             return False  # it has other content, which cannot be embedded
-        return (entry is None or entry.content_hash in (None, track.id)) and is_there(path)
+        if entry is None or entry.content_hash in (None, track.id):
+            return is_there(path)
+        return _has_become(path, entry, track.id)
 
     def _change(self, track: Track) -> dict[str, Value]:
         """What a track must change to agree with the ledger: its path if that holds the content no more, and its fields."""
@@ -116,3 +120,14 @@ class Follower:
         """The row of a file that is there, or else of any."""
         living = (entry for entry in self._ledger.holders(track.id) if is_there(entry.path))
         return next(living, None) or next(self._ledger.holders(track.id))
+
+
+def _has_become(path: Path, entry: Entry, content: str) -> bool:
+    """Whether a file has this content since its row was written: what wrote its tags was killed before the new row."""
+    try:
+        status = path.stat()
+        if entry.is_of(status.st_size, status.st_mtime_ns, status.st_ctime_ns):
+            return False
+        return content_hash(path) == content
+    except (OSError, AudioError):
+        return False

@@ -279,7 +279,7 @@ class _Embedding:
             segments = make_segments(pooled)
             if (reason := self._ingest.store.refusal(track.fields)) is not None:
                 raise AudioError(f"{display(found.path)}: {reason}")
-            heard = self._heard(pooled, track)
+            heard = self._heard(pooled, track, chosen.file_tags.result())
             track = replace(track, fields={**track.fields, **heard.fields})
             refuse_changed(found, content)  # last: all that was read before is of this content
         except Exception as error:  # noqa: BLE001 - it is this file's alone
@@ -288,9 +288,9 @@ class _Embedding:
         outcome = replace(outcome, duration=pooled.duration, n_segments=len(segments))
         return _Made(track, segments, outcome, [*pooled.notes, *heard.notes], heard)
 
-    def _heard(self, pooled: Pooled, track: Track) -> Heard:
+    def _heard(self, pooled: Pooled, track: Track, file_tags: Mapping[str, Value]) -> Heard:
         ingest = self._ingest
         if not ingest.analysers:
             return Heard()
         found = {**pooled.heard, **hear_segments(pooled.parts, ingest.encoder.passport, ingest.analysers)}
-        return heard_of(ingest.analysers, found, ingest.store, track.fields)
+        return heard_of(ingest.analysers, found, ingest.store, track.fields, file_tags)

@@ -55,7 +55,8 @@ class JobRecord:
     id : int
         Later jobs have higher ones.
     kind : str
-        ``"index"``, ``"space"``, ``"drop-space"``, ``"move-root"``, ``"rename-root"`` or ``"repair"``.
+        ``"index"``, ``"space"``, ``"drop-space"``, ``"move-root"``, ``"rename-root"``, ``"repair"``,
+        ``"analyse"``, ``"fill"`` or ``"write-tags"``, and others.
     state : {"queued", "running", "done", "failed", "cancelled"}
     started : float
         Seconds since 1970.

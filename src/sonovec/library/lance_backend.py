@@ -13,6 +13,7 @@ from sonovec.library import migrations
 from sonovec.library.backend import decode_config, encode_config
 from sonovec.library.columns import TRACK_FIELDS, Column
 from sonovec.library.lance_folder import (
+    ATTACHMENTS,
     CONFIG,
     COPY,
     SPACE,
@@ -26,12 +27,14 @@ from sonovec.library.lance_table import LanceTable, remedy, repair_command
 from sonovec.library.location import Location
 from sonovec.library.records import MAIN, LibraryConfig, Space, Value
 from sonovec.library.tables import TRACKS, TableSpec, all_tables, segments_of, tables_of, vectors_of
+from sonovec.paths import atomic
 
 
 class LanceBackend:
     """One library in one folder: a Lance dataset for each table, and a small file with the config and the spaces."""
 
     most_text: int | None = None
+    keeps_codes = True
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -186,6 +189,36 @@ class LanceBackend:
     def table(self, spec: TableSpec) -> LanceTable:
         """Open a table."""
         return self._table(spec)
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return sorted(path.name for path in (self._folder / ATTACHMENTS).glob("[!.]*"))
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        path = self._folder / ATTACHMENTS / name
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LibraryError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+        path = self._folder / ATTACHMENTS / name
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with atomic(path) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            raise LibraryError(
+                f"{path}: cannot be written ({error.strerror}); {remedy(str(error), self._folder)}"
+            ) from error
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        (self._folder / ATTACHMENTS / name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open between calls."""

@@ -16,6 +16,8 @@ from sonovec.paths import atomic
 CONFIG = "library.json"
 #: Where the tables lie in the folder.
 TABLES = "tables"
+#: Where what is kept beside the tables lies.
+ATTACHMENTS = "attachments"
 #: Under these names the field `id` of each table keeps a copy of the config and of its space.
 COPY, SPACE = b"sonovec.config", b"sonovec.space"
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sonovec.errors import LibraryError
 from sonovec.library import lance_lists
 from sonovec.library.backend import USUAL, Effort, Health, Hit, Row
+from sonovec.library.codes import HALF, PLAIN, SIGNS, stored_as
 from sonovec.library.columns import Column, Kind, Owner, scores_of
 from sonovec.library.filters import Filter
 from sonovec.library.lance_lists import Lists
@@ -40,6 +41,8 @@ INDEX_ROWS, GROWTH = 20_000, 4
 #: scanned, so that a small write costs the same in a large table.
 LACKING_ROWS, LACKING_PART = 1_000, 0.05
 PROBES, REFINE = 20, 4
+#: Rows of a part of an index without a graph.
+ROWS_A_PART = 4_096
 #: Each write makes a fragment and a version. More than so many fragments of fewer rows than a tier are put together to ones
 #: of that tier, so that a small write does not rewrite large fragments, and there are never very many.
 TIERS, MOST_OF_TIER = (2_000, 20_000), 20
@@ -57,6 +60,14 @@ KEY: Mapping[bytes, str] = {b"lance-schema:unenforced-primary-key": "true"}
 #: Under this name the configuration of a dataset keeps how many rows its vector index was trained on.
 TRAINED = "sonovec.trained"
 _OWNER, _VERSION, _INDEX = b"sonovec.owner", b"sonovec.version", b"sonovec.index"
+#: The field `vector` keeps the number type here, where that is not float32.
+_DTYPE = b"sonovec.dtype"
+#: The index of vectors of a number type, and how they are compared; others have none, and are read and compared by us.
+_VECTOR_INDICES: Mapping[str, tuple[str, str]] = {
+    PLAIN: ("IVF_HNSW_SQ", "cosine"),
+    HALF: ("IVF_HNSW_SQ", "cosine"),
+    SIGNS: ("IVF_FLAT", "hamming"),
+}
 _INDEX_TYPES: Mapping[str, str] = {"scalar": "BTREE", "labels": "LABEL_LIST", "text": "INVERTED"}
 #: Words are found as they are, in any language.
 _TEXT: Mapping[str, bool] = {"stem": False, "remove_stop_words": False}
@@ -92,7 +103,7 @@ class LanceTable:
         import pyarrow as pa
 
         id = pa.field("id", pa.string(), nullable=False, metadata={**KEY, **notes})
-        vector = [] if spec.dim is None else [pa.field("vector", pa.list_(pa.float32(), spec.dim))]
+        vector = [] if spec.dim is None else [_vector_field(spec.dim, spec.dtype)]
         schema = pa.schema([id, *vector, *map(field_of, spec.columns)])
         with errors(library):
             made = _lance().write_dataset(schema.empty_table(), str(path), mode="create")
@@ -120,6 +131,12 @@ class LanceTable:
         """Length of the vectors, or None where there are none."""
         schema = self.schema()
         return int(schema.field("vector").type.list_size) if "vector" in schema.names else None
+
+    def dtype(self) -> str:
+        """Number type of the vectors."""
+        schema = self.schema()
+        notes = (schema.field("vector").metadata or {}) if "vector" in schema.names else {}
+        return str(notes.get(_DTYPE, PLAIN.encode()).decode())
 
     def note(self, name: bytes) -> str | None:
         """One of the notes that the table was made with."""
@@ -209,6 +226,12 @@ class LanceTable:
         with errors(self._library):
             return int(self.dataset.count_rows())
 
+    def indexed(self) -> int | None:
+        """How many rows the index of the vectors knows."""
+        with errors(self._library):
+            found = self._indexed().get("vector")
+        return None if found is None else found[1]
+
     # -- search
 
     def search(
@@ -242,21 +265,24 @@ class LanceTable:
         if indexed and len(found) < limit:
             # An index walks past rows when few of them match; then a scan is cheap.
             found = self._nearest(vector, limit, condition, columns, None)
-        return [(row, _score(row.pop("_distance"))) for row in found]
+        score = _score if vector.dtype == np.float32 else _score_of_signs(8 * len(vector))
+        return [(row, score(row.pop("_distance"))) for row in found]
 
     def _nearest(
-        self, vector: NDArray[np.float32], limit: int, condition: str | None, columns: list[str], effort: Effort | None
+        self, vector: NDArray[Any], limit: int, condition: str | None, columns: list[str], effort: Effort | None
     ) -> list[Row]:
         nearest: dict[str, object] = {
             "column": "vector",
-            "q": _arrow(vector),
+            "q": _arrow(vector) if vector.dtype == np.float32 else vector,
             "k": limit,
-            "metric": "cosine",
+            "metric": "cosine" if vector.dtype == np.float32 else "hamming",
             "use_index": False,
         }
         if effort is not None:
             probes, refine = math.ceil(PROBES * effort.times), math.ceil(REFINE * effort.times)
-            nearest |= {"use_index": True, "nprobes": probes, "refine_factor": refine}
+            nearest |= {"use_index": True, "nprobes": probes}
+            if vector.dtype == np.float32:
+                nearest["refine_factor"] = refine
         found: list[Row] = self._asked(
             lambda scan: scan(columns=columns, nearest=nearest, filter=condition, prefilter=True).to_table().to_pylist()
         )
@@ -361,16 +387,19 @@ class LanceTable:
 
     def _index_vectors(self) -> None:
         dataset, rows = self.dataset, self.count()
-        if rows < INDEX_ROWS or self.dim() is None:
+        if rows < INDEX_ROWS or (kind := self._vector_index()) is None:
             return
         name, indexed = self._indexed().get("vector", (None, 0))
         if name is None or rows >= GROWTH * int(dataset.config().get(TRAINED, INDEX_ROWS)):
             began = time.monotonic()
-            dataset.create_index("vector", "IVF_HNSW_SQ", metric="cosine", replace=True)
+            dataset.create_index("vector", kind[0], metric=kind[1], replace=True, **_parts(kind[0], rows))
             _LOG.info("%s: its index was built over %d vectors in %.1f s", self.path, rows, time.monotonic() - began)
             dataset.update_config({TRAINED: str(rows)})
         elif self._lacks(indexed, rows):
             dataset.optimize.optimize_indices(index_names=[name])
+
+    def _vector_index(self) -> tuple[str, str] | None:
+        return None if self.dim() is None else _VECTOR_INDICES.get(self.dtype())
 
     @staticmethod
     def _lacks(indexed: int, rows: int) -> bool:
@@ -411,7 +440,7 @@ class LanceTable:
 
         rows, indexed = self.count(), self._indexed()
         ids = self._asked(lambda scan: scan(columns=["id"]).to_table()["id"])
-        wanted = [*self._wanted(), *(["vector"] if rows >= INDEX_ROWS and self.dim() is not None else [])]
+        wanted = [*self._wanted(), *(["vector"] if rows >= INDEX_ROWS and self._vector_index() else [])]
         stale = [
             column for column in wanted if rows >= SCALAR_ROWS and self._lacks(indexed.get(column, ("", 0))[1], rows)
         ]
@@ -456,7 +485,7 @@ class LanceTable:
         kind = self._wanted().get(column)
         try:
             if column == "vector":
-                probe = np.ones(self.dim() or 0, np.float32)
+                probe = np.ones(self.dim() or 0, np.uint8 if self.dtype() == SIGNS else np.float32)
                 self._nearest(probe, 1, None, ["id"], Effort())
             elif kind == "text":
                 self.find("sound", 1, None, ["id"])
@@ -550,8 +579,15 @@ def _to_arrow(values: list[Any], kind: pa.DataType) -> pa.Array:
 
     if not pa.types.is_fixed_size_list(kind):
         return pa.array(values, kind)
-    flat = np.ascontiguousarray(np.stack(values), np.float32).reshape(-1)
+    flat = np.ascontiguousarray(np.stack(values), kind.value_type.to_pandas_dtype()).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), kind.list_size)
+
+
+def _vector_field(dim: int, dtype: str) -> pa.Field:
+    import pyarrow as pa
+
+    notes = None if dtype == PLAIN else {_DTYPE: dtype}
+    return pa.field("vector", pa.list_(pa.from_numpy_dtype(stored_as(dtype)), dim), metadata=notes)
 
 
 def values_of(column: pa.Array) -> list[Any]:
@@ -566,6 +602,16 @@ def values_of(column: pa.Array) -> list[Any]:
 def _score(distance: float | None) -> float:
     """Cosine similarity; the distance of a vector of zeros is no number, and its score is 0."""
     return 0.0 if distance is None or math.isnan(distance) else min(1.0, max(-1.0, 1.0 - distance))
+
+
+def _score_of_signs(bits: int) -> Callable[[float | None], float]:
+    """The cosine of two vectors of signs, by how many of them differ."""
+    return lambda distance: 0.0 if distance is None else 1 - 2 * distance / bits
+
+
+def _parts(kind: str, rows: int) -> dict[str, int]:
+    """Into how many parts an index is cut, where Lance needs to be told."""
+    return {"num_partitions": max(1, rows // ROWS_A_PART)} if kind == "IVF_FLAT" else {}
 
 
 # -- files and errors

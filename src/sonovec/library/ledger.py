@@ -46,6 +46,8 @@ _COLUMNS = {
     "run": 1,
     "updated": 1,
 }
+#: The format that brought when contents came.
+_ARRIVALS_SINCE = 6
 _UPSERT = f"INSERT OR REPLACE INTO files ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _NOTE_JOB = "UPDATE jobs SET stage = ?, done = ?, total = ?, unit = ?, audio_seconds = ?, note = ? WHERE id = ?"
 _MET_AGAIN = "UPDATE files SET status = ?, reason = ?, run = ?, updated = ? WHERE path = ? AND run != ?"
@@ -227,6 +229,13 @@ class Ledger:
                     for each in several
                 ],
             )
+
+    def arrivals(self) -> dict[str, float]:
+        """When each content came into the library, by this machine, in seconds since 1970."""
+        if self._file.format < _ARRIVALS_SINCE:
+            query = "SELECT content_hash, MIN(updated) FROM files WHERE content_hash IS NOT NULL GROUP BY content_hash"
+            return dict(self._file.read(query))
+        return dict(self._file.read("SELECT content_hash, first FROM arrivals"))
 
     def analyses(self, content_hash: str) -> dict[str, Analysis]:
         """Which analysers heard a content, by name."""

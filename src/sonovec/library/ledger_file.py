@@ -97,6 +97,13 @@ CREATE TABLE jobs (
     process_started REAL NOT NULL
 );
 """,
+    # When each content was held first; of those that an earlier format has, when they were met last: they are no younger.
+    """
+CREATE TABLE arrivals (content_hash TEXT PRIMARY KEY, first REAL NOT NULL) WITHOUT ROWID;
+INSERT INTO arrivals SELECT content_hash, MIN(updated) FROM files WHERE content_hash IS NOT NULL GROUP BY content_hash;
+CREATE TRIGGER files_arrive AFTER INSERT ON files WHEN NEW.content_hash IS NOT NULL
+BEGIN INSERT OR IGNORE INTO arrivals VALUES (NEW.content_hash, NEW.updated); END;
+""",
 )
 FORMAT = len(_STEPS)
 

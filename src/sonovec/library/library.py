@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -29,21 +30,24 @@ from sonovec.library.location import Location, parse_location
 from sonovec.library.moments import in_time
 from sonovec.library.once import Opening, once
 from sonovec.library.open import open_store
-from sonovec.library.queries import Asked, Queries, expanded, files_of
-from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track
+from sonovec.library.queries import Asked, Queries, expanded, files_of, is_vector
+from sonovec.library.records import MAIN, Label, LibraryConfig, Passage, Space, Track, Value
 from sonovec.library.roots import PATH, Root
 from sonovec.library.search import Hit, Query, TextSearch, folded_text, search, search_tags, some
 from sonovec.library.store import Store
 from sonovec.models.defaults import DEFAULT, FORMER_DEFAULTS, SPACES
-from sonovec.paths import display, from_text, to_text
+from sonovec.paths import absolute, display, from_text, to_text
 
 # Imported where it is used: a search by what is stored needs neither what embeds nor what writes.
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from sonovec.analysis.analyser import Analyser
     from sonovec.embedding.encoder import Encoder
     from sonovec.embedding.source import Sound
+    from sonovec.library.compressed import CompressedReport
     from sonovec.library.description import Description
     from sonovec.library.duplicates import Duplicates
     from sonovec.library.importing import Imported
@@ -52,12 +56,18 @@ if TYPE_CHECKING:
     from sonovec.library.metadata import Metadata
     from sonovec.library.outcomes import Entry, Run, Status
     from sonovec.library.places import PlaceSearch
+    from sonovec.library.playlist.lists import Playlist
+    from sonovec.library.playlist.loops import LoopSearch
+    from sonovec.library.recommend.ratings import Rating, Verdict
+    from sonovec.library.recommend.result import Recommendations
+    from sonovec.library.recommend.weights import Weights
     from sonovec.library.removal import Removal
     from sonovec.library.report import Prune, Report
     from sonovec.library.said import SaidSearch
     from sonovec.library.statistics import Statistics
     from sonovec.library.stored_vectors import StoredVectors
     from sonovec.library.stretches import Stretches
+    from sonovec.library.tag_writing import TagsWritten
 
 MOST_EFFORT = 100
 
@@ -260,6 +270,9 @@ class Library(Opening):
     def duplicates(self, filter: str | None = None, *, progress: Watched = None) -> Duplicates:
         """Recordings that are there several times, by fingerprint and by content; nothing is removed.
 
+        Other encodings, levels, cuts and starts of a recording are found, and speeds that differ by up to 5 %. Which to keep
+        is judged by length, by the column ``bandwidth`` where that analyser has run, by codec and by bit rate.
+
         Parameters
         ----------
         filter : str, optional
@@ -270,8 +283,8 @@ class Library(Opening):
         Returns
         -------
         Duplicates
-            Its `groups`, the track to keep first, and how many tracks are `unknown` for want of a fingerprint, which
-            ``library.analyse(["fingerprint"])`` makes.
+            Its `groups`, the track to keep first, the `overlaps` of tracks that are parts of others, and how many tracks
+            are `unknown` for want of a fingerprint, which ``library.analyse(["fingerprint"])`` makes.
 
         Raises
         ------
@@ -284,7 +297,7 @@ class Library(Opening):
 
         with running(progress) as job, self._local.ledger_to_read() as ledger:
             job.report(Progress("reading the tracks"))
-            return duplicates.find(self.tracks(filter), ledger.entries() if ledger else (), job)
+            return duplicates.find(self.tracks(filter, vectors=True), ledger.entries() if ledger else (), job)
 
     def short_paths(self) -> Callable[[str], str]:
         """What tells, of the text of a track's path, the path below its root; where there are several, after the alias."""
@@ -335,6 +348,76 @@ class Library(Opening):
             self._store.drop_space(name)
         self._space_encoders.pop(name, None)
 
+    def sample(self, limit: int, space: str = MAIN, level: str = "segment") -> NDArray[np.float32]:
+        """Vectors of at most `limit` segments or tracks from all over a space, always the same, shape (n, dim).
+
+        Raises
+        ------
+        UsageError
+            If there is no such space.
+        """
+        return self._existing_store().sample(limit, space, level)
+
+    def ids(self, space: str = MAIN) -> list[str]:
+        """Ids of the tracks that have vectors in a space, in an order that stays the same until something is written."""
+        from sonovec.library.tables import vectors_of
+
+        store = self._existing_store()
+        return store.table(vectors_of(store.space(space))).ids(None)
+
+    def index_state(self, space: str = MAIN, level: str = "track") -> tuple[int, int | None]:
+        """How many vectors a space holds, and how many of them its approximate index knows; None where there is no index.
+
+        A search compares the query with each vector that no index knows.
+
+        Raises
+        ------
+        UsageError
+            If there is no such space, or it holds no segments.
+        """
+        from sonovec.library.tables import segments_of, vectors_of
+
+        store = self._existing_store()
+        found = store.space(space)
+        if level == "segment" and found.level == "track":
+            raise UsageError(f"the space {space!r} holds no segments; give level='track'")
+        table = store.table(segments_of(found) if level == "segment" else vectors_of(found))
+        return table.count(), table.indexed()
+
+    def add_compressed(
+        self, space: Space, projection: bytes | None = None, *, progress: Watched = None
+    ) -> CompressedReport:
+        """Make a compressed space, and fill it; `sonovec.explore.compress` fits what it needs and calls this.
+
+        Where a space of that name and passport is there, what it lacks is added, so that a call that was killed is finished
+        by the next. From then on, whatever is written into its source is written into it too.
+
+        Parameters
+        ----------
+        space : Space
+            Whose passport names its `source`.
+        projection : bytes, optional
+            The file of its projection; see `sonovec.library.projections`.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, or is no name; or the store does not keep such numbers.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library.compressed import fill
+
+        self._require_config()
+        self._refuse_place()
+        with running(progress) as job, self._writing("compress", job, "cannot be changed"):
+            self._store.upgrade()
+            if self._store.spaces().get(space.name) != space:
+                self._store.add_compressed(space, projection)
+            return fill(self._store, space.name, job)
+
     @property
     def passages(self) -> Stretches[Passage]:
         """Stretches of tracks with text, which can be searched for words; see `sonovec.library.stretches.Stretches`."""
@@ -375,6 +458,50 @@ class Library(Opening):
         store.vectors(space, level)  # what is wrong is said now, and not when the first batch is read
         return StoredVectors(partial(store.vectors, space, level), store.space(space).dim)
 
+    def attachments(self) -> list[str]:
+        """The names of what the library keeps beside its tables, such as its maps; see `attach`.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return self._existing_store().attachments()
+
+    def attachment(self, name: str) -> bytes | None:
+        """What the library keeps under a name, or None; see `attach`."""
+        return self._existing_store().attachment(name)
+
+    def attach(self, name: str, content: bytes | None) -> None:
+        """Keep some bytes with the library under a name, in place of what is there; None forgets it.
+
+        They lie where the tables lie, also on a server, and whoever opens the library has them. The content is there as a
+        whole or not at all, whenever the process ends.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, dots, dashes and underscores, a letter first.
+        content : bytes or None
+
+        Raises
+        ------
+        UsageError
+            If the name cannot be.
+        LibraryError
+            If there is no library here, or it may not be written.
+        """
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{0,99}", name):
+            raise UsageError(
+                f"{name!r}: give letters, digits, dots, dashes and underscores, a letter first, such as 'map'"
+            )
+        self.check_writable("copy it to a place that you may write")
+        store = self._existing_store()
+        if content is None:
+            store.detach(name)
+        else:
+            store.attach(name, content)
+
     def paths_of(self, ids: Iterable[str]) -> dict[str, str]:
         """The paths of tracks on this machine, by id, as `sonovec.paths.to_text` writes them; unknown ids are left out."""
         shown = self._local.shown()
@@ -382,7 +509,7 @@ class Library(Opening):
 
     def query_of(self, sound: Asked, start: float = 0.0, end: float | None = None, *, space: str = MAIN) -> Query:
         """The vectors of a sound in a space: those that are stored, where the library has it; see `search`."""
-        return self._queries(space).query(sound, start, end)
+        return self._asked(sound, start, end, space)
 
     def check_writable(self, remedy: str) -> None:
         """Refuse a library that may not be written; one of a former format becomes one of the present format.
@@ -484,7 +611,7 @@ class Library(Opening):
         job: Job,
     ) -> Report:
         from sonovec.analysis import registry
-        from sonovec.analysis.listening import check_vectors
+        from sonovec.analysis.listening import suited
         from sonovec.library import rooting
         from sonovec.library.ingest import Ingest
         from sonovec.library.metadata import read_metadata
@@ -513,7 +640,7 @@ class Library(Opening):
         encoder = self.encoder
         if made is not None:
             check_same(self.location, made.main, encoder)
-        check_vectors(kinds, encoder.passport)
+        kinds = suited(kinds, encoder.passport)
         with self._writing("index", job, "cannot index"):
             columns = _columns_of(rows, encoder, kinds)
             # Under the lock: until here another process could make the library.
@@ -565,13 +692,13 @@ class Library(Opening):
             If another process is indexing into this library.
         """
         from sonovec.analysis import registry
-        from sonovec.analysis.listening import check_vectors
+        from sonovec.analysis.listening import suited
         from sonovec.library.analyses import CatchUp, columns_of
         from sonovec.library.report import Report
         from sonovec.runtime.network import settle_jobs
 
-        kinds = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
-        check_vectors(kinds, passport_of(self._require_config().main))
+        wanted = registry.find([analysers] if isinstance(analysers, str | type) else analysers)
+        kinds = suited(wanted, passport_of(self._require_config().main))
         self._refuse_place()
         began, report = time.time(), Report()
         with running(progress) as job, self._writing("analyse", job, "cannot index"):
@@ -591,6 +718,50 @@ class Library(Opening):
             self._store.optimize()
         report.seconds = time.time() - began
         return report
+
+    def fill(
+        self,
+        columns: Sequence[Column],
+        values: Mapping[str, Mapping[str, Value]],
+        run: str,
+        *,
+        clear: bool = False,
+        progress: Watched = None,
+    ) -> None:
+        """Fill columns with what was worked out from the whole library, such as clusters; the ledger keeps which run it was.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            Of one owner; made where they are not there yet.
+        values : mapping
+            By the id of a track and the name of a column; other tracks keep what they have.
+        run : str
+            What made the values: it is recorded as the version in which the owner has heard these tracks.
+        clear : bool
+            Empty the columns of all other tracks first.
+        progress : True, callable or Job, optional
+            See `add`.
+
+        Raises
+        ------
+        UsageError
+            A column is somebody else's, or cannot take such a value.
+        LibraryLockedError
+            If another process is indexing into this library.
+        """
+        from sonovec.library.outcomes import Analysis
+
+        self._require_config()
+        self._refuse_place()
+        with running(progress) as job, self._writing("fill", job, "cannot fill columns"):
+            self._store.upgrade()
+            self._store.declare(columns)
+            names = [column.name for column in columns]
+            others = [id for id in self._store.ids() if id not in values] if clear else []
+            self._store.update({**{id: dict.fromkeys(names) for id in others}, **values})
+            owner = columns[0].owner.name
+            self._local.ledger.record_analyses({id: [Analysis(owner, run)] for id in values})
 
     def retag(
         self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, progress: Watched = None
@@ -633,6 +804,50 @@ class Library(Opening):
             is_own = place.is_own(self.location)
             run = Retagging(self._store, self._local.ledger, encoder, space, is_own=is_own, job=job)
             return run.run(roots)
+
+    def write_tags(
+        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, progress: Watched = None
+    ) -> TagsWritten:
+        """Write the tempo and the key that were heard surely into the tags of files that have none.
+
+        This writes into your files; nothing else in sonovec does. What a tag says already is never replaced. All other bytes
+        of a file are copied as they are, and the new file takes the old one's place only after its sound was decoded and
+        compared. The tracks follow with all that belongs to them; nothing is embedded again.
+
+        Parameters
+        ----------
+        paths : path or iterable of paths
+            Files and folders; the files below them that the library holds.
+        progress : True, callable or Job, optional
+            See `add`. A cancel leaves whole files, and the same call goes on.
+
+        Returns
+        -------
+        TagsWritten
+            ``left`` names the files that were left as they are, and why.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        LibraryLockedError
+            If another process is indexing into this library.
+        UsageError
+            If the library has no columns of music.
+        """
+        from sonovec.library.tag_writing import TagWriting
+        from sonovec.music.columns import TEMPO
+
+        roots = [absolute(path) for path in files_of(paths)]
+        self._require_config()
+        if TEMPO not in self.columns():
+            raise UsageError(
+                f"{self.location}: tempo and key were not heard; run `sonovec index PATH -l {self.location} --music` first"
+            )
+        self._refuse_place()
+        with running(progress) as job, self._writing("write-tags", job, "cannot write tags"):
+            self._store.upgrade()
+            return TagWriting(self._store, self._local.ledger, self._local.roots(), job).run(roots)
 
     def _make_room(self, columns: Sequence[Column], kinds: Sequence[type[Analyser]]) -> None:
         """Have the columns that a run fills, and the spaces of analysers."""
@@ -790,6 +1005,18 @@ class Library(Opening):
             If there is no library here.
         """
         return self._recorded(Ledger.runs)
+
+    def arrivals(self) -> dict[str, float]:
+        """When each track came into the library, in seconds since 1970, by its id; those that other machines added lack.
+
+        A track that is removed and indexed again has the time at which it came first.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here.
+        """
+        return dict(self._recorded(lambda ledger: ledger.arrivals().items()))
 
     def outcomes(self, status: Status, run: int | None = None) -> list[Entry]:
         """The files of which the latest run that met them made this, each with its `path`, `reason` and `run`.
@@ -971,7 +1198,7 @@ class Library(Opening):
         *,
         start: float = 0.0,
         end: float | None = None,
-        filter: str | None = None,
+        filter: str | Filter | None = None,
         level: str = "track",
         space: str = MAIN,
         exact: bool = False,
@@ -979,6 +1206,7 @@ class Library(Opening):
         include_self: bool = False,
         all_versions: bool = False,
         said: str | None = None,
+        rerank: str | None = None,
     ) -> Hits:
         """Find what sounds like `query`, best first.
 
@@ -992,7 +1220,7 @@ class Library(Opening):
             At most this many hits, one for each recording.
         start, end : float
             Search for these seconds of the query.
-        filter : str, optional
+        filter : str or Filter, optional
             Only tracks that match, such as ``"duration < 30 and path contains 'rain'"``.
         level : {"track", "segment"}
             Rank by the likeness of the whole sounds, or of the best pair of parts (a short sound in long ones).
@@ -1011,6 +1239,9 @@ class Library(Opening):
         said : str, optional
             Only tracks in which someone says all of these words, in one passage, in any form and order, and what is between
             double quotation marks word for word. The sound ranks them; where it is said is each hit's `said`.
+        rerank : str, optional
+            A finer space, such as "main": `space` finds ten times as many candidates as are wanted, at least 100, and this
+            one scores and ranks them. For compressed spaces; see `sonovec.explore.compress`.
 
         Returns
         -------
@@ -1031,18 +1262,19 @@ class Library(Opening):
         """
         store = self._existing_store()
         where = self._parse(filter)
-        asked = self._queries(space).query(query, start, end)
+        asked = self._asked(query, start, end, space)
+        finer = None if rerank is None else (rerank, self._asked_finer(query, start, end, space, rerank))
         how = Effort(exact, _checked_effort(effort))
         for note in asked.notes:
             _LOG.warning(note)
         if said is None:
-            found = search(store, asked, limit, where, level, space, how, include_self, all_versions)
+            found = search(store, asked, limit, where, level, space, how, include_self, all_versions, finer)
         else:
             from sonovec.library.said import tracks_that_said
 
             those = tracks_that_said(store, said, where)
             within = In("id", tuple(those))
-            found = search(store, asked, limit, within, level, space, how, include_self, all_versions)
+            found = search(store, asked, limit, within, level, space, how, include_self, all_versions, finer)
             found = [replace(hit, said=those[hit.id]) for hit in found]
         return Hits(self._here(found), asked.notes)
 
@@ -1155,6 +1387,8 @@ class Library(Opening):
 
         where = self._parse(filter)
         queries = self._queries(space)
+        if (source := queries.space.source) is not None:
+            raise UsageError(f"space={space!r}: places are found in a space of an encoder; give space={source!r}")
         encoder = None if queries.space.analyser else self.encoder_of(space)
         with running(progress) as job:
             asked = query_of(queries, encoder, query, start, end)
@@ -1177,6 +1411,208 @@ class Library(Opening):
         if not found.hits and not self.tracks(filter, limit=1):
             return replace(found, reason=self.why_no_hits(filter))
         return found
+
+    def playlist(
+        self,
+        seeds: Asked | Sequence[Asked] = (),
+        *,
+        to: Asked | None = None,
+        limit: int | None = None,
+        minutes: float | None = None,
+        arc: str | None = None,
+        harmonic: bool = False,
+        tempo: str | None = None,
+        filter: str | None = None,
+        artist_limit: int | None = None,
+        history: str | os.PathLike[str] | None = None,
+        grow: bool = False,
+        min_score: float | None = None,
+        with_seeds: bool = True,
+        gapless: bool = False,
+        weights: Mapping[str, float] | None = None,
+        prefer: str = "heard",
+        seed: int = 0,
+        space: str = MAIN,
+        progress: Watched = None,
+    ) -> Playlist:
+        """Choose tracks that belong together, and put them into the order with the smallest steps.
+
+        With seeds, their nearest are taken, by the ranks that they have for each seed. Without arc, harmonic mixing and `to`,
+        the order is a shortest path (a travelling-salesman problem) by the distances of sound, tempo and key.
+
+        Parameters
+        ----------
+        seeds : path, id, Waveform, Embedding or vector, or several
+            What the list is to sound like. Files and tracks are played too, and the list begins with the first; a file that
+            is not in the library is embedded now.
+        to : path or id, optional
+            Go from the one seed to this track, in even steps of sound.
+        limit : int, optional
+            So many tracks; 20 if no other length is given.
+        minutes : float, optional
+            So long, as nearly as tracks allow.
+        arc : str, optional
+            How a column changes: ``"tempo=up"``, ``"energy=up-down"``, or values such as ``"tempo=90,128,100"``.
+        harmonic : bool
+            Each track mixes with the next by the Camelot wheel: the same key, a neighbour, or the relative one.
+        tempo : str, optional
+            Only tracks with such tempos: ``"118..126"``.
+        filter : str, optional
+            Only tracks that match, as in `search`.
+        artist_limit : int, optional
+            At most so many tracks of each artist that is known.
+        history : path, optional
+            A text file of what was played: none of that comes again, and the tracks of this list are added.
+        grow : bool
+            Take all that fits: what is more like a seed than 95 % of the library's pairs of tracks are like each other, or
+            scores `min_score`.
+        min_score : float, optional
+            Cosine similarity that each track has with a seed at least.
+        with_seeds : bool
+            Play the seeds too.
+        gapless : bool
+            Give each track cue points: where its sound starts and ends.
+        weights : mapping, optional
+            How much `sound`, `tempo` and `key` count, 1 each otherwise.
+        prefer : {"heard", "file"}
+            Which tempo and key of a track counts: what was heard, or what its file says.
+        seed : int
+            Of the search for the order.
+        space : str
+            The space whose vectors are compared.
+        progress : True, callable or Job, optional
+            Watch it, or cancel it; see `sonovec.Job`.
+
+        Returns
+        -------
+        Playlist
+            Its `tracks`, each with its step from the one before; its `notes` say where it is less than what was asked for,
+            and its `reason` which condition left nothing. `Playlist.write` writes M3U8, XSPF, JSPF and JSON.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here, or it lacks the columns that are needed; the message says what to run.
+        UsageError
+            If arguments are wrong, or contradict each other.
+        AudioError
+            If a seed cannot be read.
+        """
+        from sonovec.library.playlist import history as of_history
+        from sonovec.library.playlist.arcs import Arc
+        from sonovec.library.playlist.candidates import Pool
+        from sonovec.library.playlist.making import make
+        from sonovec.library.playlist.steps import Weights
+        from sonovec.library.playlist.wishes import Wish, several
+        from sonovec.music.tempi import parse_range
+
+        file = None if history is None else expanded(history)
+        wish = Wish(
+            seeds=several(seeds),
+            to=to,
+            limit=limit,
+            minutes=minutes,
+            arc=None if arc is None else Arc.parse(arc),
+            harmonic=harmonic,
+            tempo=None if tempo is None else parse_range(tempo),
+            grow=grow,
+            min_score=min_score,
+            artist_limit=artist_limit,
+            played=frozenset() if file is None else of_history.read(file),
+            with_seeds=with_seeds,
+            gapless=gapless,
+            weights=Weights.of(weights),
+            prefer=prefer,
+            seed=seed,
+        )
+        queries, where = self._queries(space), self._parse(filter)
+        pool = Pool(queries, where, filter, self._local.shown(), wish)
+        with running(progress) as job:
+            made = make(pool, self._music_advice(), job)
+        if file is not None and made.tracks:
+            of_history.add(file, [(track.id, track.path) for track in made.tracks])
+        return made
+
+    def loops(
+        self,
+        query: Asked,
+        limit: int = 20,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        bars: int | None = None,
+        tempo: float | None = None,
+        key: str | None = None,
+        max_stretch: float = 6.0,
+        max_transpose: int = 2,
+        filter: str | None = None,
+        order: str = "score",
+        prefer: str = "heard",
+        space: str = MAIN,
+        include_self: bool = False,
+    ) -> LoopSearch:
+        """Find loops, and parts of tracks, that fit to a sound or a part of it: in tempo and key, by whole bars.
+
+        Parameters
+        ----------
+        query, start, end
+            See `search`.
+        limit : int
+            At most this many, one of each track.
+        bars : int, optional
+            The query has so many bars of four beats, which tells its tempo; only parts of so many bars are found.
+        tempo : float, optional
+            Of the query, in beats a minute. Otherwise it is what `bars` tells, what the library knows, or what is heard.
+        key : str, optional
+            Of the query, such as ``"A minor"`` or ``"8A"``. Otherwise as the tempo; without any, keys do not matter.
+        max_stretch : float
+            Percent by which a loop is played faster or slower at most, to come to the tempo, its half or its double.
+        max_transpose : int
+            Semitones by which a loop is moved at most, until its key mixes. Loops without a key, such as drums, fit any.
+        filter : str, optional
+            As in `search`.
+        order : {"score", "fit"}
+            What sounds most like the query first, or what needs the least change.
+        prefer, space, include_self
+            See `playlist` and `search`.
+
+        Returns
+        -------
+        LoopSearch
+            Its ``hits`` say which seconds to take, and how they are stretched and transposed. Where there are none, its
+            ``reason`` says which condition left nothing.
+
+        Raises
+        ------
+        LibraryError
+            If there is no library here, or it knows no tempos; the message says what to run.
+        UsageError
+            If arguments are wrong, or the tempo of the query is not known.
+        AudioError
+            If the query cannot be read.
+        """
+        from sonovec.library.playlist.loops import LoopWish, find_loops
+
+        wish = LoopWish(
+            start=start,
+            end=end,
+            bars=bars,
+            tempo=tempo,
+            key=key,
+            max_stretch=max_stretch,
+            max_transpose=max_transpose,
+            order=order,
+            prefer=prefer,
+            limit=limit,
+            include_self=include_self,
+        )
+        queries, where = self._queries(space), self._parse(filter)
+        return find_loops(queries, query, wish, where, filter, self._local.shown(), self._music_advice())
+
+    def _music_advice(self) -> str:
+        """The command that hears the music of this library's tracks."""
+        library = shlex.quote(display(str(self.location)))
+        return f"sonovec index {self._indexed_paths()} -l {library} --music"
 
     def search_text(
         self,
@@ -1249,6 +1685,202 @@ class Library(Opening):
             f"-l {library} --retag"
         )
 
+    # -- recommending
+
+    def recommend(
+        self,
+        seeds: Asked | Iterable[Asked],
+        *,
+        dislike: Asked | Iterable[Asked] = (),
+        tempo: str | tuple[float, float] | None = None,
+        tempo_like: bool = False,
+        octaves: bool = False,
+        key_compatible: bool = False,
+        mood: str | Iterable[str] | None = None,
+        energy: str | None = None,
+        artist_limit: int | None = None,
+        filter: str | None = None,
+        limit: int = 20,
+        weights: Weights | Mapping[str, float] | None = None,
+        variety: float = 0.2,
+        prefer: str = "heard",
+        history: bool = True,
+        who: str | None = None,
+    ) -> Recommendations:
+        """Recommend tracks that go with some seeds, the best first.
+
+        Each seed ranks the tracks by likeness of sound, corrected for hubs, and the rankings are fused: what several seeds
+        agree on comes first. Tempo, key, mood and energy are further terms, where the seeds have them. A song comes up once,
+        however many versions of it there are, and of what is equally good that is taken which is least like the rest.
+
+        Parameters
+        ----------
+        seeds : sound or list of sounds
+            Each as `query` of `search`. One that is in the library costs no embedding; another is embedded, and its music is
+            heard if a condition compares with it.
+        dislike : sound or list of sounds
+            They and what is near to them are not wanted.
+        tempo : str or (slowest, fastest), optional
+            Only tracks with a tempo in this range, such as ``"118..126"``, in beats a minute.
+        tempo_like : bool
+            Only tracks within 6 % of the tempo of a seed.
+        octaves : bool
+            With `tempo_like`: half and double the tempo is as good.
+        key_compatible : bool
+            Only tracks whose key mixes with that of a seed: the same, a neighbour on the Camelot wheel, or the relative one.
+        mood : str or iterable of str, optional
+            Only tracks in which this mood is heard, or all of these.
+        energy : {"up", "down", "like"}, optional
+            Only tracks with more energy than all seeds, with less, or with about as much as one of them.
+        artist_limit : int, optional
+            At most so many of one artist.
+        filter : str, optional
+            Only tracks that match; see `search`.
+        limit : int
+        weights : Weights or mapping, optional
+            What the terms count for, such as ``{"tempo": 1, "mood": 0}``; see `sonovec.library.recommend.weights.Weights`.
+        variety : float
+            From 0, the order of the scores, to less than 1: how much a track loses that is like those before it.
+        prefer : {"heard", "file"}
+            Which tempo and key counts where both are known: the one that was heard, or the one that the file claims.
+        history : bool
+            What `rate` keeps has a say: tracks that are like liked ones gain a little, those that are like disliked ones
+            lose, and disliked ones are left out.
+        who : str, optional
+            Whose ratings; without it those of everybody.
+
+        Returns
+        -------
+        Recommendations
+            Each explained by its `terms`, `why` and seconds. Where there are none, `reason` says which condition left
+            nothing.
+
+        Raises
+        ------
+        UsageError
+            An argument is wrong, or the library has no column that a condition needs: the message says what to run.
+        LibraryError, AudioError
+            See `search`.
+
+        Examples
+        --------
+        >>> import tempfile, sonovec, sonovec.demo
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> paths = sonovec.demo.write(Path(folder.name, "sounds"), per_kind=2)
+        >>> with sonovec.Library(Path(folder.name, "library"), model="logmel") as library:
+        ...     _ = library.add(Path(folder.name, "sounds"))
+        ...     found = library.recommend(paths[:2], limit=3)
+        >>> len(found), found[0].terms["sound"].weight, str(paths[0]) in [each.path for each in found]
+        (3, 1.0, False)
+        >>> folder.cleanup()
+        """
+        from sonovec.library.recommend.asking import asked
+        from sonovec.library.recommend.ratings import person
+        from sonovec.library.recommend.recommending import Recommending
+        from sonovec.library.recommend.weights import Weights
+        from sonovec.library.recommend.wishes import wished
+
+        wishes = wished(tempo, tempo_like, octaves, key_compatible, mood, energy, artist_limit, limit, variety, prefer)
+        chosen_weights = Weights.of(weights)
+        store, where = self._existing_store(), self._parse(filter)
+        queries = self._queries(MAIN)
+        given, unwanted = asked(seeds, dislike, queries, self._music_of if wishes.of_seeds else None)
+        found = Recommending(
+            store,
+            given,
+            unwanted,
+            wishes,
+            chosen_weights,
+            where,
+            self.location,
+            None if who is None else person(who),
+            history,
+            "" if filter is None else f"the filter {filter!r}",
+        ).run()
+        for note in found.notes:
+            _LOG.warning(note)
+        shown = self._local.shown()
+        found[:] = [
+            replace(
+                each,
+                path=shown(each.id, each.path),
+                versions=tuple(replace(one, path=shown(one.id, one.path)) for one in each.versions),
+            )
+            for each in found
+        ]
+        return found
+
+    def rate(
+        self,
+        tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        verdict: Verdict,
+        *,
+        who: str | None = None,
+    ) -> list[Rating]:
+        """Keep in the library that a person likes or dislikes some tracks, in place of what they said before.
+
+        Parameters
+        ----------
+        tracks : path or id, or iterable of them
+        verdict : {"liked", "disliked"}
+        who : str, optional
+            The person's name; by default that of the user.
+
+        Returns
+        -------
+        list of Rating
+            All that the person has said, the latest first.
+
+        Raises
+        ------
+        UsageError
+            A track is not in the library, or an argument is wrong; nothing was written.
+        LibraryError
+            The library cannot be written.
+        """
+        from sonovec.library.recommend.ratings import person, rate
+
+        name = person(who)
+        self.check_writable("recommending works without; to rate tracks, get the right to write it")
+        rate(self._store, self._tracks_named(tracks), verdict, name)
+        return self.ratings(who=name)
+
+    def forget_ratings(
+        self, tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None, *, who: str | None = None
+    ) -> list[Rating]:
+        """Forget what a person said of some tracks, or of all; see `rate`."""
+        from sonovec.library.recommend.ratings import forget, person
+
+        name = person(who)
+        self.check_writable("get the right to write it")
+        named = None if tracks is None else [track.id for track in self._tracks_named(tracks)]
+        forget(self._store, named, name)
+        return self.ratings(who=name)
+
+    def ratings(self, *, who: str | None = None) -> list[Rating]:
+        """What a person said of tracks, or everybody without `who`, the latest first; see `rate`."""
+        from sonovec.library.recommend.ratings import person, ratings
+
+        return ratings(self._existing_store(), None if who is None else person(who), self._local.shown())
+
+    def _tracks_named(self, tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Track]:
+        given = [tracks] if isinstance(tracks, str | os.PathLike) else list(tracks)
+        with self._local.ledger_to_read() as ledger:
+            ids = [self._named(each, ledger) for each in given]
+        found = self._existing_store().get(ids)
+        return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+    def _music_of(self, sound: Sound) -> Mapping[str, object]:
+        """What the analyser of music hears in a sound; nothing where it says nothing."""
+        from sonovec.embedding.source import source_of
+        from sonovec.library.hearing import hear_source
+        from sonovec.music.analyser import Music
+
+        seconds = self._store.space().segment_seconds
+        found = hear_source(source_of(sound), [Music], lambda: self.encoder, seconds, isolate=self._binding.isolate)
+        findings = found[Music.name].findings
+        return {} if findings is None else findings.columns
+
     def why_no_hits(self, filter: str | None = None, tags: Sequence[str] = (), said: str | None = None) -> str:
         """One line that says why a search, with that filter and for those tags or words that were said, found nothing.
 
@@ -1300,6 +1932,11 @@ class Library(Opening):
         with self.opening:
             if space not in self._space_encoders:
                 found = self._existing_store().space(space)
+                if found.source is not None:
+                    raise UsageError(
+                        f"{self.location}: the space {space!r} has no encoder: it is made of {found.source!r}; take "
+                        f"encoder_of({found.source!r})"
+                    )
                 if (analyser := found.analyser) is not None:
                     raise UsageError(
                         f"{self.location}: the space {space!r} has no encoder; the analyser {analyser!r} fills it, with: "
@@ -1352,8 +1989,10 @@ class Library(Opening):
         self._require_config()
         return self._store
 
-    def _parse(self, filter: str | None) -> Filter | None:
-        return None if filter is None else self._local.roots().translated(parse(filter, self._store.columns()))
+    def _parse(self, filter: str | Filter | None) -> Filter | None:
+        if filter is None or isinstance(filter, Filter):
+            return filter
+        return self._local.roots().translated(parse(filter, self._store.columns()))
 
     @once
     def _store(self) -> Store:
@@ -1364,6 +2003,26 @@ class Library(Opening):
         if self._binding.segment_seconds != found.segment_seconds:  # a space may have a length of its own
             self._binding.check_segments(self._store.space())
         return Queries(self._store, found, self._local.roots(), self._local.ledger_to_read, partial(self._heard, found))
+
+    def _asked(self, sound: Asked, start: float, end: float | None, space: str) -> Query:
+        """The vectors of a query in a space; of a compressed one, those of its source before they become codes."""
+        found = self._existing_store().space(space)
+        if found.source is None or (is_vector(sound) and _shape_of(sound) == (found.dim,)):
+            return self._queries(space).query(sound, start, end)
+        fine, projection = self._asked(sound, start, end, found.source), self._store.projection(found)
+        return replace(fine, vector=projection.apply(fine.vector[None])[0], parts=projection.apply(fine.parts))
+
+    def _asked_finer(self, sound: Asked, start: float, end: float | None, space: str, rerank: str) -> Query:
+        """The query in the space that ranks."""
+        if rerank == space:
+            raise UsageError(
+                f"rerank={rerank!r} is the space that is searched; give a finer one, such as rerank='main'"
+            )
+        if is_vector(sound) and _shape_of(sound) != (self._existing_store().space(rerank).dim,):
+            raise UsageError(
+                f"rerank={rerank!r}: a vector of shape {_shape_of(sound)} is not of that space; give one that is, or a sound"
+            )
+        return self._asked(sound, start, end, rerank)
 
     def _heard(self, space: Space, sound: Sound, start: float, end: float | None) -> Query:
         """A sound as what fills a space hears it."""
@@ -1393,6 +2052,11 @@ class Library(Opening):
 
     def _refuse_place(self) -> None:
         self._local.refuse(self._opened().config() is not None)
+
+
+def _shape_of(vector: object) -> tuple[int, ...]:
+    """The shape of an array of any library."""
+    return tuple(getattr(vector, "shape", ()))
 
 
 def _checked_effort(effort: float) -> float:

@@ -8,6 +8,7 @@ from sonovec.audio.scan import Found
 from sonovec.embedding.pooled import Pooled
 from sonovec.errors import AudioError
 from sonovec.library import sound_tags
+from sonovec.library.columns import TRACK_FIELDS
 from sonovec.library.identity import content_hash
 from sonovec.library.records import MOST_OF_FILE, MOST_OF_NOTES, Segment, Track, Value
 from sonovec.paths import display
@@ -62,7 +63,7 @@ def make_track(
     }
     if pooled.tags:
         facts |= sound_tags.fields_of(pooled.tags)
-    tags = {name: value for name, value in file_tags.items() if name != "notes"}
+    tags = {name: value for name, value in file_tags.items() if name in TRACK_FIELDS.keys() - {"notes"}}
     notes = [*pooled.notes, *([str(file_tags["notes"])] if file_tags.get("notes") else [])]
     if pooled.silence and not pooled.silent:  # which a column of its own says
         notes.append(pooled.silence)

@@ -6,8 +6,10 @@ the columns and the spaces. `milvus_schema` says what of a track has a field of 
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -32,6 +34,8 @@ _VECTOR_INDEX = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 
 _WORDS_INDEX = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
 _SCALAR_INDEX = {"index_type": "INVERTED"}
 _SETTINGS = TableSpec("settings", (Column("text", str),))
+#: Characters of an attachment in one row, well below what a text may have.
+PART = 48_000
 #: Format 1 kept the vectors of tracks with their fields, in the collection `tracks`; its other tables are as they were.
 FORMER_TRACKS = "tracks"
 _COLLECTIONS: Mapping[str, str] = {"tracks": "fields", "main.segments": "segments"}
@@ -44,6 +48,7 @@ class MilvusBackend:
     """One library on a server or in a Milvus Lite file; connects when it is first asked something."""
 
     most_text: int | None = MAX_TEXT
+    keeps_codes = False
 
     def __init__(self, location: Location, token: str | None = None) -> None:
         try:
@@ -202,6 +207,37 @@ class MilvusBackend:
     def drop_former(self) -> None:
         """Drop it."""
         self._connect()("drop_collection", self._name(FORMER_TRACKS))
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return sorted(self._settings("attachment:"))
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        version = self._setting(f"attachment:{name}")
+        if version is None:
+            return None
+        parts = self._settings(f"part:{version}:")
+        return base64.b64decode("".join(parts[number] for number in sorted(parts)))
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name: texts, since rows hold no bytes; those of before go once the new ones are whole."""
+        former, version = self._setting(f"attachment:{name}"), uuid.uuid4().hex
+        text = base64.b64encode(content).decode()
+        for number, start in enumerate(range(0, len(text), PART)):
+            self.set(f"part:{version}:{number:08}", text[start : start + PART])
+        self.set(f"attachment:{name}", version)
+        self._drop_parts(former)
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        former = self._setting(f"attachment:{name}")
+        self.table(_SETTINGS).delete(In("id", (f"attachment:{name}",)))
+        self._drop_parts(former)
+
+    def _drop_parts(self, version: str | None) -> None:
+        if version is not None:
+            self.table(_SETTINGS).delete(StartsWith("id", f"part:{version}:"))
 
     def close(self) -> None:
         """Close the connection; others can open a Milvus Lite file then."""

@@ -328,6 +328,12 @@ class MilvusTable:
         """Number of rows."""
         return self._count("")
 
+    def indexed(self) -> int | None:
+        """How many rows the index of the vectors knows, where Milvus says it: a segment has none until it is sealed."""
+        found = self._call("describe_index", self._name, index_name="vector") or {}
+        known = found.get("indexed_rows")
+        return None if known is None else int(known)
+
     def _count(self, expression: str) -> int:
         found = self._call("query", self._name, filter=expression, output_fields=["count(*)"], consistency_level=STRONG)
         return int(found[0]["count(*)"])

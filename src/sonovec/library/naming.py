@@ -14,6 +14,12 @@ from sonovec.library.store import Store
 #: Digits of an id that are enough to look for it, and tracks that are named where several begin so.
 LEAST_DIGITS, LISTED = 4, 5
 _DIGITS = re.compile(rf"[0-9a-fA-F]{{{LEAST_DIGITS},31}}")
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def is_id(text: str) -> bool:
+    """Whether a text looks like the whole id of a track."""
+    return _ID.fullmatch(text) is not None
 
 
 def by_digits(store: Store, text: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.library.backend import BATCH, EXACT, Effort, Hit, Table
+from sonovec.library.backend import BATCH, EXACT, Effort, Hit, Table, VectorTable
 from sonovec.library.filters import Compare, Filter, In, Not, all_of
 from sonovec.library.tables import ZERO
 from sonovec.vectors import unit32
@@ -32,7 +32,7 @@ Item = TypeVar("Item")
 class Nearest:
     """A search in `vectors`, whose rows belong to tracks by their column `key`; rows without a track are not found."""
 
-    def __init__(self, tracks: Table, vectors: Table, key: str, effort: Effort) -> None:
+    def __init__(self, tracks: Table, vectors: VectorTable, key: str, effort: Effort) -> None:
         self._tracks, self._vectors = tracks, vectors
         self._key, self._effort = key, effort
         self._columns = list(dict.fromkeys(["id", key, *(["index"] if key == "track" else [])]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sonovec.errors import SonovecError
 from sonovec.html import Html, block, element, facts, player, table
 from sonovec.library import sound_tags
+from sonovec.library.long_texts import LONG
 from sonovec.paths import display, from_text
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 #: Bytes of a file up to which a hit has a player, and tags that are shown.
 PLAYED, TAGS = 1 << 20, 3
 _SCORES = f"{sound_tags.COLUMN}_scores"
-#: Fields that are shown in a way of their own.
-_APART = frozenset({"path", "title", sound_tags.COLUMN, _SCORES, "duration"})
+#: Fields that are shown in a way of their own, or not at all.
+_APART = frozenset({"path", "title", sound_tags.COLUMN, _SCORES, "duration"}) | LONG
 
 
 def hit_html(hit: Hit) -> Html:

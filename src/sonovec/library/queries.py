@@ -106,6 +106,21 @@ class Queries:
         found = self._stored(path, content, start, end) or self.heard(from_text(os.fspath(query)), start, end)
         return replace(found, track=content)
 
+    def stored(self, contents: Iterable[str]) -> dict[str, Query]:
+        """Queries of whole tracks, by their ids, as the store holds them; of what it lacks there are none."""
+        tracks = self.store.get(dict.fromkeys(contents), vectors=True, space=self.space.name)
+        segments = self.store.segments(tracks, self.space.name) if tracks else {}
+        return {
+            id: replace(
+                Query.of_segments(segments.get(id, []), track.vector),
+                track=id,
+                notes=_warnings_of(track),
+                fields=track.fields,
+            )
+            for id, track in tracks.items()
+            if id in segments or self.space.level == "track"
+        }
+
     def content_of(self, query: Asked | None) -> str | None:
         """The id of the track that a file, a path or an id is of, whether or not the library has it; None for samples."""
         if isinstance(query, Embedding):
@@ -149,6 +164,8 @@ class Queries:
         exists = path.exists()
         if content is None or (exists and (start or end is not None)):
             return None
+        if not start and end is None and (whole := self.stored([content])):
+            return whole[content]
         track = self.store.get([content], vectors=True, space=self.space.name).get(content)
         segments = self.store.segments([content], self.space.name).get(content, [])
         if track is None or not (segments or self.space.level == "track"):
@@ -157,8 +174,6 @@ class Queries:
             if self.space.name != MAIN and self.store.existing([content]):
                 raise AudioError(f"{display(path)}: no such file, and the space {self.space.name!r} lacks its track")
             raise AudioError(f"{display(path)}: no such file, and no indexed track of that path or id; check the name")
-        if not start and end is None:
-            return replace(Query.of_segments(segments, track.vector), notes=_warnings_of(track))
         if not segments:
             raise UsageError(
                 f"start={start}, end={end}: the space {self.space.name!r} holds whole tracks alone; leave them out"

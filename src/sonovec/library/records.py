@@ -39,7 +39,8 @@ class Space(Brief):
     """One kind of vector of a library, as plain JSON values; `MAIN` is the one that a library is made with.
 
     `level` says what has a vector: "track" the whole tracks alone, "segment" their segments as well. `dtype` is the type of
-    the numbers. Of a space that an analyser fills, `model` is its name, and the passport names its version.
+    the numbers. Of a space that an analyser fills, `model` is its name, and the passport names its version. A compressed
+    space is made of another, its `source`.
     """
 
     name: str
@@ -57,6 +58,15 @@ class Space(Brief):
         name = self.passport.get("analyser")
         return None if name is None else str(name)
 
+    @property
+    def source(self) -> str | None:
+        """The space whose vectors it holds in a smaller form; None where it is no compressed space."""
+        name = self.passport.get("source")
+        return None if name is None else str(name)
+
+
+#: What fills compressed spaces.
+COMPRESSION = "compress"
 
 #: The space that every library has.
 MAIN = "main"

@@ -19,6 +19,7 @@ from sonovec.library.backend import USUAL, Effort
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter
 from sonovec.library.hits import Hits
+from sonovec.library.long_texts import LONG
 from sonovec.library.records import MAIN, Parts, Segment, Track, Value, title_of, value_of
 from sonovec.library.store import MOST_ROWS, Store, row_count
 from sonovec.library.versions import Version
@@ -35,6 +36,9 @@ _TAGS = sound_tags.COLUMN, scores_of(sound_tags.COLUMN)
 
 #: Scores are told to this many decimals, which float32 holds, and what stores compute differs by less than `ROUNDING`.
 DECIMALS, ROUNDING = 6, 1e-5
+#: Where a finer space ranks what a smaller one found, so many times as many are found there as are wanted, and at least so
+#: many.
+RERANKED, LEAST_RERANKED = 10, 100
 #: Pairs of parts that are alike but for rounding, of which the best is looked for.
 MOST_TIES = 10_000
 
@@ -52,6 +56,7 @@ class Query(Brief):
     times: NDArray[np.float64] | None
     track: str | None = None
     notes: tuple[str, ...] = ()
+    fields: Mapping[str, Value] | None = None
 
     @classmethod
     def of_embedding(cls, embedding: Embedding, segment_seconds: float) -> Query:
@@ -153,7 +158,7 @@ class Hit:
         return sound_tags.together(*(self.fields.get(name) for name in _TAGS))
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as one flat object of JSON values."""
+        """All of it as one flat object of JSON values, but for the long texts of analysers, which `Library.show` has."""
         # Columns `tags` and `versions` of the user's own keep their names; `sound_tags` tells the rest of the first then.
         apart = ("fields", "versions", "said")
         own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
@@ -165,7 +170,7 @@ class Hit:
             "versions": versions,
             "tags": tags,
             **passage,
-            **{name: value for name, value in self.fields.items() if name not in own},
+            **{name: value for name, value in self.fields.items() if name not in own and name not in LONG},
         }
 
 
@@ -317,8 +322,12 @@ def search(
     effort: Effort = USUAL,
     include_self: bool = True,
     all_versions: bool = True,
+    finer: tuple[str, Query] | None = None,
 ) -> list[Hit]:
-    """Find the tracks nearest to a query, best first; see `sonovec.Library.search`."""
+    """Find the tracks nearest to a query, best first; see `sonovec.Library.search`.
+
+    With a `finer` space, and the query in it, more tracks than are wanted are found in `space`, and ranked in that one.
+    """
     if level not in LEVELS:
         raise UsageError(f"level={level!r} is unknown; give one of: {', '.join(LEVELS)}")
     limit = row_count("limit", limit)
@@ -328,18 +337,23 @@ def search(
     without = None if include_self else query.track
     spare = 0 if all_versions else versions.SPARE
     asked = min(limit + spare + (without is not None), MOST_ROWS)
+    ranking, ranked_in = (query, space) if finer is None else (finer[1], finer[0])
+    if finer is not None:
+        asked = min(max(math.ceil(RERANKED * effort.times * asked), LEAST_RERANKED), MOST_ROWS)
     while True:
         ids = (_by_track if whole else _by_segment)(store, query, asked, where, space, effort)
         # A track can be removed by another process between the search and this look.
-        tracks = store.get((id for id in ids if id != without), vectors=True, space=space)
-        hits = _whole_hits(tracks, query) if whole else _hits_of_parts(tracks, query, store.parts(tracks, space))
+        tracks = store.get((id for id in ids if id != without), vectors=True, space=ranked_in)
+        hits = (
+            _whole_hits(tracks, ranking) if whole else _hits_of_parts(tracks, ranking, store.parts(tracks, ranked_in))
+        )
         hits.sort(key=lambda hit: (-hit.score, hit.path))
         folded = hits if all_versions else _folded(hits, tracks)
         if len(folded) >= limit + bool(spare) or len(ids) < asked:
             break
         asked = min(2 * asked, MOST_ROWS)
     best = folded[:limit]
-    return _with_seconds(best, tracks, query, store.parts([hit.id for hit in best], space)) if whole else best
+    return _with_seconds(best, tracks, ranking, store.parts([hit.id for hit in best], ranked_in)) if whole else best
 
 
 def _folded(hits: Sequence[Hit], tracks: Mapping[str, Track]) -> list[Hit]:
@@ -449,7 +463,7 @@ def _hits_of_parts(tracks: Mapping[str, Track], query: Query, parts: Mapping[str
     """Tracks as hits by the pair of parts that match best."""
     hits = []
     for id in tracks.keys() & parts.keys():
-        i, j, best = _best_pair(query.parts, parts[id].vectors)
+        i, j, best = best_pair(query.parts, parts[id].vectors)
         query_start, query_end = (None, None) if query.times is None else map(float, query.times[i])
         start, end = map(float, parts[id].times[j])
         hits.append(Hit(id, tracks[id].path, best, query_start, query_end, start, end, _fields(tracks[id])))
@@ -460,7 +474,7 @@ def _fields(track: Track) -> dict[str, Value]:
     return {name: value for name, value in track.fields.items() if name != "path"}
 
 
-def _best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int, float]:
+def best_pair(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, int, float]:
     """The rows of two sets that are most alike, and their cosine similarity.
 
     Of those that are alike but for rounding the first is taken.

@@ -17,13 +17,16 @@ from dataclasses import replace
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from sonovec.errors import LibraryError, UsageError
+from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.library import sound_tags
-from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table
+from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table, VectorTable
+from sonovec.library.coded_table import CodedTable
+from sonovec.library.codes import PLAIN
 from sonovec.library.columns import TRACK_COLUMNS, USER, Column, Kind, check_new
 from sonovec.library.filters import And, Compare, Filter, In, any_of
 from sonovec.library.location import Location
 from sonovec.library.nearest import Nearest, best_in_groups
+from sonovec.library.projections import Projection, fingerprint, projection_file
 from sonovec.library.records import MAIN, LibraryConfig, Moment, Parts, Segment, Space, Track, Value, plain
 from sonovec.library.tables import TAGS, TRACKS, ZERO, TableSpec, all_tables, segments_of, vectors_of
 from sonovec.library.values import checked
@@ -56,6 +59,7 @@ class Store:
         self._backend = backend
         self._config: LibraryConfig | None = None
         self._stamp: object = None
+        self._projections: dict[str, tuple[str, Projection]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +181,23 @@ class Store:
         UsageError
             The name is taken, or is no name.
         """
+        self._check_new(space)
+        self._backend.add_space(space)
+
+    def add_compressed(self, space: Space, content: bytes | None) -> None:
+        """Add an empty compressed space, with the file of its projection, if it has one.
+
+        Raises
+        ------
+        UsageError
+            The name is taken, or is no name; or this store does not keep such numbers.
+        """
+        self._check_new(space)
+        if content is not None:  # before the space, which needs it
+            self._backend.attach(projection_file(space.name), content)
+        self._backend.add_space(space)
+
+    def _check_new(self, space: Space) -> None:
         self._check_current()
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", space.name):
             raise UsageError(
@@ -185,7 +206,11 @@ class Store:
         for other in self.spaces():
             if other.lower() == space.name.lower():
                 raise UsageError(f"{self.location}: has a space {other!r} already; give another name, or drop it first")
-        self._backend.add_space(space)
+        if space.dtype != PLAIN and not self._backend.keeps_codes:
+            raise UsageError(
+                f"{self.location}: Milvus keeps vectors of a library as float32, not as {space.dtype}; give fewer numbers, "
+                "such as --to 128 or --to pca-95%, or use a library in a folder (LanceDB)"
+            )
 
     def drop_space(self, name: str) -> None:
         """Remove a space with its vectors; the tracks are not touched.
@@ -198,7 +223,13 @@ class Store:
         self._check_current()
         if self.space(name).name == MAIN:
             raise UsageError(f"the space {MAIN!r} is the library's own; delete the library {self.location} instead")
+        if made := [space.name for space in self.spaces().values() if space.source == name]:
+            raise UsageError(
+                f"{self.location}: the space {made[0]!r} is made of {name!r}; drop that one first: "
+                f"sonovec library drop-space {self.location} {made[0]}"
+            )
         self._backend.drop_space(name)
+        self._backend.detach(projection_file(name))
 
     def put_vectors(self, items: Iterable[tuple[str, NDArray[np.float32], Sequence[Segment]]], space: str) -> None:
         """Write vectors of tracks into a space, given as (track id, clip vector, segments), in place of what it has of them.
@@ -209,32 +240,106 @@ class Store:
         self._put_vectors({id: (vector, segments) for id, vector, segments in items}, self.space(space))
 
     def _put_vectors(self, items: Mapping[str, tuple[NDArray[np.float32], Sequence[Segment]]], space: Space) -> None:
+        # Those that are made of them come first: a track that is complete in a space is complete in what follows it.
+        for small in self.spaces().values() if items else ():
+            if small.source == space.name:
+                self._put_vectors(dict(self._smaller(items, small)), small)
         rows = {id: {**_vector_row(id, vector, space), "id": id} for id, (vector, _) in items.items()}
         if space.level == "segment":
             parts = {id: [_part(id, segment, space) for segment in segments] for id, (_, segments) in items.items()}
-            table = self._backend.table(segments_of(space))
+            table = self._segments(space)
             for batch in _batches(part for each in parts.values() for part in each):
                 table.upsert(batch)
             for ids in _batches(parts):
                 table.delete(_beyond({id: len(parts[id]) for id in ids}))
         for batch in _batches(rows.values()):
-            self._backend.table(vectors_of(space)).upsert(batch)
+            self._vectors(space).upsert(batch)
+
+    def _smaller(
+        self, items: Mapping[str, tuple[NDArray[np.float32], Sequence[Segment]]], space: Space
+    ) -> Iterator[tuple[str, tuple[NDArray[np.float32], Sequence[Segment]]]]:
+        """Vectors of tracks and of their segments as a compressed space takes them."""
+        import numpy as np
+
+        apply = self.projection(space).apply
+        for id, (vector, segments) in items.items():
+            rows = apply(np.stack([np.asarray(vector, np.float32), *(segment.vector for segment in segments)]))
+            made = [replace(segment, vector=row) for segment, row in zip(segments, rows[1:], strict=True)]
+            yield id, (rows[0], made)
+
+    def compress(self, ids: Sequence[str], space: str) -> None:
+        """Write into a compressed space what its source holds of tracks."""
+        self._check_current()
+        wanted = self.space(space)
+        source = str(wanted.source)
+        rows = self._vectors(self.space(source)).rows(In("id", tuple(ids)), ["id", "vector"])
+        vectors = {row["id"]: row["vector"] for row in rows}
+        segments = self.segments(vectors, source) if wanted.level == "segment" else {}
+        items = {id: (vector, segments.get(id, [])) for id, vector in vectors.items()}
+        self._put_vectors(dict(self._smaller(items, wanted)), wanted)
+
+    def projection(self, space: Space) -> Projection:
+        """What makes the vectors of a compressed space of those of its source.
+
+        Raises
+        ------
+        PassportError
+            Its file is gone, or is not the one that the space was made with.
+        """
+        wanted = space.passport.get("projection")
+        if wanted is None:
+            return Projection()
+        known = self._projections.get(space.name)
+        if known is None or known[0] != wanted:
+            known = self._projections[space.name] = str(wanted), self._read_projection(space, str(wanted))
+        return known[1]
+
+    def _read_projection(self, space: Space, wanted: str) -> Projection:
+        name = projection_file(space.name)
+        again = (
+            f"put it back from a backup, or make the space again: sonovec library drop-space {self.location} {space.name}, "
+            f"then sonovec compress {self.location} --to {space.passport.get('to')}"
+        )
+        what = f"{self.location}, space {space.name!r}: the projection that made it ({name})"
+        content = self._backend.attachment(name)
+        if content is None:
+            raise PassportError(f"{what} is gone; {again}")
+        if fingerprint(content) != wanted:
+            raise PassportError(
+                f"{what} was changed: its fingerprint is {fingerprint(content)} and not {wanted}; {again}"
+            )
+        try:
+            found = Projection.from_bytes(content)
+        except ValueError as error:
+            raise PassportError(f"{what} cannot be read ({error}); {again}") from error
+        if not found.fits(self.space(str(space.source)).dim, space):
+            raise PassportError(f"{what} has other shapes than the space needs; {again}")
+        return found
+
+    def _vectors(self, space: Space) -> VectorTable:
+        return self._coded(self._backend.table(vectors_of(space)), space)
+
+    def _segments(self, space: Space) -> VectorTable:
+        return self._coded(self._backend.table(segments_of(space)), space)
+
+    def _coded(self, table: VectorTable, space: Space) -> VectorTable:
+        return table if space.dtype == PLAIN else CodedTable(table, self.projection(space).codes(space))
 
     def holds(self, ids: Iterable[str], space: str = MAIN) -> set[str]:
         """Those of the ids that have vectors in a space."""
-        table = self._backend.table(vectors_of(self.space(space)))
+        table = self._vectors(self.space(space))
         return {row["id"] for batch in _batches(ids) for row in table.rows(In("id", tuple(batch)), ["id"])}
 
     def vectors(self, space: str = MAIN, level: str = "track") -> Iterator[pa.RecordBatch]:
         """Stored vectors as Arrow record batches, one after the other; see `sonovec.Library.vectors`."""
         wanted = self.space(space)
         if level == "track":
-            return self._backend.table(vectors_of(wanted)).batches(None, ["id", "vector"])
+            return self._vectors(wanted).batches(None, ["id", "vector"])
         if level != "segment":
             raise UsageError(f"level={level!r} is unknown; give one of: track, segment")
         if wanted.level == "track":
             raise UsageError(f"the space {space!r} holds no segments; give level='track'")
-        return self._backend.table(segments_of(wanted)).batches(None, ["track", "index", "start", "end", "vector"])
+        return self._segments(wanted).batches(None, ["track", "index", "start", "end", "vector"])
 
     # -- tracks
 
@@ -346,11 +451,22 @@ class Store:
 
     def _with_vectors(self, tracks: Iterable[Track], space: str) -> Iterator[Track]:
         """The tracks of which the space has a vector, with it."""
-        table = self._backend.table(vectors_of(self.space(space)))
+        table = self._vectors(self.space(space))
         for batch in _batches(tracks):
             rows = table.rows(In("id", tuple(track.id for track in batch)), ["id", "vector"])
             vectors = {row["id"]: row["vector"] for row in rows}
             yield from (Track(track.id, vectors[track.id], track.fields) for track in batch if track.id in vectors)
+
+    def clip_vectors(self, ids: Iterable[str], space: str = MAIN) -> dict[str, NDArray[np.float32]]:
+        """The clip vectors (dim,) of those of the ids that a space has."""
+        wanted = self.space(space)
+        table = self._vectors(wanted)
+        found: dict[str, NDArray[np.float32]] = {}
+        for some in _batches(ids):
+            for batch in table.batches(In("id", tuple(some)), ["id", "vector"]):
+                vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), wanted.dim)
+                found.update(zip(batch.column("id").to_pylist(), vectors, strict=True))
+        return found
 
     def tracks(
         self, filter: Filter | None = None, limit: int | None = None, offset: int = 0, vectors: bool = False
@@ -387,7 +503,7 @@ class Store:
         wanted = self.space(space)
         if wanted.level == "track":
             return found
-        table = self._backend.table(segments_of(wanted))
+        table = self._segments(wanted)
         columns = ["vector", "track", "index", "start", "end", "coverage", *([TAGS] if table.has(TAGS) else [])]
         for batch in _batches(ids):
             for row in table.rows(In("track", tuple(batch)), columns):
@@ -401,7 +517,7 @@ class Store:
         wanted = self.space(space)
         if wanted.level == "track":
             return {}
-        table = self._backend.table(segments_of(wanted))
+        table = self._segments(wanted)
         columns = ["track", "index", "start", "end", "vector"]
         found = [
             batch for some in _batches(ids) for batch in table.batches(In("track", tuple(some)), columns) if len(batch)
@@ -456,7 +572,7 @@ class Store:
             One list for each vector, best first.
         """
         wanted = self.space(space)
-        found = Nearest(self._tracks_table, self._backend.table(vectors_of(wanted)), "id", effort).search(
+        found = Nearest(self._tracks_table, self._vectors(wanted), "id", effort).search(
             _queries(vectors, wanted), row_count("limit", limit), filter
         )
         return [[(row["id"], score) for row, score in hits] for hits in found]
@@ -492,17 +608,18 @@ class Store:
         wanted = self.space(space)
         if wanted.level == "track":
             raise UsageError(f"the space {space!r} holds no segments; search it with level='track'")
-        nearest = Nearest(self._tracks_table, self._backend.table(segments_of(wanted)), "track", effort)
+        nearest = Nearest(self._tracks_table, self._segments(wanted), "track", effort)
         ids = None if track_ids is None else list(track_ids)
         found = nearest.search(_queries(vectors, wanted), row_count("limit", limit), filter, ids, tuple(without))
         return [[(row["track"], row["index"], score) for row, score in hits] for hits in found]
 
-    def sample(self, limit: int, space: str = MAIN) -> NDArray[np.float32]:
-        """Vectors of at most `limit` segments of a space, from all over it, (n, dim)."""
+    def sample(self, limit: int, space: str = MAIN, level: str = "segment") -> NDArray[np.float32]:
+        """Vectors of at most `limit` segments of a space, or of its tracks, from all over it, (n, dim)."""
         import numpy as np
 
         wanted = self.space(space)
-        batches = self._backend.table(segments_of(wanted)).sample(limit, ["vector"])
+        table = self._vectors(wanted) if level == "track" or wanted.level == "track" else self._segments(wanted)
+        batches = table.sample(limit, ["vector"])
         vectors = [batch.column("vector").flatten().to_numpy() for batch in batches]
         return np.concatenate([np.empty(0, np.float32), *vectors]).reshape(-1, wanted.dim)
 
@@ -514,7 +631,7 @@ class Store:
         Every segment is looked at.
         """
         wanted = self.space(space)
-        table = self._backend.table(segments_of(wanted))
+        table = self._segments(wanted)
         allowed = None if filter is None else set(self.ids(filter))
         return best_in_groups(table.batches(None, ["track", "vector"]), _queries(vectors, wanted), allowed)
 
@@ -543,6 +660,26 @@ class Store:
         """
         self._check_current()
         return self._backend.table(spec)
+
+    # -- beside the tables
+
+    def attachments(self) -> list[str]:
+        """The names of what is kept beside the tables."""
+        return self._backend.attachments()
+
+    def attachment(self, name: str) -> bytes | None:
+        """What is kept under a name, or None."""
+        return self._backend.attachment(name)
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Keep some bytes under a name, in place of what is there: as a whole or not at all."""
+        self._check_current()
+        self._backend.attach(name, content)
+
+    def detach(self, name: str) -> None:
+        """Forget what is kept under a name."""
+        self._check_current()
+        self._backend.detach(name)
 
     # -- upkeep
 

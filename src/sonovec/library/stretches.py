@@ -21,6 +21,9 @@ Stretch = TypeVar("Stretch", Passage, Label)
 Item = TypeVar("Item")
 Parse = Callable[[str], Filter | None]
 
+#: How the source of a label begins that is no class: what a person thinks of a whole track, followed by their name.
+RATING = "rating:"
+
 
 class Stretches(Generic[Stretch]):
     """The passages or the labels of a library; made by `passages` and `labels`.

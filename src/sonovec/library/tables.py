@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from sonovec.library.codes import PLAIN, code_length
 from sonovec.library.columns import TRACK_COLUMNS, Column
 from sonovec.library.records import MAIN, Space
 
@@ -21,13 +22,15 @@ ZERO = "zero"
 class TableSpec:
     """A table: its columns beside the text `id`, by which a row is replaced, and the length of its vectors, if it has any.
 
-    An `open` table may get further columns.
+    An `open` table may get further columns. `dtype` is the number type of the vectors; `dim` is then how many numbers are
+    kept of each, see `sonovec.library.codes`.
     """
 
     name: str
     columns: tuple[Column, ...]
     dim: int | None = None
     open: bool = False
+    dtype: str = PLAIN
 
     @property
     def indices(self) -> Mapping[str, str]:
@@ -62,13 +65,16 @@ def with_columns(spec: TableSpec, columns: Iterable[Column]) -> TableSpec:
 
 def vectors_of(space: Space) -> TableSpec:
     """The table of a space's clip vectors, one for each track."""
-    return TableSpec(f"{space.name}.tracks", (Column(ZERO, bool),), space.dim)
+    return TableSpec(
+        f"{space.name}.tracks", (Column(ZERO, bool),), code_length(space.dtype, space.dim), dtype=space.dtype
+    )
 
 
 def segments_of(space: Space) -> TableSpec:
     """The table of a space's segments."""
     heard = (Column(TAGS, str),) if space.name == MAIN else ()
-    return TableSpec(f"{space.name}.segments", (*_SEGMENT, *heard), space.dim)
+    length = code_length(space.dtype, space.dim)
+    return TableSpec(f"{space.name}.segments", (*_SEGMENT, *heard), length, dtype=space.dtype)
 
 
 def tables_of(space: Space) -> tuple[TableSpec, ...]:

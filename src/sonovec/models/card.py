@@ -75,6 +75,9 @@ class ModelCard:
     trained_on : str
     published_scores : mapping of str to float
         Each with its protocol in the name; protocols are not comparable with each other.
+    compression : mapping of str to float
+        Recall of the 10 nearest that smaller vectors keep, by what `sonovec.explore.compress` takes; "pq-16 re-ranked" with
+        100 candidates ranked by the full vectors. Measured on ESC-10, fitted on other sounds: bench/compress.py.
     reference : str
         Paper and reference implementation.
     n_classes : int
@@ -100,6 +103,7 @@ class ModelCard:
     bf16_cosine: float | None = None
     trained_on: str = ""
     published_scores: Mapping[str, float] = field(default_factory=dict)
+    compression: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
     n_classes: int = 0
     place: str = ""

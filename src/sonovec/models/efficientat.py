@@ -157,6 +157,24 @@ _PAPERS = {
 }
 
 
+_COMPRESSION: Mapping[str, Mapping[str, float]] = {
+    "mn04": {
+        "float16": 1.0,
+        "int8": 0.997,
+        "256+int8": 0.967,
+        "128+int8": 0.927,
+        "64+int8": 0.874,
+        "binary": 0.835,
+        "pq-128": 0.951,
+        "pq-64": 0.915,
+        "pq-32": 0.861,
+        "pq-16": 0.777,
+        "binary re-ranked": 1.0,
+        "pq-16 re-ranked": 1.0,
+    }
+}
+
+
 def _card(size: Size) -> ModelCard:
     kind = "dynamic MobileNet" if size.dynamic else "MobileNet"
     return ModelCard(
@@ -181,6 +199,7 @@ def _card(size: Size) -> ModelCard:
         bf16_cosine=None,
         trained_on="ImageNet, then AudioSet (2 million 10 s excerpts of YouTube videos), taught by an ensemble of PaSST",
         published_scores={"AudioSet evaluation set (527 classes) mAP %": size.score},
+        compression=_COMPRESSION.get(size.name, {}),
         reference=_PAPERS[size.dynamic] + "; https://github.com/fschmid56/EfficientAT",
         n_classes=len(CLASSES),
     )

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.analyser import Analyser, Findings
+from sonovec.analysis.analyser import Analyser, Field, Findings
 from sonovec.embedding.source import Sound, open_source, source_of
+from sonovec.extras import require
+from sonovec.music import columns
+from sonovec.music.character import Character
+from sonovec.music.edges import Edges
 from sonovec.music.part import RATE, Part
 from sonovec.music.rhythm import Rhythm
+from sonovec.music.tonality import Tonality
 
 #: What is heard, each by a class that takes no argument.
-PARTS: tuple[type[Part], ...] = (Rhythm,)
+PARTS: tuple[type[Part], ...] = (Rhythm, Tonality, Character, Edges)
 
 
 class Music(Analyser):
@@ -22,10 +27,13 @@ class Music(Analyser):
 
     name, version, rate = "music", "1", RATE
     fields = tuple(field for part in PARTS for field in part.fields)
+    file_tags = (Field(columns.FILE_TEMPO, float, "scalar"), Field(columns.FILE_KEY, str, "scalar"))
     limit = 300.0  # beats of an hour are found at its end
 
     def begin(self, rate: int, channels: int) -> None:
         """Make the parts."""
+        for module in ("scipy.fft", "scipy.ndimage", "scipy.signal"):
+            require(module, "hearing music", "music")
         self._parts = [part() for part in PARTS]
 
     def push(self, block: NDArray[np.float32]) -> None:

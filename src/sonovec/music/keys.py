@@ -15,6 +15,7 @@ MAJOR = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MINOR = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAME = re.compile(r"([A-Ga-g])\s*([#♯b♭]?)\s*(major|maj|minor|min|m|)", re.I)
+_OPEN_KEY = re.compile(r"(1[0-2]|[1-9])\s*([dm])", re.I)
 _CAMELOT = re.compile(r"(1[0-2]|[1-9])\s*([AB])", re.I)
 #: Weights of MIREX's measure of keys (2005 and later): what an answer is worth by its relation to the truth.
 _FIFTH, _RELATIVE, _PARALLEL = 0.5, 0.3, 0.2
@@ -37,6 +38,11 @@ class Key:
         return f"{(MAJOR if self.mode == 'major' else MINOR)[self.tonic]} {self.mode}"
 
     @property
+    def short(self) -> str:
+        """The name as ID3 has it and programs for disc jockeys write it, such as ``C`` and ``F#m``."""
+        return (MAJOR if self.mode == "major" else MINOR)[self.tonic] + ("" if self.mode == "major" else "m")
+
+    @property
     def hour(self) -> int:
         """The place on the Camelot wheel, 1 to 12; a key and its relative one share it."""
         major = self.tonic if self.mode == "major" else self.tonic + 3
@@ -49,7 +55,7 @@ class Key:
 
 
 def parse(text: str) -> Key:
-    """The key of a name as people and programs write it, or of a Camelot code.
+    """The key of a name as people and programs write it, of a Camelot code, or of an Open Key code (``1d``, ``1m``).
 
     Raises
     ------
@@ -58,13 +64,15 @@ def parse(text: str) -> Key:
 
     Examples
     --------
-    >>> [str(parse(each)) for each in ("F# minor", "Gb", "Abm", "8A", "d♯ min")]
-    ['F# minor', 'F# major', 'G# minor', 'A minor', 'Eb minor']
+    >>> [str(parse(each)) for each in ("F# minor", "Gb", "Abm", "8A", "d♯ min", "2m")]
+    ['F# minor', 'F# major', 'G# minor', 'A minor', 'Eb minor', 'E minor']
     >>> parse("H moll")
     Traceback (most recent call last):
     sonovec.errors.UsageError: 'H moll' is not a key; write it as 'C major', 'F# minor' or '8A'
     """
     written = text.strip()
+    if found := _OPEN_KEY.fullmatch(written):  # the wheel from C major on, d and m for major and minor
+        written = f"{(int(found[1]) + 6) % 12 + 1}{'B' if found[2].lower() == 'd' else 'A'}"
     if found := _CAMELOT.fullmatch(written):
         hour, side = int(found[1]), found[2].upper()
         major = (7 * (hour - 8)) % 12

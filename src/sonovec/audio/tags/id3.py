@@ -101,10 +101,11 @@ def _resynchronised(body: Section) -> Iterator[bytes]:
 def _skip_extension(source: Forward, version: int) -> None:
     raw = exactly(source, 4)
     # The size of the one counts itself, seven bits a byte; that of the other does not.
-    source.skip(_synchsafe(raw) - 4 if version == 4 else int.from_bytes(raw, "big"))
+    source.skip(synchsafe(raw) - 4 if version == 4 else int.from_bytes(raw, "big"))
 
 
-def _synchsafe(raw: bytes) -> int:
+def synchsafe(raw: bytes) -> int:
+    """Read a size of seven bits a byte."""
     size = 0
     for byte in raw:
         size = size << 7 | byte & 0x7F
@@ -121,7 +122,7 @@ def _frames(source: Forward, layout: _Layout, body: Section | None) -> Iterator[
             return
         at += layout.header
         digits = head[layout.name : layout.name + layout.size]
-        size = int.from_bytes(digits, "big") if body is None else _size_in_2_4(digits, body, at)
+        size = int.from_bytes(digits, "big") if body is None else size_in_2_4(digits, body, at)
         at += size
         name = raw.decode("ascii")
         if name in WANTED:
@@ -131,9 +132,9 @@ def _frames(source: Forward, layout: _Layout, body: Section | None) -> Iterator[
             source.skip(size)
 
 
-def _size_in_2_4(digits: bytes, body: Section, at: int) -> int:
+def size_in_2_4(digits: bytes, body: Section, at: int) -> int:
     """Read the size of a frame: seven bits a byte, but some programs write eight as in 2.3; what follows tells which."""
-    sizes = _synchsafe(digits), int.from_bytes(digits, "big")
+    sizes = synchsafe(digits), int.from_bytes(digits, "big")
     return next((size for size in sizes if _ends_a_frame(body, at + size)), sizes[0])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from sonovec.audio.section import Section
 from sonovec.audio.tags import genres
@@ -10,20 +10,31 @@ from sonovec.audio.tags.forward import exactly
 from sonovec.audio.tags.names import MOST_ITEMS, WANTED, check_size, decode
 
 _PATH = ("moov", "udta", "meta", "ilst")
-_GENRE = "gnre"
+_GENRE, _TEMPO = "gnre", "tmpo"
+#: An item whose name is a text inside it.
+_FREE = "----"
 _UTF16 = 2
 
 
 def read(file: Section) -> Iterator[tuple[str, str]]:
-    """Give the texts of the items; of a genre that is a number, its name."""
-    for name, item in _find(file, _PATH):
+    """Give the texts of the items, and numbers as texts; of a genre that is a number, its name."""
+    for kind, item in _find(file, _PATH):
+        name = _free_name(item) if kind == _FREE else kind
         if name not in WANTED:
             continue
-        for kind, data in _atoms(item):
-            if kind == "data":
+        for part, data in _atoms(item):
+            if part == "data":
                 check_size(name, len(data))
-                content = data.read()
-                yield name, _genre(content[8:]) if name == _GENRE else _text(content)
+                yield name, _READERS.get(name, _text)(data.read())
+
+
+def _free_name(item: Section) -> str:
+    """The name of a free item, as ``----:initialkey``; who made it up does not matter."""
+    for part, content in _atoms(item):
+        if part == "name":
+            check_size(_FREE, len(content))
+            return f"{_FREE}:{decode(content.read()[4:]).lower()}"
+    return _FREE
 
 
 def _find(section: Section, path: tuple[str, ...]) -> Iterator[tuple[str, Section]]:
@@ -59,4 +70,11 @@ def _text(content: bytes) -> str:
 
 
 def _genre(content: bytes) -> str:
-    return genres.name(int.from_bytes(content[:2], "big") - 1)
+    return genres.name(int.from_bytes(content[8:10], "big") - 1)
+
+
+def _number(content: bytes) -> str:
+    return str(int.from_bytes(content[8:], "big"))
+
+
+_READERS: Mapping[str, Callable[[bytes], str]] = {_GENRE: _genre, _TEMPO: _number}

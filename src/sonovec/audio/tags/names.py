@@ -19,6 +19,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("date", "TDRC", "TYER", "TYE", "©day", "year", "WM/Year", "ICRD"),
         *("originaldate", "TDOR", "TORY", "TOR"),
     ),
+    "bpm": ("bpm", "TBPM", "TBP", "tmpo", "----:bpm", "WM/BeatsPerMinute"),
+    "key": ("initialkey", "key", "TKEY", "TKE", "----:initialkey", "----:key", "WM/InitialKey"),
 }  # fmt: skip
 WANTED = frozenset(name for names in NAMES.values() for name in names)
 

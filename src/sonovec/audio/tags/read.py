@@ -1,4 +1,4 @@
-"""The tags that audio files carry: title, artist, album, genre and year, whatever the format calls them."""
+"""The tags that audio files carry: title, artist, album, genre, year, tempo and key, whatever the format calls them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from sonovec.audio.section import Section, split_tags
 from sonovec.audio.tags import ape, asf, chunks, container, id3, mp4, vorbis
 from sonovec.audio.tags.names import NAMES, Reader, check_size
 
+#: Slowest and fastest tempo that a tag may tell, in beats a minute; programs write 0 where they know none.
+SLOWEST, FASTEST = 20.0, 400.0
+#: Letters of a key; what is longer names none.
+MOST_OF_KEY = 100
+_BPM = re.compile(r"\d+(?:[.,]\d+)?")
 _YEAR = re.compile(r"(?<!\d)([12]\d{3})(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))?(?!\d)")
 
 #: What reads the tags inside a format, the best first; a format that is not here is left to FFmpeg.
@@ -31,20 +36,37 @@ _INSIDE: Mapping[str, tuple[Reader, ...]] = {
 _AROUND: tuple[Reader, ...] = (id3.read, ape.read, id3.read_old)
 
 #: Fields of a track, and notes.
-Tags = dict[str, str | int | None]
+Tags = dict[str, str | int | float | None]
 
 
 def read_tags(path: str | os.PathLike[str]) -> Tags:
     """Read `title`, `artist`, `album`, `genre` (text) and `year` (an integer) of an audio file.
 
-    What is missing is None. Several values of one tag are joined by "; ". Nothing is raised: tags that cannot be read
-    are None, and then a sixth entry, `notes`, says why.
+    What is missing is None. Several values of one tag are joined by "; ". Two further entries are there only where the file
+    tells them: `file_tempo` (a number, in beats a minute) and `file_key` (text, as the file writes it). Nothing is raised:
+    tags that cannot be read are None, and then an entry `notes` says why.
 
     Examples
     --------
     >>> read_tags("none.wav")["notes"]
     'tags not read: No such file or directory'
     """
+    sources, notes = read_sources(path)
+    texts = {field: _first(sources, names) for field, names in NAMES.items()}
+    tags: Tags = {**texts, "year": parse_year(texts["date"])}
+    del tags["date"], tags["bpm"], tags["key"]
+    said = {
+        "file_tempo": parse_tempo(texts["bpm"]),
+        "file_key": texts["key"] if len(texts["key"] or "") <= MOST_OF_KEY else None,
+    }
+    tags |= {name: value for name, value in said.items() if value is not None}
+    if notes:
+        tags["notes"] = f"tags not read: {_clean('; '.join(dict.fromkeys(notes)))}"
+    return tags
+
+
+def read_sources(path: str | os.PathLike[str]) -> tuple[list[Mapping[str, list[str]]], list[str]]:
+    """Read the texts of each tag of a file by the format's own names, the best tag first, and what could not be read."""
     sources: list[Mapping[str, list[str]]] = []
     notes: list[str] = []
     try:
@@ -53,12 +75,7 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
                 sources.append(_attempt(reader, section, notes))
     except OSError as error:
         notes.append(error.strerror or str(error))
-    texts = {field: _first(sources, names) for field, names in NAMES.items()}
-    tags: Tags = {**texts, "year": parse_year(texts["date"])}
-    del tags["date"]
-    if notes:
-        tags["notes"] = f"tags not read: {_clean('; '.join(dict.fromkeys(notes)))}"
-    return tags
+    return sources, notes
 
 
 def no_tags(reason: str) -> Tags:
@@ -82,6 +99,19 @@ def parse_year(text: str | None) -> int | None:
     """
     match = _YEAR.search(text or "")
     return int(match[1]) if match else None
+
+
+def parse_tempo(text: str | None) -> float | None:
+    """Find the beats a minute in what a tag tells; None where no music has such a tempo.
+
+    Examples
+    --------
+    >>> [parse_tempo(text) for text in ("128", "87,5 BPM", "0", "fast", None)]
+    [128.0, 87.5, None, None, None]
+    """
+    found = _BPM.search(text or "")
+    tempo = float(found[0].replace(",", ".")) if found else 0.0
+    return tempo if SLOWEST <= tempo <= FASTEST else None
 
 
 def _readers(file: FileIO) -> Iterable[tuple[Reader, Section]]:
