@@ -91,7 +91,10 @@ def test_absolute_paths_stay_until_their_folder_is_indexed_again_and_then_go_by_
         here = {track.id: track.path for track in library.tracks()}
         library._store.update({id: {"path": path} for id, path in here.items()})  # as it was kept
         with sqlite3.connect(library._local.ledger_path) as raw:
-            raw.executescript("DROP TABLE roots; DROP TABLE analyses; DROP TABLE jobs; PRAGMA user_version = 2")
+            raw.executescript(
+                "DROP TRIGGER files_arrive; DROP TABLE arrivals; DROP TABLE roots; DROP TABLE analyses; DROP TABLE jobs;"
+                "PRAGMA user_version = 2"
+            )
     with sonovec.Library(place) as library:
         assert {track.id: track.path for track in library.tracks()} == here and library.roots() == []
         assert len(library.tracks(f"path startswith '{music}/s'")) == 4

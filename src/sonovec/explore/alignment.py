@@ -43,7 +43,7 @@ def procrustes(places: Floats32, onto: Floats32) -> Alignment:
     --------
     >>> square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     >>> turned = 3 * square @ np.array([[0, 1], [-1, 0]], np.float32) + 7
-    >>> np.abs(procrustes(turned, square).apply(turned) - square).max() < 1e-5
+    >>> bool(np.abs(procrustes(turned, square).apply(turned) - square).max() < 1e-5)
     True
     """
     dims = places.shape[1]

@@ -67,7 +67,7 @@ def _levels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Examples
     --------
     >>> _levels(np.sin(np.arange(16000, dtype=np.float32))).shape
-    (24, 63)
+    (24, 65)
     """
     from sonovec.features.mel import LogMel
 
