@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import random
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ SEED = 15
 TRAINED_SONGS = range(1, 361)
 #: Seconds of a song that are heard.
 LENGTH = 36.0
+#: Least seconds of a performance of drums.
+LEAST = 8.0
 #: General MIDI programs by channel of pop909 (melody, bridge, piano), and kits of drums.
 PROGRAMS = {
     0: (0, 4, 5, 11, 22, 24, 25, 26, 40, 48, 56, 65, 66, 68, 71, 73, 75, 80, 81, 82),
@@ -59,10 +62,15 @@ SHORT = (4.0, 20.0)
 # -- what is played
 
 
+def performances(data: Path) -> list[dict[str, str]]:
+    """Of groove's train split, those that are long enough."""
+    return [row for row in songs.groove_rows(data, ["train"]) if float(row["duration"]) >= LEAST]
+
+
 def plans(data: Path) -> Iterator[tuple[str, bool, Any]]:
     """Kinds of songs, whether they are varied, and which: any beginning of them is a mix of all kinds."""
     rng = random.Random(SEED)
-    numbers, rows = list(TRAINED_SONGS), songs.groove_rows(data, ["train"])
+    numbers, rows = list(TRAINED_SONGS), performances(data)
     rng.shuffle(numbers)
     rng.shuffle(rows)
     made: list[tuple[str, bool, list[Any]]] = [
@@ -273,16 +281,22 @@ def table(curves: Path, described: Path) -> Table:
 
 
 #: Units of the two layers; networks whose probabilities are averaged; passes over the table; learning rate, decay, dropout.
-UNITS, NETWORKS, EPOCHS, BATCH = (32, 16), 3, 24, 32
+UNITS, NETWORKS, EPOCHS, BATCH = (32, 16), 3, 12, 32
 RATE_OF_LEARNING, DECAY, DROPOUT = 4e-3, 3e-2, 0.1
 #: Principal components of the features that the networks see; the first layer has them inside in the end.
 COMPONENTS = 112
-#: Features that do not depend on the tempo, the last ones; steps and decay of the fit of the tilt.
-GENERAL, TILTING, SMALL = 15, 400, 0.01
 #: A tempo of the grid is right by as much as it is near to the truth, down to none at this distance (natural logarithm).
 BLUR = 0.035
-#: One song in so many is left for the temperature: a hash of its number or name decides, so all versions of it.
-HELD_OUT = 8
+#: Parts of the cross-validation, which sets the temperature: drummers, and songs, by their number.
+FOLDS = 5
+#: What lessons of each kind weigh together.
+SHARES = {"groove": 0.5, "pop": 0.2, "drums": 0.2, "none": 0.1}
+#: Octaves over which the density of tempos is smoothed, and the most that a varied lesson weighs.
+SMOOTH, MOST = 0.12, 2.0
+#: Least seconds of what the cross-validation tells of, and confidences that it tells of.
+JUDGED, CONFIDENCES = 7.9, (0.9, 0.95, 0.97, 0.98, 0.99)
+#: Place of the feature that tells the length, and the distance within which a tempo of the grid is right.
+SECONDS, ABOUT = -2, 0.05
 
 
 def targets(bpm: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -292,68 +306,102 @@ def targets(bpm: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9), np.float32)
 
 
+def kinds(lesson: Table) -> NDArray[np.str_]:
+    """Such as "groove-v0", or "none"."""
+    return np.array(
+        [name.split("-")[0] if name.startswith("none") else name[: name.index("-v") + 3] for name in lesson.names]
+    )
+
+
+def weights(lesson: Table) -> NDArray[np.float32]:
+    """What each lesson weighs.
+
+    Songs that are made faster or slower teach what a tempo sounds like, but not how common it is. So they weigh as much as
+    their tempo is commoner among the songs of their kind that were not varied than among the varied ones.
+    """
+    kind, octave = kinds(lesson), np.log2(np.maximum(lesson.bpm, 1.0))
+    made = np.ones(len(kind))
+    for name, share in SHARES.items():
+        natural, varied = octave[kind == f"{name}-v0"], kind == f"{name}-v1"
+        if len(natural) and varied.any():
+            ratio = _density(octave[varied], natural) / _density(octave[varied], octave[varied])
+            made[varied] = np.minimum(ratio, MOST)
+        some = np.char.startswith(kind, name)
+        made[some] *= share * len(made) / max(1e-9, float(made[some].sum()))
+    return np.asarray(made, np.float32)
+
+
+def _density(at: NDArray[np.float64], tempos: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-0.5 * ((at[:, None] - tempos) / SMOOTH) ** 2).mean(axis=1))
+
+
+def folds(lesson: Table) -> NDArray[np.int64]:
+    """The part of the cross-validation that a lesson belongs to: all of a drummer, or of a song, to the same."""
+    numbers = [re.search(r"\d+", name.split("-")[-2]) for name in lesson.names]
+    return np.array([int(number.group()) % FOLDS if number else 0 for number in numbers])
+
+
 def fit(lesson: Table, seeds: Sequence[int] = range(NETWORKS), epochs: int = EPOCHS) -> dict[str, NDArray[Any]]:
     """Weights of the networks of `sonovec.music.octaves`."""
     import torch
 
-    wanted = targets(lesson.bpm)
+    wanted, part, weight = targets(lesson.bpm), folds(lesson), torch.from_numpy(weights(lesson))
     kept = wanted.sum(axis=1) > 0.5  # the grid has no tempo above 310
-    held = np.array([zlib.crc32(name.split("-")[-2].encode()) % HELD_OUT == 0 for name in lesson.names])
     mean = lesson.rows.mean(axis=(0, 1))
     scale = lesson.rows.std(axis=(0, 1)) + 1e-3
     even = np.clip((lesson.rows - mean) / scale, -5, 5)
     _, axes = np.linalg.eigh(np.cov(even[:, ::7].reshape(-1, even.shape[2]).T))
     axes = axes[:, -COMPONENTS:].astype(np.float32)
-    inputs = torch.from_numpy(even @ axes)
-    goals = torch.from_numpy(wanted)
-    networks, scores = [], []
-    train = np.flatnonzero(kept & ~held)
-    for seed in seeds:
-        torch.manual_seed(seed)
-        network = _network(inputs.shape[2])
-        steps = epochs * -(-len(train) // BATCH)
-        parameters = [{"params": network.parameters(), "weight_decay": DECAY}]
-        optimiser = torch.optim.AdamW(parameters, lr=RATE_OF_LEARNING)
-        falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE_OF_LEARNING, total_steps=steps)
-        rng = np.random.default_rng(seed)
-        for epoch in range(epochs):
-            total = 0.0
-            for rows in np.array_split(rng.permutation(train), -(-len(train) // BATCH)):
-                loss = -(goals[rows] * network(inputs[rows]).log_softmax(dim=1)).sum(dim=1).mean()
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                falling.step()
-                total += float(loss.detach()) * len(rows)
-            print(f"network {seed} epoch {epoch}: loss {total / len(train):.3f}", flush=True)
-        network.eval()
+    inputs, goals = torch.from_numpy(even @ axes), torch.from_numpy(wanted)
+    del even
+    scores = torch.zeros(goals.shape)
+    for fold in range(FOLDS):
+        network = _fitted(inputs, goals, weight, np.flatnonzero(kept & (part != fold)), seeds[0], epochs)
         with torch.no_grad():
-            scores.append(network(inputs[held & kept]))
-        networks.append(network)
-    temperature = _temperature(torch.stack(scores), goals[held & kept])
+            scores[part == fold] = network(inputs[part == fold])
+        print(f"fold {fold}", flush=True)
+    temperature = _temperature(scores[kept], goals[kept], weight[kept])
     print(f"temperature {temperature:.2f}")
-    made = {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks, axes)}
-    return made | {"tilt": tilted(lesson, made)}
+    judge(lesson, (scores / temperature).softmax(dim=1).numpy().astype(np.float64))
+    networks = [_fitted(inputs, goals, weight, np.flatnonzero(kept), seed, epochs) for seed in seeds]
+    return {"mean": mean, "scale": scale, "temperature": np.array(temperature), **_weights(networks, axes)}
 
 
-def tilted(lesson: Table, made: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """The tilt of `sonovec.music.octaves`: by songs that were not varied, whose tempos are those of music.
+def _fitted(inputs: Any, goals: Any, weight: Any, rows: NDArray[np.int64], seed: int, epochs: int) -> Any:
+    """A network that was fitted to some lessons."""
+    import torch
 
-    Songs that are made faster and slower teach what a tempo sounds like, but not how common it is.
-    """
-    some = np.array([("-v0-" in name) for name in lesson.names]) & (targets(lesson.bpm).sum(axis=1) > 0.5)
-    rows, wanted = lesson.rows[some], targets(lesson.bpm[some])[:, :-1].astype(np.float64)
-    network = octaves.of(made | {"tilt": np.zeros(1 + GENERAL)})
-    logs = np.log(np.array([network.probabilities(row)[:-1] for row in rows]) + 1e-9)
-    general = np.clip((rows[:, 0] - made["mean"]) / made["scale"], -5, 5)[:, -GENERAL:]
-    inputs = np.concatenate([np.ones((len(rows), 1)), general], axis=1)
-    octave, tilt = np.log2(GRID / 100), np.zeros(1 + GENERAL)
-    for _ in range(TILTING):
-        scores = logs + (inputs @ tilt)[:, None] * octave
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
-        tilt -= 0.3 * (inputs.T @ ((shares - wanted) @ octave) / len(rows) + SMALL * tilt)
-    return tilt
+    torch.manual_seed(seed)
+    network = _network(inputs.shape[2])
+    batches = -(-len(rows) // BATCH)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE_OF_LEARNING, weight_decay=DECAY)
+    falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE_OF_LEARNING, total_steps=epochs * batches)
+    rng = np.random.default_rng(seed)
+    for _ in range(epochs):
+        for some in np.array_split(rng.permutation(rows), batches):
+            missed = -(goals[some] * network(inputs[some]).log_softmax(dim=1)).sum(dim=1)
+            loss = (missed * weight[some]).sum() / weight[some].sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            falling.step()
+    return network.eval()
+
+
+def judge(lesson: Table, chances: NDArray[np.float64]) -> None:
+    """Print how often the likeliest tempo is right, and that of some confidence, of whole songs that were not varied."""
+    long = np.expm1(lesson.rows[:, 0, SECONDS]) >= JUDGED
+    plain = np.array([name.endswith(("v0", "none")) for name in kinds(lesson)]) & (lesson.bpm > 0)
+    some = np.flatnonzero(plain & long & ~np.char.endswith(lesson.names, "~"))
+    near = np.array([np.convolve(row[:-1], np.ones(2 * octaves.SAME + 1), "same") for row in chances[some]])
+    best = GRID[near.argmax(axis=1)]
+    sure, right = near.max(axis=1), np.abs(np.log(best / lesson.bpm[some])) < ABOUT
+    kind = kinds(lesson)[some]
+    for name in dict.fromkeys(kind):
+        print(f"{name}: {100 * right[kind == name].mean():.1f} % of {(kind == name).sum()}")
+    for least in CONFIDENCES:
+        told = right[sure >= least]
+        print(f"confidence {least}: {100 * len(told) / len(right):.0f} % of all, right {100 * told.mean():.1f} %")
 
 
 def _network(features: int) -> Any:
@@ -376,13 +424,12 @@ def _network(features: int) -> Any:
     return Network()
 
 
-def _temperature(scores: Any, goals: Any) -> float:
-    """By which scores (networks, n, grid + 1) are divided so that their mean probability says most of the goals."""
+def _temperature(scores: Any, goals: Any, weight: Any) -> float:
+    """By which scores (n, grid + 1) are divided so that their probability says most of the goals."""
     tried = np.exp(np.linspace(np.log(0.5), np.log(3), 30))
 
     def missed(temperature: float) -> float:
-        chances = (scores / temperature).softmax(dim=2).mean(dim=0)
-        return float(-(goals * (chances + 1e-9).log()).sum(dim=1).mean())
+        return float(-((goals * (scores / temperature).log_softmax(dim=1)).sum(dim=1) * weight).sum())
 
     return float(min(tried, key=missed))
 

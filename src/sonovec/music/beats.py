@@ -22,8 +22,8 @@ EVEN = 8.0
 
 #: Beats a bar, and what speaks for each before anything is heard.
 BARS = ((4, 0.0), (3, -0.12), (5, -0.25))
-#: What the accent of a beat is made of: rises of each band and of harmony.
-ACCENTS = (1.0, 0.3, 0.0, 0.0, 0.0, 1.0)
+#: What the accent of a beat is made of: rises of each band and of harmony. What speaks against a downbeat is the snare drum.
+ACCENTS = (1.0, 0.3, 0.0, -0.6, 0.0, 0.5)
 #: Beats without which no bar is heard.
 LEAST_BEATS = 8
 

@@ -35,9 +35,6 @@ class Octaves:
         and of the score of none from its highest and mean values over the grid.
     temperature : float
         By which scores are divided.
-    tilt : ndarray, shape (1 + general,)
-        How much likelier a tempo is than one an octave below, as far as songs tell that were not made faster or slower: a
-        constant, and weights of the last features, which do not depend on the tempo.
     """
 
     mean: NDArray[np.float32]
@@ -47,7 +44,6 @@ class Octaves:
     score: tuple[NDArray[np.float32], NDArray[np.float32]]
     none: tuple[NDArray[np.float32], NDArray[np.float32]]
     temperature: float
-    tilt: NDArray[np.float64]
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Of each tempo of the grid and, behind them, of none, (len(GRID) + 1,), from features (len(GRID), n)."""
@@ -58,8 +54,6 @@ class Octaves:
         pooled = np.concatenate([hidden.max(axis=1), hidden.mean(axis=1)], axis=1)
         none = (pooled[:, None] @ self.none[0])[:, 0] + self.none[1]
         scores = np.concatenate([scores, none], axis=1).astype(np.float64) / self.temperature
-        tilt = self.tilt[0] + inputs[0, 1 - len(self.tilt) :] @ self.tilt[1:]
-        scores[:, :-1] += tilt * np.log2(GRID / 100)
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray((shares / shares.sum(axis=1, keepdims=True)).mean(axis=0))
 
@@ -73,7 +67,7 @@ def of(kept: Mapping[str, NDArray[Any]]) -> Octaves:
         name: (kept[f"{name}_weights"].astype(np.float32), kept[f"{name}_offsets"].astype(np.float32))
         for name in LAYERS
     }
-    return Octaves(kept["mean"], kept["scale"], temperature=float(kept["temperature"]), tilt=kept["tilt"], **layers)
+    return Octaves(kept["mean"], kept["scale"], temperature=float(kept["temperature"]), **layers)
 
 
 @cache

@@ -17,7 +17,7 @@ LEAST_SECONDS, LEAST_ONSETS = 3.5, 6
 #: Of the probability of a tempo below which no number is given, and of other readings that are not listed.
 LEAST, UNLISTED = 0.2, 0.01
 #: A tempo of so much confidence is called sure.
-SURE = 0.97
+SURE = 0.99
 #: A tempo is refined by up to so much either way, in such steps.
 REFINED, FINE = 0.03, 0.001
 #: Factor either way by which the tempo may leave that of the piece as it moves.
