@@ -91,7 +91,7 @@ def test_write_tags(tmp_path):
     assert not {"tags_written", "tags_left"} & index(tmp_path, "--music").keys()
     with sonovec.Library(tmp_path / "library") as library:
         first, second = sorted(library.tracks(), key=lambda track: track.path)
-        heard = {"tempo": 87.46, "tempo_confidence": 0.98, "key": "F# minor", "key_confidence": 0.5}
+        heard = {"tempo": 87.46, "tempo_confidence": 0.995, "key": "F# minor", "key_confidence": 0.5}
         library._store.update({first.id: heard, second.id: {"tempo_confidence": 0.5, "key_confidence": 0.5}})
     written = index(tmp_path, "--music", "--write-tags")
     path = str(tmp_path / "sounds" / "000.flac")
