@@ -226,7 +226,7 @@ def test_milvus_keeps_fewer_numbers_and_refuses_others(tmp_path):
     hits = again.search(ids[0], 3, space=made.space, rerank="main", include_self=True)
     assert hits[0].id == ids[0]
     again.drop_space(made.space)
-    assert again._store._backend.kept("main_8.npz") is None
+    assert again._store._backend.attachment("main_8.npz") is None
     again.close()
 
 
