@@ -41,7 +41,7 @@ MORE, SAME = (
 
 #: By the name of a schema: commands that are run one after the other, and the exit code of each. They share one folder, with
 #: `sounds`, `flat` (without classes), `broken` (sounds, one of them damaged), the library `library` of `sounds`, which is
-#: `exported` and `copied`, and has a column `twos` of clusters, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
+#: `exported` and `copied`, the library `copies` of one sound in three files, the library `failed` of `broken`, the library
 #: `spaced` of `flat` with a second space, a detector. Each runs alone: workers share the tests out as it comes.
 RUNS: dict[str, list[tuple[str, int]]] = {
     "index": [
