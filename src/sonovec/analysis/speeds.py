@@ -31,8 +31,6 @@ BYTES = -(-FINE_BITS // 8)
 FASTEST, SPEEDS = 1.0565, 21
 #: From so many quarters of a band on a tempo that keeps its pitch is told from a speed.
 TELLING = 2
-#: Frames 50 dB below the loudest tell nothing: what is noise there depends on the encoding.
-QUIET = 1e-5
 #: One recording has this share of bits in common at its speed, and so many more than at other places. Of 600 pairs of real
 #: sounds .73 and .18 is the least, and of 4,000 pairs of different ones .62 and .09 the most.
 SAME, BEYOND_CHANCE = 0.69, 0.14
@@ -85,7 +83,7 @@ def _below(sums: NDArray[np.float64], hertz: NDArray[np.float64]) -> NDArray[np.
 
 
 def text_of(found: NDArray[np.float64]) -> str:
-    """The fine fingerprint of `energies` as text; without a bit where the recording is nearly silent.
+    """The fine fingerprint of `energies` as text.
 
     Examples
     --------
@@ -93,8 +91,6 @@ def text_of(found: NDArray[np.float64]) -> str:
     2244
     """
     bits = np.diff(found[:, QUARTERS:] - found[:, :-QUARTERS], axis=0) > 0
-    powers = found[:, ::QUARTERS].sum(axis=1)
-    bits[np.maximum(powers[1:], powers[:-1]) < QUIET * powers.max()] = False
     return base64.b64encode(np.packbits(bits, axis=1, bitorder="little").tobytes()).decode()
 
 
@@ -144,15 +140,14 @@ def at_another_speed(one: Codes, other: Fine) -> Sped | None:
     for row in _nearest_first():
         shift = _shifts()[row]
         for down in (shift, 0) if abs(shift) >= TELLING else (shift,):
-            others = by_shift[down + QUARTERS][laid[row]]
-            found = shares(one, others, valid[row] & (others != 0))
+            found = shares(one, by_shift[down + QUARTERS][laid[row]], valid[row])
             place = int(found.argmax())
             if best is None or found[place] > best[0]:
                 best = float(found[place]), row, place, down
     assert best is not None
     share, row, place, down = best
     others = by_shift[down + QUARTERS][laid[row, place]]
-    there = valid[row, place] & (others != 0)
+    there = valid[row, place]
     if share < SAME or share < chance(one[there], others[there]) + BEYOND_CHANCE:
         return None
     keeps_pitch = down != _shifts()[row]
