@@ -93,7 +93,10 @@ sh("sonovec index Music -l library --analyser fingerprint --quiet")
 sh("sonovec duplicates -l library")
 
 # %%
-# `duplicates` removes nothing. `-0` prints the paths of the others, for `xargs -0`.
+# Listen before you believe in another speed: here the demo made two bells, and two birds, that differ in little but their
+# pitch or their pace.
+#
+# `duplicates` removes nothing. `-0` prints the paths of the others, for `xargs -0`, without those at another speed.
 
 sh("sonovec duplicates -l library -0 | xargs -0 -n 1 echo rm")
 

@@ -90,6 +90,26 @@ def test_paths_are_those_of_all_but_the_one_to_keep(folder, capfdbinary):
     assert run(["duplicates", "-l", str(folder / "library"), "-0", "--json"]) == 2
 
 
+def test_paths_leave_out_what_is_at_another_speed(tmp_path, capfdbinary):
+    """They go to programs that delete, and whether it is one recording has to be heard."""
+    sounds, sound = tmp_path / "sounds", noise(2)
+    sounds.mkdir()
+    for name, samples in (
+        ("a.wav", sound),
+        ("again.flac", sound),
+        ("slower.wav", soxr.resample(sound, 0.96 * RATE, RATE)),
+    ):
+        soundfile.write(sounds / name, samples, RATE)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, analysers=["fingerprint"])
+        (group,) = library.duplicates().groups
+        kept = Path(group[0].path).name
+        assert len(group) == 3
+    assert run(["duplicates", "-l", str(tmp_path / "library"), "-0"]) == 0
+    names = {Path(os.fsdecode(path)).name for path in capfdbinary.readouterr().out.split(b"\0") if path}
+    assert names == ({"again.flac", "a.wav"} - {kept} if kept != "slower.wav" else set())
+
+
 def test_it_says_what_to_run_where_there_are_no_fingerprints(folder, tmp_path, capsys):
     with sonovec.Library(tmp_path / "library", model="logmel") as library:
         library.add(folder / "sounds")

@@ -42,7 +42,12 @@ PARTS = (
 @click.option("--filter", "where", metavar="EXPR", help='Only among tracks that match, such as "year >= 1990".')
 @json_option
 @m3u_option
-@click.option("-0", "--null", is_flag=True, help="Paths of all but the first of each, each ended by a zero byte.")
+@click.option(
+    "-0",
+    "--null",
+    is_flag=True,
+    help="Paths of all but the first of each, each ended by a zero byte; none of those at another speed.",
+)
 def duplicates(library: str, token: str | None, where: str | None, as_json: bool, m3u: bool, null: bool) -> None:
     """List tracks that are one recording, and files with the same content. The one to keep comes first.
 
@@ -114,11 +119,11 @@ def _unknown(found: Duplicates, library: str) -> str:
 
 
 def _others(found: Duplicates) -> Iterator[str]:
-    """Paths on this machine of all files but the first of each group."""
+    """Paths on this machine of all files but the first of each group; none at another speed, which a person has to hear."""
     from sonovec.library.roots import alias_in
 
     for group in found.groups:
-        paths = [path for each in group for path in (each.path, *each.copies)]
+        paths = [path for each in group if each.speed in (None, 1.0) for path in (each.path, *each.copies)]
         yield from (path for path in paths[1:] if alias_in(path) is None)
 
 
