@@ -11,8 +11,8 @@ import pytest
 
 import sonovec
 from sonovec.demo import write as write_demo
-from sonovec.learn import stored as module
-from sonovec.learn.stored import stored
+from sonovec.learn import shipped
+from sonovec.learn.stored import ENDING, stored
 from sonovec.vectors import unit32
 from training import background
 
@@ -41,11 +41,11 @@ def test_the_command_writes_what_training_finds(tmp_path: Path, monkeypatch: pyt
         table = csv.writer(file)
         table.writerow(["path", "set", "source_name"])
         table.writerows((path, "demo", name) for path, name in zip(paths, names, strict=True))
-    out = tmp_path / f"logmel{module.ENDING}"
+    out = tmp_path / f"logmel{ENDING}"
     monkeypatch.setattr(background, "SIZE", 12)
     monkeypatch.setattr(sys, "argv", ["background", "--data", str(tmp_path), "--model", "logmel", "--out", str(out)])
     background.main()
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     encoder = sonovec.load("logmel")
     taken = [name for name in names if background.taken(f"demo/{name}")]
     assert 0 < len(taken) < len(names)
