@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from sonovec.jobs import Progress, current
 from sonovec.library.backend import BATCH
+from sonovec.library.batches import batches
 from sonovec.library.filters import In
 from sonovec.library.ledger import Ledger
 from sonovec.library.outcomes import Outcome
@@ -88,7 +88,7 @@ def mend(store: Store, ledger: Ledger, state: State) -> Iterator[str]:
     for name, columns in state.stale.items():
         yield f"{name}: the indices of {', '.join(columns)} were built"
     for name, gone in state.orphans.items():
-        for ids in _batches(gone):
+        for ids in batches(sorted(gone), BATCH):
             store.table(specs[name]).delete(In(key_of(specs[name]), tuple(ids)))
         yield f"{name}: rows of {len(gone)} tracks that are gone were removed"
     if state.incomplete:
@@ -148,9 +148,3 @@ def _ghosts(store: Store, ledger: Ledger) -> Iterator[tuple[str, Path]]:
                 entry = ledger.lookup(path)
                 if not is_there(path) or (entry is not None and entry.held):
                     yield id, path
-
-
-def _batches(items: set[str]) -> Iterator[list[str]]:
-    iterator = iter(sorted(items))
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

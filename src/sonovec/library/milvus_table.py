@@ -6,13 +6,14 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
 from sonovec.library.backend import BATCH, USUAL, Effort, Health, Hit, Row
+from sonovec.library.batches import batches
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter, Has, In, Not, all_of, any_of, columns_of
 from sonovec.library.milvus_connection import Connection
@@ -45,7 +46,6 @@ SESSION, STRONG = "Session", "Strong"
 NO_VECTOR = np.ones(2, np.float32)
 
 _LOG = logging.getLogger(__name__)
-Item = TypeVar("Item")
 
 
 class MilvusTable:
@@ -71,7 +71,7 @@ class MilvusTable:
     def update(self, rows: Sequence[Row]) -> None:
         """Change some columns of rows that are there; Milvus writes the others again."""
         changes = {row["id"]: row for row in rows}
-        found = (row for ids in _batches(changes) for row in self._whole(ids))
+        found = (row for ids in batches(changes, BATCH) for row in self._whole(ids))
         self.upsert([{**row, **changes[row["id"]]} for row in found])
 
     def _whole(self, ids: Sequence[str]) -> Iterator[Row]:
@@ -175,7 +175,7 @@ class MilvusTable:
         """The same as Arrow batches."""
         import pyarrow as pa
 
-        for rows in _batches(self.rows(where, columns, limit)):
+        for rows in batches(self.rows(where, columns, limit), BATCH):
             made = {name: _to_arrow([row[name] for row in rows]) for name in columns}
             yield pa.RecordBatch.from_pydict(made)
 
@@ -210,7 +210,7 @@ class MilvusTable:
     def _compared(self, vectors: NDArray[np.float32], limit: int, columns: Sequence[str]) -> list[list[Hit]]:
         """Compare with every row, here: the index of a collection cannot be left out."""
         hits: list[list[Hit]] = [[] for _ in vectors]
-        for rows in _batches(self.rows(None, [*columns, "vector"])):
+        for rows in batches(self.rows(None, [*columns, "vector"]), BATCH):
             scores = vectors @ unit(np.stack([row.pop("vector") for row in rows])).astype(np.float32).T
             for place, (have, more) in enumerate(zip(hits, scores.tolist(), strict=True)):
                 joined = [*have, *zip(rows, map(_score, more), strict=True)]
@@ -283,7 +283,7 @@ class MilvusTable:
             ids = self._ids_holding_all(every, words, expression)
         else:
             ids = self._ids_holding(words, min(max(4 * limit, FOUND), MAX_ROWS), expression)
-        return [row for some in _batches(ids) for row in self.rows(In("id", tuple(some)), columns)], self.count()
+        return [row for some in batches(ids, BATCH) for row in self.rows(In("id", tuple(some)), columns)], self.count()
 
     def _ids_holding_all(self, texts: Sequence[str], words: str, expression: str) -> list[str]:
         """Ids among which are those of the rows that hold a word of each text: the index knows no "and".
@@ -348,7 +348,7 @@ class MilvusTable:
 
     def mend(self) -> None:
         """Write rows that are there more than once anew: that replaces all of them."""
-        for ids in _batches(self._repeated([row["id"] for row in self.rows(None, ["id"])])):
+        for ids in batches(self._repeated([row["id"] for row in self.rows(None, ["id"])]), BATCH):
             self.upsert(list(self._whole(ids)))
         self.optimize()
 
@@ -384,9 +384,3 @@ def _to_arrow(values: list[Any]) -> pa.Array:
         return pa.array(values)
     flat = np.stack(values)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1])
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.library.backend import BATCH, EXACT, Effort, Hit, Table, VectorTable
+from sonovec.library.batches import batches
 from sonovec.library.filters import Compare, Filter, In, Not, all_of
 from sonovec.library.tables import ZERO
 from sonovec.vectors import unit32
@@ -25,8 +25,6 @@ OVERSAMPLE = 4
 MOST_ASKED = 4_096
 #: Vectors of a query that are compared at once with a batch of rows.
 QUERIES_AT_ONCE = 256
-
-Item = TypeVar("Item")
 
 
 class Nearest:
@@ -76,7 +74,7 @@ class Nearest:
 
     def _passing(self, ids: Iterable[str], where: Filter | None) -> Iterator[str]:
         """Those of some tracks that are there and match."""
-        for batch in _batches(ids, BATCH):
+        for batch in batches(ids, BATCH):
             yield from self._tracks.ids(all_of(In("id", tuple(batch)), where))
 
     def _among_all(
@@ -97,7 +95,7 @@ class Nearest:
     def _among(self, queries: NDArray[np.float64], limit: int, ids: Sequence[str]) -> list[list[Hit]]:
         """The nearest of some tracks."""
         hits: list[list[Hit]] = [[] for _ in queries]
-        for batch in _batches(ids, FEW):
+        for batch in batches(ids, FEW):
             more = self._ranked(queries, limit, In(self._key, tuple(batch)), EXACT)
             hits = [_best(a + b, limit) for a, b in zip(hits, more, strict=True)]
         return hits
@@ -158,9 +156,3 @@ def best_in_groups(
 
 def _best(hits: list[Hit], limit: int) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit[1], hit[0]["id"]))[:limit]
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -14,12 +14,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby, islice
-from typing import TYPE_CHECKING, Self, TypeVar
+from itertools import groupby
+from typing import TYPE_CHECKING, Self
 
 from sonovec.errors import LibraryError, PassportError, UsageError
 from sonovec.library import sound_tags
 from sonovec.library.backend import BATCH, USUAL, Backend, Effort, Row, Table, VectorTable
+from sonovec.library.batches import batches
 from sonovec.library.coded_table import CodedTable
 from sonovec.library.codes import PLAIN
 from sonovec.library.columns import TRACK_COLUMNS, USER, Column, Kind, check_new
@@ -42,8 +43,6 @@ _LOG = logging.getLogger(__name__)
 
 #: More rows than this are never asked for: a number that every store can read.
 MOST_ROWS = 2**31 - 1
-
-Item = TypeVar("Item")
 
 
 class Store:
@@ -248,11 +247,11 @@ class Store:
         if space.level == "segment":
             parts = {id: [_part(id, segment, space) for segment in segments] for id, (_, segments) in items.items()}
             table = self._segments(space)
-            for batch in _batches(part for each in parts.values() for part in each):
+            for batch in batches((part for each in parts.values() for part in each), BATCH):
                 table.upsert(batch)
-            for ids in _batches(parts):
+            for ids in batches(parts, BATCH):
                 table.delete(_beyond({id: len(parts[id]) for id in ids}))
-        for batch in _batches(rows.values()):
+        for batch in batches(rows.values(), BATCH):
             self._vectors(space).upsert(batch)
 
     def _smaller(
@@ -328,7 +327,7 @@ class Store:
     def holds(self, ids: Iterable[str], space: str = MAIN) -> set[str]:
         """Those of the ids that have vectors in a space."""
         table = self._vectors(self.space(space))
-        return {row["id"] for batch in _batches(ids) for row in table.rows(In("id", tuple(batch)), ["id"])}
+        return {row["id"] for batch in batches(ids, BATCH) for row in table.rows(In("id", tuple(batch)), ["id"])}
 
     def vectors(self, space: str = MAIN, level: str = "track") -> Iterator[pa.RecordBatch]:
         """Stored vectors as Arrow record batches, one after the other; see `sonovec.Library.vectors`."""
@@ -376,7 +375,7 @@ class Store:
             rows[track.id] = {"id": track.id, **fields}
             vectors[track.id] = track.vector, segments
         self._put_vectors(vectors, space)
-        for batch in _batches(rows.values()):
+        for batch in batches(rows.values(), BATCH):
             self._tracks_table.upsert(batch)
 
     @property
@@ -386,12 +385,12 @@ class Store:
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are in the library."""
         tracks = self._tracks_table
-        return {row["id"] for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
+        return {row["id"] for batch in batches(ids, BATCH) for row in tracks.rows(In("id", tuple(batch)), ["id"])}
 
     def paths(self, ids: Iterable[str]) -> dict[str, str]:
         """The paths of those of the ids that are in the library."""
         tracks = self._tracks_table
-        rows = (row for batch in _batches(ids) for row in tracks.rows(In("id", tuple(batch)), ["id", "path"]))
+        rows = (row for batch in batches(ids, BATCH) for row in tracks.rows(In("id", tuple(batch)), ["id", "path"]))
         return {row["id"]: row["path"] for row in rows}
 
     def refusal(self, fields: Mapping[str, Value]) -> str | None:
@@ -417,7 +416,7 @@ class Store:
         columns = self.columns()
         given = {id: checked(fields, columns) for id, fields in changes.items()}
         refused: dict[str, str] = {}
-        for batch in _batches(given):
+        for batch in batches(given, BATCH):
             changed: dict[tuple[str, ...], list[Row]] = {}
             for row in self._tracks_table.rows(In("id", tuple(batch)), ["id", *columns]):
                 new = {name: value for name, value in given[row["id"]].items() if row[name] != value}
@@ -433,7 +432,7 @@ class Store:
         """Remove tracks with their vectors, passages and labels; ids that are not in the library are left out."""
         self._check_current()
         spaces = self.spaces().values()
-        for batch in _batches(ids):
+        for batch in batches(ids, BATCH):
             # The track first: without it nothing else of it is found, whatever happens next.
             self._tracks_table.delete(In("id", tuple(batch)))
             self._delete_parts(batch, spaces)
@@ -446,13 +445,13 @@ class Store:
     def get(self, ids: Iterable[str], vectors: bool = False, space: str = MAIN) -> dict[str, Track]:
         """Tracks by id; those that are not in the library are left out. Without `vectors`, `Track.vector` is empty."""
         wanted = list(ids)
-        found = {track.id: track for batch in _batches(wanted) for track in self._tracks(In("id", tuple(batch)))}
+        found = {track.id: track for batch in batches(wanted, BATCH) for track in self._tracks(In("id", tuple(batch)))}
         return {track.id: track for track in self._with_vectors(found.values(), space)} if vectors else found
 
     def _with_vectors(self, tracks: Iterable[Track], space: str) -> Iterator[Track]:
         """The tracks of which the space has a vector, with it."""
         table = self._vectors(self.space(space))
-        for batch in _batches(tracks):
+        for batch in batches(tracks, BATCH):
             rows = table.rows(In("id", tuple(track.id for track in batch)), ["id", "vector"])
             vectors = {row["id"]: row["vector"] for row in rows}
             yield from (Track(track.id, vectors[track.id], track.fields) for track in batch if track.id in vectors)
@@ -462,7 +461,7 @@ class Store:
         wanted = self.space(space)
         table = self._vectors(wanted)
         found: dict[str, NDArray[np.float32]] = {}
-        for some in _batches(ids):
+        for some in batches(ids, BATCH):
             for batch in table.batches(In("id", tuple(some)), ["id", "vector"]):
                 vectors = batch.column("vector").flatten().to_numpy().reshape(len(batch), wanted.dim)
                 found.update(zip(batch.column("id").to_pylist(), vectors, strict=True))
@@ -505,7 +504,7 @@ class Store:
             return found
         table = self._segments(wanted)
         columns = ["vector", "track", "index", "start", "end", "coverage", *([TAGS] if table.has(TAGS) else [])]
-        for batch in _batches(ids):
+        for batch in batches(ids, BATCH):
             for row in table.rows(In("track", tuple(batch)), columns):
                 tags = sound_tags.from_text(row.get(TAGS))
                 segment = Segment(row["index"], row["start"], row["end"], row["coverage"], row["vector"], tags)
@@ -520,7 +519,10 @@ class Store:
         table = self._segments(wanted)
         columns = ["track", "index", "start", "end", "vector"]
         found = [
-            batch for some in _batches(ids) for batch in table.batches(In("track", tuple(some)), columns) if len(batch)
+            batch
+            for some in batches(ids, BATCH)
+            for batch in table.batches(In("track", tuple(some)), columns)
+            if len(batch)
         ]
         return _parts_by_track(found, wanted.dim) if found else {}
 
@@ -530,7 +532,7 @@ class Store:
         found: dict[str, list[Moment]] = {}
         if table.has(TAGS):
             columns = ["track", "start", "end", TAGS]
-            for batch in _batches(ids):
+            for batch in batches(ids, BATCH):
                 for row in table.rows(In("track", tuple(batch)), columns):
                     if row[TAGS]:
                         moment = Moment(row["start"], row["end"], sound_tags.from_text(row[TAGS]))
@@ -788,9 +790,3 @@ def _part(id: str, segment: Segment, space: Space) -> Row:
         **{name: float(getattr(segment, name)) for name in ("start", "end", "coverage")},
         **({TAGS: sound_tags.to_text(segment.tags)} if space.name == MAIN else {}),
     }
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

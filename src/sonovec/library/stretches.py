@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from sonovec.errors import UsageError
 from sonovec.library.backend import BATCH, Row
+from sonovec.library.batches import batches
 from sonovec.library.filters import And, Compare, Filter, In, StartsWith, all_of
 from sonovec.library.filters import parse as parsed
 from sonovec.library.records import Label, Passage
@@ -18,7 +18,6 @@ from sonovec.library.store import Store, row_count
 from sonovec.library.tables import LABELS, PASSAGES, TableSpec
 
 Stretch = TypeVar("Stretch", Passage, Label)
-Item = TypeVar("Item")
 Parse = Callable[[str], Filter | None]
 
 #: How the source of a label begins that is no class: what a person thinks of a whole track, followed by their name.
@@ -55,14 +54,14 @@ class Stretches(Generic[Stretch]):
         if unknown := sorted(tracks - self._store.existing(tracks)):
             raise UsageError(f"{self._spec.name}: no track {unknown[0]!r} in {self._store.location}; index it first")
         table = self._store.table_to_write(self._spec)
-        for batch in _batches(rows.values()):
+        for batch in batches(rows.values(), BATCH):
             table.upsert(batch)
         return len(rows)
 
     def replace(self, tracks: Iterable[str], source: str, stretches: Iterable[Stretch]) -> None:
         """Write what an analyser gave for tracks, in place of what it gave in any version: what `source` begins with."""
         table = self._store.table_to_write(self._spec)
-        for ids in _batches(tracks):
+        for ids in batches(tracks, BATCH):
             table.delete(And((In("track", tuple(ids)), StartsWith("source", source))))
         self.put(stretches)
 
@@ -149,9 +148,3 @@ def passages(store: Store, parse: Parse | None = None) -> Stretches[Passage]:
 def labels(store: Store, parse: Parse | None = None) -> Stretches[Label]:
     """The labels of a library; see `passages`."""
     return Stretches(store, LABELS, Label, "name", parse)
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

@@ -70,9 +70,19 @@ def settled_key(fields: Mapping[str, Any], prefer: str = "heard") -> Key | None:
     return None
 
 
-def _order(prefer: str, heard: str, file: str) -> tuple[str, str]:
+def check_preference(prefer: str) -> None:
+    """Refuse what is not in `PREFERENCES`.
+
+    Raises
+    ------
+    UsageError
+    """
     if prefer not in PREFERENCES:
         raise UsageError(f"prefer={prefer!r}: give one of {', '.join(map(repr, PREFERENCES))}")
+
+
+def _order(prefer: str, heard: str, file: str) -> tuple[str, str]:
+    check_preference(prefer)
     return (heard, file) if prefer == "heard" else (file, heard)
 
 

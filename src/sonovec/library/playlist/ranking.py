@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from sonovec.library.filters import Filter
+from sonovec.library.recommend.fusion import K
 from sonovec.library.search import Query
 from sonovec.library.store import Store
 
 #: Gives ids of tracks, the best first, at most so many; fewer only where there are no more.
 Ranking = Callable[[Store, Sequence[Query], "Filter | None", str, int], list[str]]
-#: How fast the weight of a rank falls (Cormack, Clarke and Buettcher, Reciprocal rank fusion, SIGIR 2009).
-FALL = 60
 
 
 def fused(store: Store, seeds: Sequence[Query], where: Filter | None, space: str, limit: int) -> list[str]:
@@ -32,5 +31,5 @@ def fused(store: Store, seeds: Sequence[Query], where: Filter | None, space: str
     found = [store.search_tracks(seed.vector[None], limit, where, space=space)[0] for seed in seeds]
     for hits in found:
         for rank, (id, _) in enumerate(hits, start=1):
-            worth[id] += 1 / (FALL + rank)
+            worth[id] += 1 / (K + rank)
     return sorted(worth, key=lambda id: (-worth[id], id))[:limit]

@@ -15,7 +15,7 @@ from sonovec.library.playlist.arcs import Arc
 from sonovec.library.playlist.steps import Weights
 from sonovec.library.queries import Asked, is_vector
 from sonovec.music.columns import TEMPO
-from sonovec.music.settled import PREFERENCES
+from sonovec.music.settled import PREFERENCES, check_preference
 from sonovec.music.tempi import TempoRange
 
 #: Tracks of a list where no length is given, and the most that one has.
@@ -61,8 +61,7 @@ class Wish:
             raise UsageError(f"artist_limit={self.artist_limit}: give a number from 1 on, such as artist_limit=1")
         if self.min_score is not None and not -1 <= self.min_score <= 1:
             raise UsageError(f"min_score={self.min_score} is not a cosine similarity; give a number from -1 to 1")
-        if self.prefer not in PREFERENCES:
-            raise UsageError(f"prefer={self.prefer!r}: give one of {', '.join(map(repr, PREFERENCES))}")
+        check_preference(self.prefer)
         self._check_seeds()
         if self.arc is not None and self.tempo is not None and self.arc.column == TEMPO and not self.arc.relative:
             outside = [point for point in self.arc.points if point not in self.tempo]

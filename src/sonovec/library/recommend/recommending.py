@@ -6,7 +6,7 @@ library. Where too few of them can be taken, more are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.library.backend import BATCH
+from sonovec.library.batches import batches
 from sonovec.library.filters import Filter, In, all_of
 from sonovec.library.recommend.constraints import Constraint, constraints_of, why_none
 from sonovec.library.recommend.fusion import fused, ranks
@@ -167,7 +168,7 @@ class Recommending:
         vectors, have = self.store.clip_vectors(ids), self.store.columns()
         light = ["id", *(name for name in _LIGHT if name in have)]
         table = self.store.table(TRACKS)
-        rows = {row["id"]: row for some in _batches(ids) for row in table.rows(In("id", tuple(some)), light)}
+        rows = {row["id"]: row for some in batches(ids, BATCH) for row in table.rows(In("id", tuple(some)), light)}
         there = [id for id in ids if id in rows and id in vectors]  # others were removed meanwhile
         stacked = (
             np.stack([vectors[id] for id in there]) if there else np.empty((0, self.store.space().dim), np.float32)
@@ -328,7 +329,3 @@ def _sound(like: float, rank: int, seed: Seed) -> str:
 
 def _as_track(seed: Seed) -> Track:
     return Track(seed.track or "", seed.query.vector, seed.fields)
-
-
-def _batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from sonovec.errors import UsageError
 from sonovec.library.store import row_count
-from sonovec.music.settled import PREFERENCES
+from sonovec.music.settled import check_preference
 from sonovec.music.tempi import FASTEST, SLOWEST, TempoRange, parse_range
 
 Energy = Literal["up", "down", "like"]
@@ -64,8 +64,7 @@ def wished(
         raise UsageError("artist_limit=0 leaves nothing; give 1 or more")
     if not (isinstance(variety, int | float) and 0 <= variety < 1):
         raise UsageError(f"variety={variety!r}: give a number from 0 to less than 1, such as variety=0.2")
-    if prefer not in PREFERENCES:
-        raise UsageError(f"prefer={prefer!r}: give one of {', '.join(map(repr, PREFERENCES))}")
+    check_preference(prefer)
     moods = () if mood is None else (mood,) if isinstance(mood, str) else tuple(mood)
     if any(not isinstance(each, str) or not each.strip() for each in moods):
         raise UsageError("mood is empty; give the name of a mood, such as mood='happy'")
