@@ -34,6 +34,7 @@ def kinds_of(found):
     return {track.path.split("/")[2] for track in found}
 
 
+@pytest.mark.slow
 def test_groups_are_found_named_and_stored_with_their_run(library, tmp_path):
     found = clusters(library)
     assert {name for each in found.clusters for name in kinds_of(each.tracks)} == set(KINDS)

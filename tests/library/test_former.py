@@ -26,7 +26,9 @@ def maker():
     return module
 
 
-@pytest.fixture(params=EXPECTED)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow if name.endswith(".db") else ()) for name in EXPECTED]
+)
 def former(request, tmp_path):
     """The name of a library, and where it was unpacked."""
     archive = "milvus-lite" if request.param.endswith(".db") else "lance"

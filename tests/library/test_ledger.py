@@ -548,11 +548,9 @@ def test_closed_is_said(tmp_path):
         ledger.lookup("a")
 
 
-def test_speed_of_many_rows(ledger):
+def test_many_rows(ledger):
     run = ledger.begin_run()
-    start = time.perf_counter()
     ledger.record_many(run, (indexed(f"music/{number:06}.flac", f"{number:032x}") for number in range(5000)))
-    assert time.perf_counter() - start < 5
     assert ledger.summary(run).found == 5000
 
 

@@ -91,7 +91,7 @@ def search(place, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lance-builtin", "lite-logmel.db"])
+@pytest.mark.parametrize("name", ["lance-builtin", pytest.param("lite-logmel.db", marks=pytest.mark.slow)])
 def test_a_migration_that_is_killed_at_any_line_is_finished_by_the_next(tmp_path, name):
     whole = unpack(name, tmp_path / "whole")
     untouched = state(whole)
@@ -185,7 +185,7 @@ def test_an_object_that_reads_it_as_it_is_notices_that_another_migrated_it(tmp_p
     assert len(library.tracks()) == 7 and len(library.search(library.tracks()[0].id, include_self=True)) == 7
 
 
-@pytest.mark.parametrize("name", ["lance-logmel", "lite-logmel.db"])
+@pytest.mark.parametrize("name", ["lance-logmel", pytest.param("lite-logmel.db", marks=pytest.mark.slow)])
 def test_a_newer_library_is_refused_by_its_number(tmp_path, name):
     place = unpack(name, tmp_path)
     state(place)

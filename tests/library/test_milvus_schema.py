@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import socket
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from sonovec.library.tables import PASSAGES, TRACKS, segments_of
 from tests.library.test_former import FORMER, maker  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow  # a collection takes half a second to make
+
+server = pytest.importorskip("milvus_lite.adapter.grpc.server")
 
 CONFIG = LibraryConfig(dim=4, passport={}, segment_seconds=10.0, model="test")
 OLD = json.loads((FORMER / "lite-json.json").read_text(encoding="utf-8"))
@@ -170,6 +174,20 @@ def test_a_list_with_more_items_than_a_field_keeps_is_refused(tmp_path):
             store.put_many([track(1, path="/a", tags=["x"] * 5000)])
         store.put_many([track(1, path="/a", tags=["x"] * 4096)])
         assert len(next(store.tracks()).fields["tags"]) == 4096
+
+
+def test_the_file_that_gets_the_port_of_a_former_one_has_columns_of_its_own(tmp_path, monkeypatch):
+    """pymilvus remembers the fields of a collection by the address of its server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = functools.partial(server.start_server_in_thread, port=port)
+    monkeypatch.setattr(server, "start_server_in_thread", lambda folder, **_: start(folder))
+    for name in ("one", "two"):
+        with open_store(tmp_path / f"{name}.db") as store:
+            store.create(CONFIG, [Column(name, int, USER)])
+            store.put_many([track(1, **{name: 1})])
+            assert next(store.tracks()).fields[name] == 1
 
 
 TEXTS = [

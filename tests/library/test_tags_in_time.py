@@ -175,7 +175,7 @@ def test_words_and_sounds_that_find_nothing_end_with_the_same_codes(sounds, tmp_
         assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("target", ["other", "other.db"])
+@pytest.mark.parametrize("target", ["other", pytest.param("other.db", marks=pytest.mark.slow)])
 def test_tags_of_segments_are_exported_and_imported(target, sounds, tmp_path):
     with sonovec.Library(tmp_path / "library") as library:
         library.add(sounds)
@@ -187,7 +187,7 @@ def test_tags_of_segments_are_exported_and_imported(target, sounds, tmp_path):
     assert (after.id, after.score, after.start, after.end) == (before.id, before.score, before.start, before.end)
 
 
-@pytest.mark.parametrize("target", ["other", "other.db"])
+@pytest.mark.parametrize("target", ["other", pytest.param("other.db", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("indexed", [False, True])
 def test_a_former_library_is_exported_and_imported_without_them(former, indexed, target, tmp_path):
     place, music = former

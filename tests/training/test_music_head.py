@@ -81,6 +81,7 @@ def lessons(count=240):
     return Lessons(groups, groups, held_out, vectors, tags, scores[:, 100:], scores[:, 100:])
 
 
+@pytest.mark.slow
 def test_a_head_is_made_written_and_reported(tmp_path, capsys):
     given = lessons()
     head = made(given)

@@ -66,8 +66,12 @@ class Connection:
             self._client.close()
         if self._location.kind == "milvus-lite":
             from milvus_lite.server_manager import server_manager_instance
+            from pymilvus.client.cache import GlobalCache
 
             server_manager_instance.release_server(self._location.address)
+            # Each file has a server at a port of its own; the next may get the same port, and would be taken for this one.
+            GlobalCache.schema.clear()
+            GlobalCache.collection_ts.clear()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -84,6 +84,7 @@ def test_what_was_measured_is_told(whole):
     assert rows[0].temperature == 2.0 and rows[-1].temperature == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_convolutions_learn_at_their_share_of_the_rate(start, folder, tmp_path, stack):
     moved = []
     for share in (1.0, 0.0):
@@ -105,6 +106,7 @@ def test_measuring_draws_nothing_that_differs(start, folder, tmp_path, stack):
     assert run.measure() == run.measure()
 
 
+@pytest.mark.slow
 def test_another_seed_hears_and_masks_otherwise(start, folder, tmp_path, stack, whole):
     run = small.training(stack, start, folder, tmp_path, replace(small.PLAN, seed=1))
     assert not same(end_of(run), whole[0])
