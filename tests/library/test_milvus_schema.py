@@ -182,12 +182,12 @@ def test_the_file_that_gets_the_port_of_a_former_one_has_columns_of_its_own(tmp_
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     start = functools.partial(server.start_server_in_thread, port=port)
-    monkeypatch.setattr(server, "start_server_in_thread", lambda folder, **_: start(folder))
-    for name in ("one", "two"):
-        with open_store(tmp_path / f"{name}.db") as store:
-            store.create(CONFIG, [Column(name, int, USER)])
-            store.put_many([track(1, **{name: 1})])
-            assert next(store.tracks()).fields[name] == 1
+    monkeypatch.setattr(server, "start_server_in_thread", lambda data_dir, **_: start(data_dir))
+    for names in (["mood", "stars"], ["stars"]):
+        with open_store(tmp_path / f"{len(names)}.db") as store:
+            store.create(CONFIG, [Column(name, int, USER) for name in names])
+            store.put_many([track(1, stars=3)])
+            assert next(store.tracks()).fields["stars"] == 3
 
 
 TEXTS = [

@@ -192,9 +192,7 @@ class LanceTable:
     ) -> Iterator[Row]:
         """Rows that match, in the order of the table."""
         for batch in self.batches(where, columns, limit, offset):
-            values = [values_of(column) for column in batch.columns]
-            for row in zip(*values, strict=True):
-                yield dict(zip(batch.schema.names, row, strict=True))
+            yield from rows_of(batch)
 
     def batches(
         self, where: Filter | None, columns: Sequence[str], limit: int | None = None, offset: int = 0
@@ -283,10 +281,10 @@ class LanceTable:
             nearest |= {"use_index": True, "nprobes": probes}
             if vector.dtype == np.float32:
                 nearest["refine_factor"] = refine
-        found: list[Row] = self._asked(
-            lambda scan: scan(columns=columns, nearest=nearest, filter=condition, prefilter=True).to_table().to_pylist()
+        found = self._asked(
+            lambda scan: scan(columns=columns, nearest=nearest, filter=condition, prefilter=True).to_table()
         )
-        return found
+        return [row for batch in found.to_batches() for row in rows_of(batch)]
 
     def find(
         self, words: str, limit: int, where: Filter | None, columns: Sequence[str], every: Sequence[str] = ()
@@ -579,7 +577,8 @@ def _to_arrow(values: list[Any], kind: pa.DataType) -> pa.Array:
 
     if not pa.types.is_fixed_size_list(kind):
         return pa.array(values, kind)
-    flat = np.ascontiguousarray(np.stack(values), kind.value_type.to_pandas_dtype()).reshape(-1)
+    dtype = pa.array([], kind.value_type).to_numpy().dtype  # pyarrow's own name for it needs Pandas up to version 17
+    flat = np.ascontiguousarray(np.stack(values), dtype).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), kind.list_size)
 
 
@@ -588,6 +587,12 @@ def _vector_field(dim: int, dtype: str) -> pa.Field:
 
     notes = None if dtype == PLAIN else {_DTYPE: dtype}
     return pa.field("vector", pa.list_(pa.from_numpy_dtype(stored_as(dtype)), dim), metadata=notes)
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[Row]:
+    """The rows of a batch of Arrow."""
+    for row in zip(*map(values_of, batch.columns), strict=True):
+        yield dict(zip(batch.schema.names, row, strict=True))
 
 
 def values_of(column: pa.Array) -> list[Any]:

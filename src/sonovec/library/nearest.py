@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Where at most so many tracks match a filter, their vectors alone are searched; where more do, more hits are asked for than
-#: are wanted, and those that match are taken.
+#: are wanted, and those that match are taken. If these are too few, the share that matched says how many to ask for.
 FEW = 5_000
-OVERSAMPLE = 4
+OVERSAMPLE, MARGIN = 5, 1.3
 #: More hits than this are not asked for so; then every vector of what matches is compared.
 MOST_ASKED = 4_096
 #: Vectors of a query that are compared at once with a batch of rows.
@@ -28,12 +28,24 @@ QUERIES_AT_ONCE = 256
 
 
 class Nearest:
-    """A search in `vectors`, whose rows belong to tracks by their column `key`; rows without a track are not found."""
+    """A search in `vectors`, whose rows belong to tracks by their column `key`; rows without a track are not found.
 
-    def __init__(self, tracks: Table, vectors: VectorTable, key: str, effort: Effort) -> None:
+    For a caller who reads the tracks anyway it can be left `unchecked` whether they are there; `more` are columns that hits
+    have besides.
+    """
+
+    def __init__(
+        self,
+        tracks: Table,
+        vectors: VectorTable,
+        key: str,
+        effort: Effort,
+        unchecked: bool = False,
+        more: Sequence[str] = (),
+    ) -> None:
         self._tracks, self._vectors = tracks, vectors
-        self._key, self._effort = key, effort
-        self._columns = list(dict.fromkeys(["id", key, *(["index"] if key == "track" else [])]))
+        self._key, self._effort, self._unchecked = key, effort, unchecked
+        self._columns = list(dict.fromkeys(["id", key, *(["index"] if key == "track" else []), *more]))
 
     def search(
         self,
@@ -85,11 +97,13 @@ class Nearest:
         asked = limit if where is None else OVERSAMPLE * limit
         while asked <= max(MOST_ASKED, limit):
             found = self._ranked(queries, asked, rest, self._effort)
+            if self._unchecked and where is None:
+                return found
             passing = set(self._passing({row[self._key] for hits in found for row, _ in hits}, where))
             kept = [[hit for hit in hits if hit[0][self._key] in passing] for hits in found]
             if all(len(some) >= limit or len(hits) < asked for some, hits in zip(kept, found, strict=True)):
                 return [hits[:limit] for hits in kept]
-            asked *= 4
+            asked = max(asked + 1, int(MARGIN * asked * limit / max(1, min(map(len, kept)))))
         return None
 
     def _among(self, queries: NDArray[np.float64], limit: int, ids: Sequence[str]) -> list[list[Hit]]:

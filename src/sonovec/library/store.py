@@ -579,6 +579,18 @@ class Store:
         )
         return [[(row["id"], score) for row, score in hits] for hits in found]
 
+    def candidates(
+        self, vectors: NDArray[np.float32], limit: int, filter: Filter | None = None
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """The same in the main space with the clip vector (dim,) of each, best first; some may lack their track.
+
+        To look up what was found costs more than the search, so who reads the tracks anyway does it once.
+        """
+        main = self.space()
+        nearest = Nearest(self._tracks_table, self._vectors(main), "id", USUAL, unchecked=True, more=["vector"])
+        found = nearest.search(_queries(vectors, main), row_count("limit", limit), filter)
+        return [{row["id"]: row["vector"] for row, _ in hits} for hits in found]
+
     def search_segments(
         self,
         vectors: NDArray[np.float32],

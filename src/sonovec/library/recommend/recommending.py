@@ -38,8 +38,9 @@ from sonovec.vectors import unit32
 
 Floats = NDArray[np.float64]
 
-#: Candidates of all seeds together, and of each at least; for each track that is wanted so many.
-POOL, LEAST, EACH = 300, 60, 4
+#: Candidates of all seeds together, of all that meet conditions, and of each seed at least; for each track that is wanted so
+#: many. To find one that meets a condition several have to be looked at.
+POOL, CHOSEN_POOL, LEAST, EACH = 300, 100, 60, 4
 #: Tracks that are looked at for songs that are the same, for each that is wanted, and besides.
 SHORTLIST, SPARE = 2, 10
 #: The latest ratings that count; those before them have no say.
@@ -100,7 +101,8 @@ class Recommending:
     def run(self) -> Recommendations:
         """Find what to recommend; paths are those that the store keeps."""
         found: list[Recommendation] = []
-        asked = max(LEAST, POOL // len(self.seeds), EACH * self.wishes.limit)
+        most = POOL if self._condition is None else CHOSEN_POOL
+        asked = max(LEAST, most // len(self.seeds), EACH * self.wishes.limit)
         while self.wishes.limit:
             pool = self._candidates(asked)
             found = self._chosen(self._scored(pool)) if pool.ids else []
@@ -129,6 +131,10 @@ class Recommending:
         return constraints_of(self.wishes, self.seeds, self.store.columns(), self.place)
 
     @cached_property
+    def _condition(self) -> Filter | None:
+        return all_of(self.where, *(constraint.where for constraint in self._constraints))
+
+    @cached_property
     def _rated(self) -> dict[str, dict[str, NDArray[np.float32]]]:
         """The vectors of the tracks that were liked and disliked, by verdict and id."""
         latest: dict[str, str] = {}
@@ -151,25 +157,23 @@ class Recommending:
 
     def _candidates(self, asked: int) -> Pool:
         """What is nearest to any seed and meets the conditions."""
-        where = all_of(self.where, *(constraint.where for constraint in self._constraints))
         vectors = vectors_of(self.seeds, self.store.space().dim)
         more = asked + len(self._left_out)
-        found = self.store.search_tracks(vectors, more, where)
+        found = self.store.candidates(vectors, more, self._condition)
         # What is disliked has its rank, so that to dislike a track lifts no other.
         given = {seed.track for seed in self.seeds}
-        ids = sorted({id for hits in found for id, _ in hits} - given)
-        pool = self._pool(ids, complete=any(len(hits) < more for hits in found))
+        near = {id: vector for hits in found for id, vector in hits.items() if id not in given}
+        pool = self._pool(near, complete=any(len(hits) < more for hits in found))
         return pool.some(np.array([self._meets(fields) for fields in pool.fields], bool))
 
     def _meets(self, fields: Mapping[str, Any]) -> bool:
         return all(constraint.holds(fields) for constraint in self._constraints)
 
-    def _pool(self, ids: Sequence[str], complete: bool) -> Pool:
-        vectors, have = self.store.clip_vectors(ids), self.store.columns()
+    def _pool(self, vectors: Mapping[str, NDArray[np.float32]], complete: bool) -> Pool:
+        table, have = self.store.table(TRACKS), self.store.columns()
         light = ["id", *(name for name in _LIGHT if name in have)]
-        table = self.store.table(TRACKS)
-        rows = {row["id"]: row for some in batches(ids, BATCH) for row in table.rows(In("id", tuple(some)), light)}
-        there = [id for id in ids if id in rows and id in vectors]  # others were removed meanwhile
+        rows = {row["id"]: row for some in batches(vectors, BATCH) for row in table.rows(In("id", tuple(some)), light)}
+        there = sorted(rows)  # others have no track
         stacked = (
             np.stack([vectors[id] for id in there]) if there else np.empty((0, self.store.space().dim), np.float32)
         )
