@@ -174,12 +174,10 @@ TASKS = {"one class": (one_class, "average precision"), "all classes": (all_clas
 
 def draw(report: dict[str, Any], target: Path) -> None:
     """The curves, a panel for each task."""
-    from matplotlib.figure import Figure
-
-    from sonovec.evaluation.chart import DPI, save
+    from sonovec.charts import empty, save
 
     colours = {"mix": "#2367a8", "uncertain": "#0b8457", "likely": "#c2571a", "diverse": "#8f5fa8", "random": "#6b7680"}
-    figure = Figure(figsize=(10, 4.2), dpi=DPI, layout="constrained", facecolor="white")
+    figure = empty(10, 4.2)
     panels = figure.subplots(1, len(report["tasks"]), squeeze=False)[0]
     for axes, (task, told) in zip(panels, report["tasks"].items(), strict=True):
         for strategy, curve in told["curves"].items():

@@ -106,4 +106,4 @@ def test_what_is_compared_whole_does_not_grow_as_the_square(monkeypatch):
         monkeypatch.setattr(recordings, "same_recording", counted)
         found = groups(codes)
         assert [group for group in found if len(group) > 1] == [group for group in expected(owners) if len(group) > 1]
-    assert 50 <= compared[1500] and compared[6000] < 8 * compared[1500], compared
+    assert compared[1500] >= 50 and compared[6000] < 8 * compared[1500], compared

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonovec.evaluation.chart import save
+from sonovec.charts import save
 from sonovec.learn import chart, report
 from sonovec.learn.false_alarms import ClassAlarms, FalseAlarms, rate
 from sonovec.learn.outcomes import Outcomes

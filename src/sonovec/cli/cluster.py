@@ -79,7 +79,8 @@ def cluster(
     A name is what the tags and fields of a group's tracks say more often than those of others. Afterwards filters know the
     column: sonovec list -l LIBRARY --filter "cluster = 'Rain'". --m3u prints the representative of each group.
     """
-    from sonovec.explore.cluster_chart import check_target, draw_clusters
+    from sonovec.charts import check_target
+    from sonovec.explore.cluster_chart import draw_clusters
     from sonovec.explore.clustering import clusters, place_new
     from sonovec.library.library import Library
 

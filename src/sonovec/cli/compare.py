@@ -49,7 +49,7 @@ def compare(
     from sonovec.evaluation import compare as evaluation
 
     if picture:
-        from sonovec.evaluation.chart import check_target
+        from sonovec.charts import check_target
 
         check_target(picture)
     models = [name.strip() for name in names.split(",") if name.strip()]

@@ -128,7 +128,7 @@ def _report(
     from sonovec.explore.compress_report import KINDS, report
 
     if out is not None:
-        from sonovec.evaluation.chart import check_target
+        from sonovec.charts import check_target
 
         check_target(out)
     kinds = KINDS if to is None else ("float32", *(part for part in to.split(",") if part))

@@ -57,11 +57,11 @@ def evaluate(
     with sounds that suffered noise, a telephone, mp3, another level, a room or a late start. A CSV file has the columns path
     (relative to it), label and, if there are folds, fold.
     """
+    from sonovec.charts import check_target
     from sonovec.embedding.encoder import load
     from sonovec.evaluation import dataset as datasets
     from sonovec.evaluation import evaluate as evaluation
     from sonovec.evaluation import report
-    from sonovec.evaluation.chart import check_target
     from sonovec.evaluation.perturb import PERTURBATIONS
     from sonovec.models.defaults import ALIAS
     from sonovec.paths import check_output

@@ -167,6 +167,7 @@ def finetune(
             **given,
         )
         return
+    from sonovec.charts import check_target
     from sonovec.embedding.encoder import load
     from sonovec.learn.tuning import curves
     from sonovec.learn.tuning.finetune import finetune as tune
@@ -178,7 +179,7 @@ def finetune(
     layers = HEAD if head_only else WHOLE if from_layer is None else _layer(from_layer)
     plan = replace(FROM_SCRATCH if from_scratch else Plan(), layers=layers, **given)  # type: ignore[arg-type]
     if plot is not None:
-        curves.check_target(plot)
+        check_target(plot)
     name = model or ALIAS
     if from_scratch and (weights or options):
         raise UsageError(

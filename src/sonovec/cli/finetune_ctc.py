@@ -37,6 +37,7 @@ def run(
     **chosen: Any,
 ) -> None:
     """Train a recogniser, and print what is known of it; `chosen` are settings of its plan."""
+    from sonovec.charts import check_target
     from sonovec.speech.training import curves
     from sonovec.speech.training.plan import FROM_SCRATCH, Plan
     from sonovec.speech.training.train import train
@@ -47,7 +48,7 @@ def run(
         )
     plan = replace(FROM_SCRATCH if from_scratch else Plan(), **chosen)
     if plot is not None:
-        curves.check_target(plot)
+        check_target(plot)
     with watched() as bar:
         result = train(
             data,

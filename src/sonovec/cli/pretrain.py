@@ -77,6 +77,7 @@ def pretrain(
     A table shows how it goes. If the command is ended or killed, give it again: it goes on from its last checkpoint, in
     FOLDER.partial. FOLDER.partial/latest is the encoder as it was last measured.
     """
+    from sonovec.charts import check_target
     from sonovec.speech.pretraining import curves
     from sonovec.speech.pretraining.plan import SUITED, Plan
     from sonovec.speech.pretraining.pretrain import SIZE
@@ -87,7 +88,7 @@ def pretrain(
     given = {name: value for name, value in chosen.items() if value is not None}
     plan = replace(Plan(), **{**SUITED.get(size or ("" if continue_from else SIZE), {}), **given})
     if plot is not None:
-        curves.check_target(plot)
+        check_target(plot)
     with watched() as bar:
         result = train(
             folders,

@@ -100,9 +100,9 @@ def train(
     results of BirdNET, or a library with labels. Recordings are never split over training and test. A run that was killed
     goes on where it stopped: give the same command again.
     """
+    from sonovec.charts import check_target
     from sonovec.embedding.encoder import load
     from sonovec.errors import UsageError
-    from sonovec.evaluation.chart import check_target
     from sonovec.learn import chart, training
     from sonovec.models.defaults import ALIAS
     from sonovec.paths import display

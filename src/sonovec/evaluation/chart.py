@@ -7,48 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonovec.brief import shortened
-from sonovec.errors import UsageError
+from sonovec.charts import ACCENT, INK, NAME_LENGTH, PALE, check_target, empty, save
 from sonovec.evaluation.compare import Comparison
-from sonovec.extras import require
-from sonovec.paths import check_output, display, output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
-DPI = 150
-INK, PALE, ACCENT = "#1f2933", "#9aa5b1", "#2367a8"
-#: Longest name that is written out.
-NAME_LENGTH = 26
-
 # Where a label may stand, seen from its point, in points: near first, then further away with a line to it.
 _NEAR = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7)]
 _PLACES = [(x * far, y * far) for far in (1, 2, 3, 4.5, 6, 8, 10) for x, y in _NEAR]
-
-
-def check_target(target: Path) -> None:
-    """Refuse a picture that could not be drawn, before any work is done.
-
-    Raises
-    ------
-    UsageError
-        If the name does not end in ``.png``, or the file cannot be written there.
-    MissingExtraError
-        If Matplotlib is not installed.
-
-    Examples
-    --------
-    >>> check_target(Path("models.jpg"))
-    Traceback (most recent call last):
-    sonovec.errors.UsageError: models.jpg: a picture is written as PNG; give a name such as models.png
-    """
-    if target.suffix.lower() != ".png":
-        raise UsageError(
-            f"{display(target)}: a picture is written as PNG; give a name such as {display(target.stem)}.png"
-        )
-    check_output(target)
-    require("matplotlib", "drawing", "evaluate")
 
 
 def draw(result: Comparison, target: Path) -> None:
@@ -74,29 +43,13 @@ def draw(result: Comparison, target: Path) -> None:
     save(make_figure(result), target)
 
 
-def save(figure: Figure, target: Path) -> None:
-    """Write a figure to a PNG file.
-
-    Raises
-    ------
-    UsageError
-        If `target` cannot be written.
-    """
-    with output(target) as (temporary,):
-        figure.savefig(temporary, format="png", dpi=DPI)
-
-
 def make_figure(result: Comparison) -> Figure:
     """Make the figure that `draw` writes, on a canvas of its own; with one encoder it has the left part alone."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = [shortened(row.model, NAME_LENGTH, "…") for row in result.rows]
     words = 0.55 + 0.075 * max(map(len, names))
     side = max(4.4, len(names) * 0.62)
     widths = (6.4, side + words)[: len(names)]
-    figure = Figure(figsize=(sum(widths), max(4.8, side * 0.8 + words)), dpi=DPI, layout=_layout(), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = empty(sum(widths), max(4.8, side * 0.8 + words), _layout())
     figure.suptitle(_heading(result), fontsize=11, color=INK)
     left, *right = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     for axes in right:

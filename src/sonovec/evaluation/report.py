@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sonovec.charts import ACCENT, INK, PALE, SECOND, check_target, empty, save
 from sonovec.errors import UsageError
-from sonovec.evaluation.chart import ACCENT, DPI, INK, PALE, check_target, save
 from sonovec.evaluation.evaluate import Evaluation, Point
 from sonovec.evaluation.metrics import Score
 from sonovec.evaluation.perturb import PERTURBATIONS
@@ -23,7 +23,7 @@ BEGIN, END = "<!-- evaluate: begin -->", "<!-- evaluate: end -->"
 #: What is drawn of each point, and how.
 SERIES = {
     "probe": ("probe", ACCENT),
-    "knn": ("5-NN", "#c05a2b"),
+    "knn": ("5-NN", SECOND),
     "p10": ("P@10", "#4a9a5b"),
     "cosine": ("cosine", PALE),
 }
@@ -128,13 +128,9 @@ def draw(result: Evaluation, target: Path) -> None:
 
 def make_figure(result: Evaluation) -> Figure:
     """Make the figure that `draw` writes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     curves = [list(points) for _, points in groupby(result.robustness, key=lambda point: point.kind)]
     columns = max(1, (len(curves) + 1) // 2)
-    figure = Figure(figsize=(5 + 3 * columns * bool(curves), 6), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = empty(5 + 3 * columns * bool(curves), 6)
     figure.suptitle(_title(result), fontsize=11, color=INK)
     grid = figure.add_gridspec(2, 1 + columns * bool(curves), width_ratios=[1.3, *[1.0] * columns * bool(curves)])
     _bars(figure.add_subplot(grid[:, 0]), result)

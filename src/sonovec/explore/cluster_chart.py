@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonovec.brief import shortened
+from sonovec.charts import ACCENT, INK, PALE, SECOND, check_target, empty, save
 from sonovec.explore.clustering import Clusters
 from sonovec.paths import printable
 
@@ -13,16 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Colours and the like of all charts.
-DPI, INK, PALE, ACCENT, SECOND = 150, "#1f2933", "#9aa5b1", "#2367a8", "#c05a2b"
 NAME_LENGTH = 28
-
-
-def check_target(target: Path) -> None:
-    """Refuse a picture that could not be drawn, before any work is done; see `sonovec.evaluation.chart.check_target`."""
-    from sonovec.evaluation.chart import check_target as check
-
-    check(target)
 
 
 def draw_clusters(result: Clusters, target: Path) -> None:
@@ -44,21 +36,15 @@ def draw_clusters(result: Clusters, target: Path) -> None:
     MissingExtraError
         If Matplotlib is not installed.
     """
-    from sonovec.evaluation.chart import save
-
     check_target(target)
     save(make_figure(result), target)
 
 
 def make_figure(result: Clusters) -> Figure:
     """Make the figure that `draw_clusters` writes, on a canvas of its own."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     height = max(3.6, 0.28 * len(result.clusters) + 1.4)
     both = bool(result.trials)
-    figure = Figure(figsize=(11 if both else 6, height), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = empty(11 if both else 6, height)
     if both:
         _trials(figure.add_subplot(1, 2, 1), result)
     _sizes(figure.add_subplot(1, 2 if both else 1, 2 if both else 1), result)

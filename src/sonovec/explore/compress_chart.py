@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sonovec.evaluation.chart import ACCENT, DPI, INK, PALE, check_target, save
+from sonovec.charts import ACCENT, INK, PALE, check_target, empty, save
 from sonovec.explore.compress_report import CompressionReport, Cost
 
 if TYPE_CHECKING:
@@ -34,12 +34,8 @@ def draw(report: CompressionReport, target: Path) -> None:
 
 def make_figure(report: CompressionReport) -> Figure:
     """The figure that `draw` writes: left recall, right, where there are labels, retrieval."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     has_labels = any(row.mean_average_precision is not None for row in report.rows)
-    figure = Figure(figsize=(12.5 if has_labels else 7.5, 5.2), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = empty(12.5 if has_labels else 7.5, 5.2)
     figure.suptitle(
         f"{report.model}: {report.searched} sounds searched, fitted to {report.fitted} others", fontsize=11, color=INK
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sonovec.brief import shortened
-from sonovec.evaluation.chart import ACCENT, DPI, INK, NAME_LENGTH, PALE, check_target, save
+from sonovec.charts import ACCENT, INK, NAME_LENGTH, PALE, check_target, empty, save
 from sonovec.learn.calibration import Calibration
 from sonovec.learn.outcomes import NONE
 from sonovec.learn.report import Report, percent
@@ -48,12 +48,8 @@ def draw(report: Report, title: str, target: Path) -> None:
 
 def make_figure(report: Report, title: str) -> Figure:
     """Make the figure that `draw` writes, on a canvas of its own."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     side = max(4.6, 0.42 * (len(report.classes) + 1) + 1.6)
-    figure = Figure(figsize=(10 + 1.15 * side, 8), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = empty(10 + 1.15 * side, 8)
     figure.suptitle(_plain(title), fontsize=11, color=INK)
     grid = figure.add_gridspec(2, 3, width_ratios=[5, 5, 1.15 * side])
     _precision_recall(figure.add_subplot(grid[0, :2]), report)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from sonovec.evaluation.chart import ACCENT, INK, PALE, check_target, save
-from sonovec.extras import require
+from sonovec.charts import ACCENT, INK, PALE, empty, save
 from sonovec.learn.tuning.result import FineTuned
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+#: What became of an epoch, as the report keeps it.
+Epoch = Mapping[str, Any]
 
-__all__ = ["check_target", "draw", "finish", "line"]
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: its name, its colour, and its value of an epoch, which may be None."""
+
+    name: str
+    colour: str
+    value: Callable[[Epoch], float | None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves with one axis, which begins at `low` or below, and ends at `high`."""
+
+    label: str
+    lines: Sequence[Line]
+    low: float | None = None
+    high: float | None = None
 
 
 def draw(result: FineTuned, target: Path) -> None:
@@ -26,37 +43,49 @@ def draw(result: FineTuned, target: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    require("matplotlib", "drawing", "evaluate")
-    from matplotlib.figure import Figure
+    loss = Panel(
+        "loss",
+        [
+            Line("training, changed sounds", PALE, lambda epoch: epoch["loss"]),
+            Line("held out", ACCENT, lambda epoch: epoch["held_out"]["loss"]),
+        ],
+    )
+    # The axis is never so fine that one sound more or less is a cliff.
+    scores = Panel(
+        "held out",
+        [
+            Line("average precision", ACCENT, lambda epoch: epoch["held_out"]["average_precision"]),
+            Line("accuracy", INK, lambda epoch: epoch["held_out"]["accuracy"]),
+        ],
+        low=0.5,
+        high=1.02,
+    )
+    title = f"{result.encoder.name}, from {result.base}: epoch {result.best} was taken"
+    draw_epochs(result.epochs, [loss, scores], "epoch (0: the head alone)", result.best, title, target)
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    numbers = [epoch["number"] for epoch in result.epochs]
-    trained = [(epoch["number"], epoch["loss"]) for epoch in result.epochs if epoch["loss"] is not None]
-    line(left, [number for number, _ in trained], [value for _, value in trained], "training, changed sounds", PALE)
-    line(left, numbers, [epoch["held_out"]["loss"] for epoch in result.epochs], "held out", ACCENT)
-    left.set_ylabel("loss")
-    for name, colour in (("average_precision", ACCENT), ("accuracy", INK)):
-        values = [epoch["held_out"][name] for epoch in result.epochs]
-        if None not in values:
-            line(right, numbers, values, name.replace("_", " "), colour)
-    right.set_ylabel("held out")
-    right.set_ylim(min(0.5, right.dataLim.ymin), 1.02)  # so that one sound more or less is no cliff
-    for axes in (left, right):
-        axes.set_xlabel("epoch (0: the head alone)")
-    finish(figure, result.best, f"{result.encoder.name}, from {result.base}: epoch {result.best} was taken", target)
 
-
-def finish(figure: Figure, best: int, title: str, target: Path) -> None:
-    """Mark the best epoch in each part of a figure, and write it."""
-    for axes in figure.axes:
+def draw_epochs(
+    epochs: Iterable[Epoch], panels: Sequence[Panel], label: str, best: int, title: str, target: Path
+) -> None:
+    """Draw curves side by side to a PNG file, with the epoch that was taken marked in each; see `draw`."""
+    figure, epochs = empty(9, 3.6), list(epochs)
+    for axes, panel in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for line in panel.lines:
+            points = [(epoch["number"], value) for epoch in epochs if (value := line.value(epoch)) is not None]
+            if points:
+                axes.plot(
+                    *zip(*points, strict=True),
+                    color=line.colour,
+                    label=line.name,
+                    linewidth=1.6,
+                    marker="o",
+                    markersize=3,
+                )
+        axes.set(xlabel=label, ylabel=panel.label)
+        if panel.low is not None:
+            axes.set_ylim(min(panel.low, axes.dataLim.ymin), panel.high)
         axes.axvline(best, color=PALE, linewidth=1, linestyle=":")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
     save(figure, target)
-
-
-def line(axes: Axes, numbers: list[int], values: list[float], name: str, colour: str) -> None:
-    """Draw values by epoch."""
-    axes.plot(numbers, values, color=colour, label=name, linewidth=1.6, marker="o", markersize=3)

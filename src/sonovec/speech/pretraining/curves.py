@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonovec.evaluation.chart import ACCENT, INK, PALE, check_target
-from sonovec.extras import require
-from sonovec.paths import output
+from sonovec.charts import ACCENT, INK, PALE, empty, save
 from sonovec.speech.pretraining.result import PreTrained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["check_target", "draw"]
 
 
 def draw(result: PreTrained, target: Path) -> None:
@@ -26,10 +22,7 @@ def draw(result: PreTrained, target: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    require("matplotlib", "a picture of the curves", "evaluate")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = empty(9, 6)
     (loss, right), (codes, steps) = figure.subplots(2, 2, sharex=True)
     rows = result.rows
     for axes, name in ((loss, "contrastive"), (right, "accuracy")):
@@ -54,8 +47,7 @@ def draw(result: PreTrained, target: Path) -> None:
     for axes in (loss, right, codes, steps):
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{result.encoder.name}, from {result.base}: {result.minutes / 60:.1f} hours of sound", fontsize=11)
-    with output(target) as (temporary,):
-        figure.savefig(temporary, dpi=120, format="png")
+    save(figure, target)
 
 
 def _line(
