@@ -28,6 +28,7 @@ import sonovec
 from sonovec.embedding.embedding import Failure
 from sonovec.learn import calibration, folds
 from sonovec.learn.fit import fit
+from sonovec.learn.metric import Metric, metric
 from sonovec.learn.stored import stored
 from sonovec.vectors import unit
 
@@ -92,7 +93,13 @@ def baseline(vectors: np.ndarray, labels: np.ndarray, asked: np.ndarray, strengt
 
 
 def measure(
-    sounds: Set, vectors: np.ndarray, background: np.ndarray, shots: Sequence[int], draws: int, seed: int
+    sounds: Set,
+    vectors: np.ndarray,
+    background: np.ndarray,
+    sees: Metric,
+    shots: Sequence[int],
+    draws: int,
+    seed: int,
 ) -> list[dict]:
     """A row for each number of shots, and one for all."""
     classes = np.unique(sounds.labels)
@@ -108,6 +115,7 @@ def measure(
                 targets[train],
                 [sounds.groups[i] for i in train],
                 background=background,
+                metric=sees,
                 seed=seed,
             )
             said[test] = fitted.head.probabilities(vectors[test])
@@ -152,7 +160,7 @@ def main() -> None:
         vectors = np.stack([result.vector for result in results])
         shots = [int(shot) for shot in asked.shots.split(",")]
         print(f"\n{name}: {len(vectors)} clips, {len(set(sounds.labels))} classes, {len(set(sounds.groups))} groups")
-        table = measure(sounds, vectors, background, shots, asked.draws, asked.seed)
+        table = measure(sounds, vectors, background, metric(encoder.passport), shots, asked.draws, asked.seed)
         print(f"{'shots':>5}  {'sonovec':>13}  {'C=1':>13}  {'C=100':>13}")
         for row in table:
             cells = [f"{row[each]:.4f} ±{row[each + ' error']:.4f}" for each in ("sonovec", "C=1", "C=100")]
