@@ -6,8 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sonovec.errors import UsageError
-from sonovec.learn.tuning.plan import PRECISIONS
+from sonovec.learn.tuning.plan import PRECISIONS, is_whole, refuse_unless
 
 
 @dataclass(frozen=True)
@@ -78,20 +77,19 @@ class Plan:
     def __post_init__(self) -> None:
         for name, low in (("steps", 1), ("every", 1), ("span", 2), ("tolerance", 1), ("seed", 0)):
             value = getattr(self, name)
-            is_whole = isinstance(value, int) and not isinstance(value, bool)
-            _refuse_unless(is_whole and value >= low, name, value, f"a whole number from {low} on")
+            refuse_unless(is_whole(value) and value >= low, name, value, f"a whole number from {low} on")
         for name in ("batch", "longest", "rate", "clip", "coldest"):
-            _refuse_unless(0 < (value := getattr(self, name)) < math.inf, name, value, "a number above 0")
+            refuse_unless(0 < (value := getattr(self, name)) < math.inf, name, value, "a number above 0")
         for name in ("weight_decay", "diversity", "penalty", "feature_rate"):
-            _refuse_unless(0 <= (value := getattr(self, name)) < math.inf, name, value, "a number from 0 on")
+            refuse_unless(0 <= (value := getattr(self, name)) < math.inf, name, value, "a number from 0 on")
         for name, most in (("warmup", 1.0), ("held_out", 0.5)):
-            _refuse_unless(0 <= (value := getattr(self, name)) <= most, name, value, f"a number from 0 to {most:g}")
-        _refuse_unless(0 < self.mask < 1, "mask", self.mask, "a number between 0 and 1")
-        _refuse_unless(self.hottest >= self.coldest, "hottest", self.hottest, f"at least coldest={self.coldest:g}")
-        _refuse_unless(self.batch >= self.longest, "batch", self.batch, f"at least longest={self.longest:g}")
-        _refuse_unless(self.precision in PRECISIONS, "precision", self.precision, f"one of: {', '.join(PRECISIONS)}")
+            refuse_unless(0 <= (value := getattr(self, name)) <= most, name, value, f"a number from 0 to {most:g}")
+        refuse_unless(0 < self.mask < 1, "mask", self.mask, "a number between 0 and 1")
+        refuse_unless(self.hottest >= self.coldest, "hottest", self.hottest, f"at least coldest={self.coldest:g}")
+        refuse_unless(self.batch >= self.longest, "batch", self.batch, f"at least longest={self.longest:g}")
+        refuse_unless(self.precision in PRECISIONS, "precision", self.precision, f"one of: {', '.join(PRECISIONS)}")
         rows = max(1, self.steps // self.every) * self.every
-        _refuse_unless(self.steps == rows, "steps", self.steps, f"a multiple of every={self.every}, such as {rows}")
+        refuse_unless(self.steps == rows, "steps", self.steps, f"a multiple of every={self.every}, such as {rows}")
 
     # What the loop asks for: an epoch is what lies between two measurements, and no run ends for want of a better one.
 
@@ -118,11 +116,6 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """All settings by their names."""
         return asdict(self)
-
-
-def _refuse_unless(holds: bool, name: str, value: object, allowed: str) -> None:
-    if not holds:
-        raise UsageError(f"{name}={value!r}; give {allowed}")
 
 
 #: What suits a size better than the defaults.
