@@ -73,7 +73,7 @@ def test_what_was_saved_is_loaded_wherever_it_lies(tmp_path, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["built in", "of a wheel", "folder", "hub"])
+@pytest.mark.parametrize("kind", ["built in", "of a wheel", "folder"])
 def test_a_network_that_was_trained_is_saved(tmp_path, kind):
     import torch
 
@@ -89,7 +89,6 @@ def test_a_network_that_was_trained_is_saved(tmp_path, kind):
     network.eval()
     folder = encoder.save(tmp_path / "mine", network)
     loaded = sonovec.load(folder, precision="f32")
-    assert loaded.card.bf16_cosine is None and not loaded.model.graph.bf16, "nobody measured these weights in bf16"
     assert loaded.card.name == loaded.passport.model == "mine" and loaded.passport.weights != encoder.passport.weights
     with torch.no_grad():
         expected = network(rows).numpy()

@@ -238,16 +238,6 @@ def test_vectors_do_not_depend_on_what_else_is_embedded(kind, folders):
             np.testing.assert_array_equal(one, other.windows)
 
 
-def test_bf16_is_promised_of_published_weights_and_not_of_a_folder(folders):
-    folder = folders("hubert", lambda into: tiny.waveform("hubert", into))
-    published = sonovec.load("facebook/hubert-base-ls960", weights=folder)
-    assert published.card.bf16_cosine == 0.9999 and published.model.graph.bf16
-    own = sonovec.load(str(folder))
-    assert own.card.bf16_cosine is None and not own.model.graph.bf16
-    with pytest.raises(UsageError, match="card does not allow it.*give precision='f32'"):
-        _ = sonovec.load(str(folder), precision="bf16").passport
-
-
 @pytest.mark.slow
 def test_bf16_keeps_its_promise_or_is_not_to_be_had(folders):
     folder = str(folders("wavlm", lambda into: tiny.waveform("wavlm", into)))

@@ -347,13 +347,38 @@ class Encoder:
             if name not in self._networks:
                 from sonovec.runtime import open_network
 
-                network = open_network(graph, self.settings.precision, self.settings.device, self.jobs)
+                network = open_network(graph, self._precision(), self.settings.device, self.jobs)
                 _LOG.info(
                     "%s: its network for %s runs in %s on %s, up to %d calls at once",
                     *(self.card.name, name, network.precision, network.device, network.streams),
                 )
                 self._networks[name] = network
             return self._networks[name]
+
+    def _precision(self) -> str:
+        """The precision to open networks in: that of the settings, unless bf16 breaks the promise of the model's card.
+
+        Raises
+        ------
+        UsageError
+            If bf16 was asked for.
+        """
+        from sonovec.embedding.bf16 import lowest_cosine
+        from sonovec.runtime import computes_in_bf16
+
+        asked, graph, promised = self.settings.precision, self.model.graph, self.card.bf16_cosine
+        if graph is None or promised is None or not computes_in_bf16(graph, asked, self.settings.device):
+            return asked
+        lowest = lowest_cosine(self.model, graph)
+        if lowest >= promised:
+            return asked
+        broken = (
+            f"with the weights of {self.card.name!r} vectors keep a cosine of {lowest:.4f}, and {promised} is promised"
+        )
+        if asked == "auto":
+            _LOG.info("bf16 is not used: %s", broken)
+            return "f32"
+        raise UsageError(f"precision={asked!r}: {broken}; give precision='f32'")
 
     @property
     def passport(self) -> Passport:

@@ -124,7 +124,12 @@ def build(pretrained: Pretrained, language: str | None = None) -> CtcModel:
         shortest=_shortest(pretrained, model),
         hop=_hop(pretrained, card.rate),
         outputs=_outputs(adapter) if adapter else int(pretrained.config.get("vocab_size") or 0),
-        graph=replace(model.graph, key=key, torch_module=lambda: _network(pretrained, language if adapter else None)),
+        graph=replace(
+            model.graph,
+            key=key,
+            torch_module=lambda: _network(pretrained, language if adapter else None),
+            bf16=False,  # nobody measured what it does to words
+        ),
         digest=digest,
         model=model,
     )

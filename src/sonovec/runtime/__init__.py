@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from sonovec.graph import Graph
 from sonovec.runtime.network import DEVICES, PRECISIONS, Network
-from sonovec.runtime.select import check_settings, open_network
+from sonovec.runtime.select import check_settings, computes_in_bf16, open_network
 
-__all__ = ["DEVICES", "PRECISIONS", "Graph", "Network", "check_settings", "open_network"]
+__all__ = ["DEVICES", "PRECISIONS", "Graph", "Network", "check_settings", "computes_in_bf16", "open_network"]

@@ -65,6 +65,19 @@ def check_settings(graph: Graph | None, precision: str = "auto", device: str = "
             openvino_runtime.settled(graph, precision)
 
 
+def computes_in_bf16(graph: Graph, precision: str = "auto", device: str = "auto") -> bool:
+    """Whether these settings mean bf16 on this processor; False for CUDA.
+
+    Raises
+    ------
+    UsageError
+        As `open_network`.
+    """
+    from sonovec.runtime import openvino_runtime
+
+    return not _is_for_cuda(graph, precision, device) and openvino_runtime.settled(graph, precision) == "bf16"
+
+
 def _check_known(precision: str, device: str) -> None:
     # A library asks for the calibration that it was made with: int8 and a hash.
     known_precisions = {*PRECISIONS, precision} if str(precision).startswith("int8-") else PRECISIONS

@@ -197,11 +197,11 @@ def _begun(
 
     stretches = stretches_of(examples)
     train, held_out = split(stretches, plan.held_out, plan.seed)
-    device, low = devices.settled(device, plan.precision)
-    tuned = Tuned(base.model, base.module(), len(examples.classes), from_scratch).to(device)
     probe = [sounds.row(row) for row in range(min(4, len(examples.paths)))]
     coverage = np.array([share for _, share in probe], np.float32)
     features = base.model.features(np.stack([samples for samples, _ in probe]), coverage)
+    device, low = devices.settled(device, plan.precision, hears_samples=features[0].ndim == 1)
+    tuned = Tuned(base.model, base.module(), len(examples.classes), from_scratch).to(device)
     tuned.settle_reading(features, coverage)
     layers = layers_of(tuned.network, lambda: tuned.vectors(features, coverage))
     trained = chosen(layers, plan.layers, base.card.name)

@@ -168,7 +168,7 @@ def _training(
     from sonovec.learn.tuning import devices
     from sonovec.speech.pretraining.training import Training
 
-    device, low = devices.settled(device, plan.precision)
+    device, low = devices.settled(device, plan.precision, hears_samples=True)
     identity = {
         **plan.to_json(),
         "encoder": start.name,

@@ -212,7 +212,7 @@ def _begun(
     from sonovec.speech.training import network as networks
     from sonovec.speech.training.loop import Training
 
-    device, low = devices.settled(device, plan.precision)
+    device, low = devices.settled(device, plan.precision, hears_samples=True)
     generators.begin(plan.seed, HEAD)
     notes = list(heard.notes)
     tokens = int(start.pretrained.config.get("vocab_size", len(vocabulary)))
