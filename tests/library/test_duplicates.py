@@ -12,8 +12,11 @@ import soundfile
 import soxr
 
 import sonovec
+from sonovec.analysis.fingerprint import Fingerprint
+from sonovec.analysis.likeness import likeness
 from sonovec.errors import UsageError
 from sonovec.jobs import Job
+from sonovec.library import duplicates
 from sonovec.library.duplicates import find
 from sonovec.library.records import Track
 from tests.library.test_versions import RATE, sound
@@ -138,6 +141,33 @@ def test_speeds_starts_and_parts(tmp_path):
         assert [Path(path).name for path in (part.path, part.other_path)] == ["c within.wav", "c.wav"] and part.within
         assert (part.start, part.end) == (pytest.approx(8, abs=0.3), pytest.approx(16, abs=0.6))
         assert part.other_start == 0 and part.to_json()["within"] is True
+
+
+def test_at_one_speed_what_is_less_alike_is_one_recording_only_if_it_is_as_long(monkeypatch):
+    """A poor encoding leaves a sound as long as it was; two takes of a phrase are not as long."""
+    monkeypatch.setattr(duplicates, "overlaps", lambda *given: [])  # which these have, and takes have not
+    rng = np.random.default_rng(0)
+    clean, noise = rng.standard_normal((2, 9 * RATE)) / 9
+
+    def track(id, samples):
+        analyser = Fingerprint()
+        analyser.begin(RATE, 1)
+        analyser.push(samples.astype(np.float32))
+        fields = {**analyser.finish().columns, "path": id, "duration": len(samples) / RATE}
+        return Track(id, np.ones(4, np.float32), fields)
+
+    one = track("one", clean[: 8 * RATE])
+    poor = next(
+        clean + gain * noise
+        for gain in np.linspace(0.2, 1.5, 40)
+        if likeness(
+            one.fields["fingerprint"], track("", (clean + gain * noise)[: 8 * RATE]).fields["fingerprint"]
+        ) < 0.73
+    )  # fmt: skip
+    for seconds, count in ((8, 1), (8.5, 0)):
+        other = track("other", poor[: round(seconds * RATE)])
+        assert 0.69 < likeness(one.fields["fingerprint"], other.fields["fingerprint"]) < 0.75
+        assert len(find([one, other], [], Job()).groups) == count
 
 
 def test_what_has_all_its_treble_is_kept_rather_than_what_is_lossless(tmp_path):

@@ -43,6 +43,9 @@ FINE, BANDWIDTH = "fingerprint_fine", "bandwidth"
 #: So many tracks with the nearest vectors are looked at for the same recording at another speed: of 600 pairs of real
 #: sounds, each is among the 10 nearest of the other, or the other way round.
 CANDIDATES = 12
+#: Two tracks at one speed with a smaller share of equal bits than this are one recording if their lengths differ by no more
+#: than so many seconds: other encodings and levels.
+AS_ONE, AS_LONG = 0.75, 0.1
 #: A stretch makes two tracks one recording if it is so much of the shorter one, and that so much of the longer one.
 NEARLY_ALL, HALF = 0.9, 0.5
 #: Seconds of sound that a code is made of, beyond its place.
@@ -236,31 +239,50 @@ class _Search:
     def _is_one(self, one: int, other: int, length: int) -> bool:
         """Whether a stretch makes two tracks one recording: the shorter one lies in the other, and is half of it or more."""
         short = min(len(self.codes[one]), len(self.codes[other]))
-        lengths = sorted(_number(self.tracks[n].fields.get("duration")) or 0.0 for n in (one, other))
+        lengths = sorted(map(self._seconds, (one, other)))
         return length >= NEARLY_ALL * short and lengths[0] >= HALF * lengths[1]
 
     def _join_speeds(self) -> None:
-        """Compare one track of each group, at many speeds, with those whose vectors are nearest to its own."""
-        firsts = [n for n in self.fine if self._root(n) == n and len(self.tracks[n].vector)]
-        if len(firsts) < 2:
-            return
-        vectors = np.stack([self.tracks[n].vector for n in firsts])
+        """Compare each track, at many speeds, with those whose vectors are nearest to its own.
+
+        The nearest of a track may all be of its own group, so the first tracks of groups are compared among themselves, too.
+        """
+        all_of_them = [n for n in self.fine if len(self.tracks[n].vector)]
+        firsts = [n for n in all_of_them if self._root(n) == n]
+        pairs = sorted(self._near(all_of_them) | self._near(firsts))
+        tell = self._tell("comparing speeds", "pairs")
+        for done, (one, other) in enumerate(pairs):
+            tell(done, len(pairs))
+            if self._is_sped(one, other):
+                self._join(one, other)
+
+    def _near(self, some: Sequence[int]) -> set[tuple[int, int]]:
+        """Pairs of tracks of which one is among the nearest of the other."""
+        if len(some) < 2:
+            return set()
+        vectors = np.stack([self.tracks[n].vector for n in some])
         near, _ = nearest(vectors, CANDIDATES, tell=self._tell("finding candidates", "tracks"))
         rows, columns = np.nonzero(near >= 0)
-        pairs = np.unique(np.sort(np.stack([rows, near[rows, columns]], axis=1), axis=1), axis=0)
-        tell = self._tell("comparing speeds", "pairs")
-        for done, (one, other) in enumerate(pairs.tolist()):
-            tell(done, len(pairs))
-            a, b = firsts[one], firsts[other]
-            if self._is_sped(a, b):
-                self._join(a, b)
+        numbers = np.array(some)
+        pairs = np.sort(np.stack([numbers[rows], numbers[near[rows, columns]]], axis=1), axis=1)
+        return set(map(tuple, pairs.tolist()))
 
     def _is_sped(self, one: int, other: int) -> bool:
-        """Whether two tracks, not joined yet, are one recording at whatever speed, as seen from either."""
+        """Whether two tracks, not joined yet, are one recording at whatever speed, as seen from either.
+
+        Two takes of a phrase at one speed may be as alike as two speeds of one take; but they are not as long.
+        """
         if self._root(one) == self._root(other) or not {one, other} <= self.fine.keys():
             return False
-        pairs = (one, other), (other, one)
-        return all(at_another_speed(self.codes[a], self.fine[b]) is not None for a, b in pairs)
+        as_long = abs(self._seconds(one) - self._seconds(other)) <= AS_LONG
+        for a, b in ((one, other), (other, one)):
+            found = at_another_speed(self.codes[a], self.fine[b])
+            if found is None or (found.speed == 1 and found.share < AS_ONE and not as_long):
+                return False
+        return True
+
+    def _seconds(self, n: int) -> float:
+        return _number(self.tracks[n].fields.get("duration")) or 0.0
 
     def placed(self, group: Sequence[tuple[int, Duplicate]]) -> list[Duplicate]:
         """A group with how each of it lies on its first."""
