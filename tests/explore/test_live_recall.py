@@ -60,9 +60,7 @@ def test_arguments(tmp_path):
 
 
 @pytest.mark.slow
-def test_in_milvus(tmp_path):
-    pytest.importorskip("milvus_lite")
-    library = library_of(str(tmp_path / "library.db"), clusters(60)[0])
-    found = recall(library, queries=3, k=3)
-    assert found.lowest == 1 and found.vectors["track"][0] == 60
-    library.close()
+def test_in_milvus(milvus_location):
+    with library_of(milvus_location, clusters(60)[0]) as library:
+        found = recall(library, queries=3, k=3)
+        assert found.lowest == 1 and found.vectors["track"][0] == 60

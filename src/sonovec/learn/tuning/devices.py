@@ -12,9 +12,10 @@ def settled(device: str, precision: str, hears_samples: bool) -> tuple[str, bool
     """The device that is meant, and whether products of matrices are computed in bf16 on it.
 
     ``"auto"`` takes CUDA where it is, and bf16 where the processor multiplies it in hardware: the network of VGGish learns
-    two to three times as fast so, the built-in one 1.4 times. A network that `hears_samples`, and no spectrogram, is trained in
-    float32: in bf16, wav2vec 2.0 hardly learned to write digits (the loss stayed at 1.8 where it falls to 0.02). It asks for the hardware and measures nothing, so that each run
-    on one machine computes the same. Weights, their gradients and their changes are float32 in both.
+    two to three times as fast so, the built-in one 1.4 times. A network that `hears_samples`, and no spectrogram, is trained
+    in float32: in bf16, wav2vec 2.0 hardly learned to write digits (the loss stayed at 1.8 where it falls to 0.02). It asks
+    for the hardware and measures nothing, so that each run on one machine computes the same. Weights, their gradients and
+    their changes are float32 in both.
 
     Raises
     ------
