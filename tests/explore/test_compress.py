@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.compress import FITTED, embedded
 from sonovec.errors import PassportError, UsageError
 from sonovec.explore import compress, compress_fit, report
 from sonovec.explore.compress_kinds import Kind, check, name_of, parse
@@ -197,18 +195,12 @@ def test_indices_of_stores_are_in_the_same_table(tmp_path):
     assert {name for store, name in by_store if store == "lancedb"} >= {"IVF_PQ", "IVF_HNSW_SQ", "IVF_RQ"}
 
 
-CACHE = Path(os.environ.get("SONOVEC_COMPRESS_VECTORS", ""))
-
-
 @pytest.mark.slow
 @pytest.mark.data
-def test_the_built_in_encoder_keeps_what_was_promised():
-    """Vectors as bench/compress.py keeps them: fitted on training clips, searched on ESC-10."""
-    file = CACHE / "sonovec-1.npz"
-    if not CACHE.name or not file.exists():
-        pytest.skip("no vectors: run bench/compress.py, and set SONOVEC_COMPRESS_VECTORS to its cache")
-    with np.load(file) as vectors:
-        fitting, searched = unit32(vectors["train"]), unit32(vectors["esc"])
+def test_the_built_in_encoder_keeps_what_was_promised(shared_data, tmp_path):
+    """Fitted on training clips, searched on ESC-10, as the card says."""
+    vectors = embedded("sonovec-1", None, shared_data, tmp_path, FITTED)
+    fitting, searched = unit32(vectors["train"]), unit32(vectors["esc"])
     exact = searched @ searched.T
     np.fill_diagonal(exact, -1)
     wanted = np.sort(exact, axis=1)[:, -10:-9] - 1e-6
