@@ -363,12 +363,13 @@ class Encoder:
         UsageError
             If bf16 was asked for.
         """
-        from sonovec.embedding.bf16 import lowest_cosine
         from sonovec.runtime import computes_in_bf16
 
         asked, graph, promised = self.settings.precision, self.model.graph, self.card.bf16_cosine
         if graph is None or promised is None or not computes_in_bf16(graph, asked, self.settings.device):
             return asked
+        from sonovec.embedding.bf16 import lowest_cosine
+
         lowest = lowest_cosine(self.model, graph)
         if lowest >= promised:
             return asked

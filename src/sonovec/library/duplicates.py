@@ -247,9 +247,9 @@ class _Search:
 
         The nearest of a track may all be of its own group, so the first tracks of groups are compared among themselves, too.
         """
-        all_of_them = [n for n in self.fine if len(self.tracks[n].vector)]
-        firsts = [n for n in all_of_them if self._root(n) == n]
-        pairs = sorted(self._near(all_of_them) | self._near(firsts))
+        tracks = tuple(n for n in self.fine if len(self.tracks[n].vector))
+        firsts = tuple(n for n in tracks if self._root(n) == n)
+        pairs = sorted(set().union(*map(self._near, {tracks, firsts})))  # once where nothing is joined yet
         tell = self._tell("comparing speeds", "pairs")
         for done, (one, other) in enumerate(pairs):
             tell(done, len(pairs))
