@@ -1,6 +1,6 @@
 """Keys on songs whose key is known, beside librosa's chroma with Krumhansl's profiles, and under changes of the sound.
 
-    python bench/key.py WHERE [--songs 361-450] [--limit 40] [--changes plain,432,noise,mp3] [--no-librosa]
+    python bench/key.py WHERE [--songs 361-450] [--limit 40] [--changes plain,432,noise,mp3] [--no-librosa] [--essentia]
 
 Songs of pop909 that keep one key are rendered whole by FluidSynth into WHERE (`bench/songs.py`), and what is heard is kept
 there. Exact: the share of songs whose key is told. MIREX: 1 for the key, 0.5 a fifth away, 0.3 the relative and 0.2 the
@@ -19,6 +19,7 @@ from pathlib import Path
 import common
 import numpy as np
 import songs
+import with_essentia
 
 from sonovec.music import columns
 from sonovec.music.chroma import Chroma
@@ -93,12 +94,23 @@ def librosa_classes(samples: Samples) -> dict[str, object]:
     return {"classes": classes.tolist(), "seconds": time.process_time() - began}
 
 
+def essentia_keys(samples: Samples) -> dict[str, object]:
+    """Essentia's keys by profile."""
+    return dict(with_essentia.keys(samples, RATE))
+
+
+LISTENERS: Mapping[str, Callable[[Samples], dict[str, object]]] = {
+    "sonovec": ours,
+    "librosa": librosa_classes,
+    "essentia": essentia_keys,
+}
+
+
 def heard(song: songs.Song, change: str, who: str) -> dict[str, object]:
     """What somebody heard in a song, from the file of it where there is one."""
     kept = song.path.with_suffix(f".{change}.{who}.json")
     if not kept.exists():
-        samples = CHANGES[change](read(song.path))
-        told = ours(samples) if who == "sonovec" else librosa_classes(samples)
+        told = LISTENERS[who](CHANGES[change](read(song.path)))
         kept.write_text(json.dumps(told), encoding="utf-8")
     return dict(json.loads(kept.read_text(encoding="utf-8")))
 
@@ -129,6 +141,7 @@ def main() -> None:
     made = songs.arguments(__doc__)
     made.add_argument("--changes", default=",".join(CHANGES), help="some of plain, 432, noise, mp3; default: all")
     made.add_argument("--no-librosa", action="store_true")
+    made.add_argument("--essentia", action="store_true", help="also Essentia, if it is installed")
     told = made.parse_args()
     data = told.data or common.data_folder()
     folder = told.where / told.soundfont.stem / "key"
@@ -153,6 +166,10 @@ def main() -> None:
     if not told.no_librosa:
         theirs = np.array([heard(song, "plain", "librosa")["classes"] for song in rendered])
         row("plain: librosa chroma_cqt, krumhansl", best(correlate(theirs, PUBLISHED["krumhansl"])), truth)
+    if told.essentia:
+        others = [heard(song, "plain", "essentia") for song in rendered]
+        for name in with_essentia.PROFILES:
+            row(f"plain: Essentia, {name}", [parse(str(each[name])) for each in others], truth)
 
 
 def calibration(told: Sequence[tuple[float, bool]]) -> None:

@@ -1,7 +1,7 @@
 """How often tempo is right, and beats, on songs with known truth (`bench/songs.py`), beside librosa and the plain method.
 
     python bench/tempo.py WHERE [--kinds groove,pop909,drums] [--songs 361-450] [--split test,validation] [--limit 60]
-        [--soundfont FILE] [--conditions clean,-20 dB,noise 20 dB,mp3] [--no-librosa] [--wrong] [-o results.json]
+        [--soundfont FILE] [--conditions clean,-20 dB,noise 20 dB,mp3] [--no-librosa] [--essentia] [--wrong] [-o results.json]
 
 Songs are rendered below WHERE as far as they are missing. Accuracy-1: within 4 % of the truth. Accuracy-2: of it, its double
 or half, its triple or third. With 95 % intervals (Wilson). "plain" is Percival and Tzanetakis without a decision on octaves,
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import soxr
+import with_essentia
 from numpy.typing import NDArray
 from songs import Song, arguments, chosen
 
@@ -85,7 +86,11 @@ def ours(samples: Samples, song: Song) -> dict[str, Any]:
     }
 
 
-def librosa_tempos(samples: Samples) -> dict[str, Any]:
+def essentia_tempos(samples: Samples) -> dict[str, float]:
+    return with_essentia.tempos(samples, RATE)
+
+
+def librosa_tempos(samples: Samples) -> dict[str, float]:
     import librosa
 
     strength = librosa.onset.onset_strength(y=samples, sr=RATE)
@@ -124,14 +129,20 @@ def share(flags: Sequence[bool]) -> str:
     return f"{100 * p:.1f} ({100 * low:.0f}-{100 * high:.0f})"
 
 
-def measure(songs: Sequence[Song], condition: str, with_librosa: bool) -> list[dict[str, Any]]:
+#: Methods of others, by the option that asks for them.
+Others = Sequence[Callable[[Samples], dict[str, float]]]
+
+
+def measure(songs: Sequence[Song], condition: str, others: Others) -> list[dict[str, Any]]:
     rows = []
     for number, song in enumerate(songs):
         samples, rate = soundfile.read(song.path, dtype="float32", always_2d=True)
         mono = soxr.resample(samples.mean(axis=1), rate, RATE).astype(np.float32)
         mono = CONDITIONS[condition](mono, np.random.default_rng(number))
         row = {"name": song.name, "kind": song.kind, "condition": condition, "truth": song.bpm, **ours(mono, song)}
-        rows.append(row | (librosa_tempos(mono) if with_librosa else {}))
+        for other in others:
+            row |= other(mono)
+        rows.append(row)
     return rows
 
 
@@ -141,9 +152,7 @@ def table(rows: Sequence[dict[str, Any]]) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for kind, condition in dict.fromkeys((row["kind"], row["condition"]) for row in rows):
         some = [row for row in rows if (row["kind"], row["condition"]) == (kind, condition)]
-        for method in ("ours", "plain", "librosa tempo", "librosa beats"):
-            if method not in some[0]:
-                continue
+        for method in ("ours", "plain", *(name for name in some[0] if name.startswith(("librosa", "essentia")))):
             one, two = ([right(row[method], row["truth"], octaves) for row in some] for octaves in (False, True))
             sure = [row for row in some if row["confidence"] >= SURE] if method == "ours" else []
             told = share([right(row["ours"], row["truth"]) for row in sure])
@@ -181,12 +190,14 @@ def main() -> None:
     parser.add_argument("--least-seconds", type=float, default=0.0, help="leave shorter performances out")
     parser.add_argument("--wrong", action="store_true", help="list what goes wrong")
     parser.add_argument("-o", "--output", type=Path, help="results of each song, as JSON")
+    parser.add_argument("--essentia", action="store_true", help="also Essentia, if it is installed")
     told = parser.parse_args()
+    others = [*([] if told.no_librosa else [librosa_tempos]), *([essentia_tempos] if told.essentia else [])]
     rows = []
     for _, songs in chosen(told):
         taken = [song for song in songs if soundfile.info(song.path).duration >= told.least_seconds]
         for condition in told.conditions.split(","):
-            rows += measure(taken, condition, not told.no_librosa)
+            rows += measure(taken, condition, others)
     table(rows)
     if told.wrong:
         wrong(rows)

@@ -77,6 +77,7 @@ def test_it_ends_what_is_under_way_and_says_what_is_true(body):
     assert "Traceback" not in err and "bug" not in err
 
 
+@pytest.mark.slow
 def test_a_second_one_ends_it_at_once_where_python_cannot_hear_the_first():
     process = started(NATIVE)
     time.sleep(1)  # until it has begun

@@ -98,6 +98,7 @@ def test_every_item_has_its_result_in_its_place(logmel, kinds):
     assert [isinstance(result, Failure) for result in results] == [kind != "sound" for kind in kinds]
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     st.one_of(

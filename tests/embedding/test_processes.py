@@ -248,6 +248,7 @@ use()
     assert (run.stdout, run.stderr, run.returncode) == ("", "", 0)
 
 
+@pytest.mark.slow
 def test_an_exit_while_the_callers_iterator_waits_for_ever():
     code = """
 def endless():

@@ -250,6 +250,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_what_an_interrupted_run_heard_of_the_pool_is_not_heard_again(
     sounds: Path, pool: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

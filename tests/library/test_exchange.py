@@ -222,6 +222,7 @@ def test_a_cancel_leaves_no_folder(library, tmp_path):
         library.export(tmp_path / "full")
 
 
+@pytest.mark.slow
 def test_what_a_store_cannot_keep_is_named(tmp_path, sounds):
     long = tmp_path / "long.csv"
     long.write_text(f"path,story\n0.wav,{'x' * 70_000}\n")

@@ -249,6 +249,7 @@ def forget_config(store):
 # -- who holds a lock
 
 
+@pytest.mark.slow
 def test_a_lock_that_this_process_holds_says_so(tmp_path, sounds):
     with sonovec.Library(tmp_path / "library.db", model="logmel") as first:
         first.add(sounds)

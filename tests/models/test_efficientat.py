@@ -150,6 +150,7 @@ def test_only_what_is_longer_than_a_window_is_cut(load, sounds):
         np.testing.assert_array_equal(window, encoder.embed((sounds[part], RATE)).windows[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 100, 513])
 def test_a_sound_that_the_reference_cannot_take_is_padded(load, sounds, length):
     encoder = load("mn04")

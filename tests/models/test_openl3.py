@@ -243,6 +243,7 @@ print(e.vector.shape, [m for m in ("torch", "h5py") if m in sys.modules])
 """
 
 
+@pytest.mark.slow
 def test_neither_torch_nor_h5py_is_imported_once_the_network_is_converted(folder, vectors):
     run = subprocess.run([sys.executable, "-c", CONVERTED, folder], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "(512,) []\n", "")

@@ -67,12 +67,14 @@ def test_bf16_is_close_to_float32_where_the_processor_has_it(encoder, vggish_wei
         assert cosine.min() > low.card.bf16_cosine
 
 
+@pytest.mark.slow
 def test_windows_are_cut_where_the_reference_cuts_one_long_spectrogram(encoder):
     e = encoder.embed((np.random.default_rng(0).standard_normal(100_000).astype(np.float32) / 9, 16000))
     np.testing.assert_allclose(e.times[:, 0], np.arange(len(e.times)) * 0.96)
     np.testing.assert_allclose(e.times[:, 1] - e.times[:, 0], 0.975)
 
 
+@pytest.mark.slow
 def test_options_are_in_the_passport(vggish_weights):
     passports = {
         sonovec.load("vggish", weights=vggish_weights, relu=relu, pca=pca).passport.fingerprint

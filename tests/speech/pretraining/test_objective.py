@@ -104,6 +104,7 @@ def test_half_a_digit_is_enough(network):
     assert np.isfinite(heard.contrastive) and heard.chance == 0.5
 
 
+@pytest.mark.slow
 def test_what_is_masked_can_be_learned(network, sound):
     learning = [each for name, each in network.named_parameters() if name.startswith(("wav2vec2.encoder", "project"))]
     with generators.own():

@@ -144,6 +144,7 @@ def test_another_run_does_not_go_on_from_its_checkpoint(start, folder, tmp_path,
         small.training(stack, start, folder, tmp_path, replace(small.PLAN, mask=0.5)).run()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_checkpoint_before(start, folder, tmp_path, stack, monkeypatch):
     with pytest.raises(Cancelled):
         small.training(stack, start, folder, tmp_path, job=ending(2)).run()

@@ -136,6 +136,7 @@ def _list(words: Path, place: Path) -> Path:
     return place / "test.csv"
 
 
+@pytest.mark.slow
 def test_a_recogniser_that_writes_nothing_says_so(words, base, tmp_path):
     # One letter in as many frames as there are: blanks are nearly always right.
     lines = [f"{words.parent / f'{number:02}.wav'},a" for number in range(24)]
