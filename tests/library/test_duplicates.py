@@ -14,11 +14,13 @@ import soxr
 import sonovec
 from sonovec.analysis.fingerprint import Fingerprint
 from sonovec.analysis.likeness import likeness
+from sonovec.analysis.speeds import Sped
 from sonovec.errors import UsageError
 from sonovec.jobs import Job
 from sonovec.library import duplicates
 from sonovec.library.duplicates import find
 from sonovec.library.records import Track
+from tests.analysis.test_quiet import words
 from tests.library.test_versions import RATE, sound
 
 
@@ -170,6 +172,41 @@ def test_at_one_speed_what_is_less_alike_is_one_recording_only_if_it_is_as_long(
         assert len(find([one, other], [], Job()).groups) == count
 
 
+@pytest.mark.parametrize(("faster", "keeps_pitch", "count"), [(1.05, True, 1), (1.08, True, 0), (1.08, False, 1)])
+def test_a_tempo_alone_that_is_less_alike_needs_the_length_that_goes_with_it(monkeypatch, faster, keeps_pitch, count):
+    """Phrases of the same notes in two articulations are as alike, and not as long; a speed may have cut ends."""
+    speed = {"one": 1.05, "other": 1 / 1.05}
+    monkeypatch.setattr(duplicates, "at_another_speed", lambda codes, fine: Sped(speed[fine], keeps_pitch, 0.71, 0.0))
+    monkeypatch.setattr(duplicates, "_fine_in", lambda fields: {"one": "other", "other": "one"}[fields["path"]])
+    monkeypatch.setattr(duplicates, "codes_in", lambda fields: np.full(30, len(fields["path"]), np.uint32))
+    tracks = [
+        Track(id, np.ones(4, np.float32), {"path": id, "duration": seconds})
+        for id, seconds in (("one", 9.0), ("other", 9.0 / faster))
+    ]
+    assert len(find(tracks, [], Job()).groups) == count
+
+
+def test_poor_copies_of_a_few_words_between_pauses(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for seed in range(3):
+        soundfile.write(sounds / f"{seed}.wav", words(seed), 16000)
+        soundfile.write(sounds / f"{seed} quiet.wav", 0.1 * words(seed), 16000)
+        soundfile.write(sounds / f"{seed}.mp3", words(seed), 16000, format="MP3", compression_level=0.99)
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(sounds, analysers=["fingerprint"])
+        found = library.duplicates()
+        groups = [sorted(Path(each.path).name for each in group) for group in found.groups]
+        assert sorted(groups) == [[f"{n} quiet.wav", f"{n}.mp3", f"{n}.wav"] for n in range(3)]
+        assert {(each.speed, each.offset) for group in found.groups for each in group} == {(1.0, 0.0)}
+        former = [
+            replace(track, fields={**track.fields, "fingerprint_levels": None})
+            for track in library.tracks(vectors=True)
+        ]
+    found = find(former, [], Job())
+    assert found.coarse == len(former) and all(len(group) < 3 for group in found.groups), "missed without levels"
+
+
 def test_what_has_all_its_treble_is_kept_rather_than_what_is_lossless(tmp_path):
     sounds = tmp_path / "sounds"
     sounds.mkdir()
@@ -183,8 +220,9 @@ def test_what_has_all_its_treble_is_kept_rather_than_what_is_lossless(tmp_path):
 
 def test_a_fingerprint_of_an_earlier_version_is_told(folder):
     with sonovec.Library(folder / "with") as library:
-        tracks = [
-            replace(track, fields={**track.fields, "fingerprint_fine": None}) for track in library.tracks(vectors=True)
-        ]
-    found = find(tracks, [], Job())
-    assert found.coarse == sum(track.fields["fingerprint"] is not None for track in tracks) > 0
+        tracks = library.tracks(vectors=True)
+    told = sum(track.fields["fingerprint"] is not None for track in tracks)
+    for column in ("fingerprint_fine", "fingerprint_levels"):
+        found = find([replace(track, fields={**track.fields, column: None}) for track in tracks], [], Job())
+        assert found.coarse == told > 0
+    assert find(tracks, [], Job()).coarse == 0

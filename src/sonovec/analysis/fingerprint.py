@@ -12,7 +12,7 @@ import base64
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis import speeds
+from sonovec.analysis import quiet, speeds
 from sonovec.analysis.analyser import Analyser, Field, Findings
 from sonovec.analysis.likeness import BANDS, HIGHEST, HOP, LEAST, LOWEST, RATE, SAME, Codes, likeness
 
@@ -26,13 +26,14 @@ MOST = round(120 * RATE / HOP)
 
 
 class Fingerprint(Analyser):
-    """Columns `fingerprint`, text to be compared by `likeness`, and `fingerprint_fine`, by which other speeds are found.
+    """Columns `fingerprint`, text to be compared by `likeness`, and what tells of it where that alone does not.
 
-    Both are empty for silence, and for less than three seconds.
+    By `fingerprint_fine` other speeds are found, and by `fingerprint_levels` recordings that are mostly near silence. All
+    are empty for silence, and for less than three seconds.
     """
 
-    name, version, rate = "fingerprint", "2", RATE
-    fields = (Field("fingerprint", str), Field("fingerprint_fine", str))
+    name, version, rate = "fingerprint", "3", RATE
+    fields = (Field("fingerprint", str), Field("fingerprint_fine", str), Field("fingerprint_levels", str))
 
     def begin(self, rate: int, channels: int) -> None:
         """Begin with nothing."""
@@ -66,6 +67,7 @@ class Fingerprint(Analyser):
             {
                 "fingerprint": base64.b64encode(codes.astype("<u4").tobytes()).decode(),
                 "fingerprint_fine": speeds.text_of(np.concatenate(self._fine)[: speeds.MOST + 1]),
+                "fingerprint_levels": quiet.text_of(energies),
             }
         )
 

@@ -20,6 +20,8 @@ RATE, HOP = 8000, 1024
 BANDS, LOWEST, HIGHEST = 33, 300.0, 2000.0
 #: A recording that is shorter than three seconds has no fingerprint, and nor is less compared.
 LEAST = round(3 * RATE / HOP)
+#: Where near silence is left out a second and a half is enough: see `sonovec.analysis.quiet`.
+LEAST_LOUD = round(1.5 * RATE / HOP)
 #: Two recordings may begin so many codes apart: two seconds.
 APART = 16
 #: From this share of equal bits on two fingerprints are of one recording; unlike ones share about half.
@@ -129,6 +131,21 @@ def codes_of(text: str) -> Codes:
 
 def _agreements(one: Codes, others: Sequence[Codes]) -> NDArray[np.float64]:
     """The share of equal bits for each way to lay each of k others on one, (k, 33); 0 where too little is compared."""
+    return shares(*laid_on(one, others))
+
+
+def laid_on(one: Codes, others: Sequence[Codes]) -> tuple[Codes, NDArray[np.uint32], NDArray[np.bool_]]:
+    """Each of k others on one at each place: the codes of one, (n,), those on them and which are there, (k, 33, n) both.
+
+    Codes of one that none of the others reaches are left out. At place 0 the others begin `APART` codes after one.
+
+    Examples
+    --------
+    >>> codes = np.arange(1, 31, dtype=np.uint32)
+    >>> one, laid, valid = laid_on(codes, [codes[2:]])
+    >>> int(shares(one, laid, valid).argmax()) - APART
+    -2
+    """
     one = one[: max(map(len, others)) + APART]
     wide = np.zeros((len(others), len(one) + 2 * APART), np.uint32)
     there = np.zeros(wide.shape, bool)
@@ -136,11 +153,13 @@ def _agreements(one: Codes, others: Sequence[Codes]) -> NDArray[np.float64]:
         count = min(len(codes), len(one) + APART)
         wide[row, APART : APART + count], there[row, APART : APART + count] = codes[:count], True
     laid, valid = (np.lib.stride_tricks.sliding_window_view(each, len(one), axis=1) for each in (wide, there))
-    return shares(one, laid, valid)
+    return one, laid, valid
 
 
-def chance(a: Codes, b: Codes) -> float:
+def chance(a: Codes, b: Codes, least: int = LEAST) -> float:
     """The share of bits that are equal wherever one fingerprint begins: half of them, and more of sustained tones.
+
+    Half where fewer codes than `least` can be compared.
 
     Examples
     --------
@@ -150,14 +169,16 @@ def chance(a: Codes, b: Codes) -> float:
     count = min(len(a), len(b))
     turns = np.linspace(0, count, TURNS + 2).astype(int)[1:-1]
     turned = b[(np.arange(count) + turns[:, None]) % count]
-    return max(LEAST_CHANCE, float(np.median(shares(a[:count], turned, np.ones(turned.shape, bool)))))
+    return max(LEAST_CHANCE, float(np.median(shares(a[:count], turned, np.ones(turned.shape, bool), least))))
 
 
-def shares(codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+def shares(
+    codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_], least: int = LEAST
+) -> NDArray[np.float64]:
     """The share of equal bits of codes (n,) with each row of others (..., n), where those are valid.
 
-    A code without a bit is silence, or a tone that never changes; where both have none nothing is known. 0 where less than
-    three seconds can be compared.
+    A code without a bit is silence, or a tone that never changes; where both have none nothing is known. 0 where fewer
+    codes than `least` can be compared: less than three seconds.
 
     Examples
     --------
@@ -168,4 +189,4 @@ def shares(codes: Codes, others: NDArray[np.uint32], valid: NDArray[np.bool_]) -
     telling = valid & ((codes | others) != 0)
     counts = telling.sum(axis=-1, dtype=np.int32)
     unequal = (np.bitwise_count(codes ^ others) * telling).sum(axis=-1, dtype=np.int32)
-    return np.where(counts < LEAST, 0.0, 1 - unequal / (32 * np.maximum(counts, 1)))
+    return np.where(counts < least, 0.0, 1 - unequal / (32 * np.maximum(counts, 1)))

@@ -81,7 +81,7 @@ def _linked(fingerprints: Sequence[Codes], tell: Tell) -> list[list[int]]:
             index = parents[index]
         return index
 
-    for one, other in _pairs(fingerprints, tell):
+    for one, other in candidates(fingerprints, tell):
         first, second = sorted((root(one), root(other)))
         if first != second and same_recording(fingerprints[one], fingerprints[other]):
             parents[second] = first
@@ -91,7 +91,7 @@ def _linked(fingerprints: Sequence[Codes], tell: Tell) -> list[list[int]]:
     return list(sets.values())
 
 
-def _pairs(fingerprints: Sequence[Codes], tell: Tell) -> Iterator[tuple[int, int]]:
+def candidates(fingerprints: Sequence[Codes], tell: Tell) -> Iterator[tuple[int, int]]:
     """Pairs of fingerprints that may be of one recording."""
     laid = laid_out(fingerprints, FIRST, BLOCK)
     for one, other in alike(laid, tell):

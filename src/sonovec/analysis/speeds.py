@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.likeness import APART, BANDS, HIGHEST, HOP, LOWEST, RATE, Codes, chance, shares
+from sonovec.analysis.likeness import APART, BANDS, HIGHEST, HOP, LEAST, LEAST_LOUD, LOWEST, RATE, Codes, chance, shares
 from sonovec.errors import UsageError
 
 #: Only the first twenty seconds are kept so finely.
@@ -116,7 +116,7 @@ def fine_of(text: str) -> Fine:
     return np.unpackbits(packed.reshape(-1, BYTES), axis=1, count=FINE_BITS, bitorder="little").astype(bool)
 
 
-def at_another_speed(one: Codes, other: Fine) -> Sped | None:
+def at_another_speed(one: Codes, other: Fine, *, loud: bool = False) -> Sped | None:
     """How a recording at another speed lies on one; None where they are two recordings.
 
     Parameters
@@ -125,6 +125,8 @@ def at_another_speed(one: Codes, other: Fine) -> Sped | None:
         See `sonovec.analysis.likeness.codes_of`; the first twenty seconds are looked at.
     other : Fine
         See `fine_of`.
+    loud : bool
+        Whether one is a loud part (see `sonovec.analysis.quiet.loud_part`), of which the codes that are 0 are left out.
 
     Returns
     -------
@@ -135,12 +137,15 @@ def at_another_speed(one: Codes, other: Fine) -> Sped | None:
     one = one[:MOST]
     places = _places(len(one))
     laid, valid = np.clip(places, 0, len(other) - 1), (places >= 0) & (places < len(other))
+    if loud:
+        valid = valid & (one != 0)
+    least = LEAST_LOUD if loud else LEAST
     by_shift = _by_shift(other)
     best: tuple[float, int, int, int] | None = None
     for row in _nearest_first():
         shift = _shifts()[row]
         for down in (shift, 0) if abs(shift) >= TELLING else (shift,):
-            found = shares(one, by_shift[down + QUARTERS][laid[row]], valid[row])
+            found = shares(one, by_shift[down + QUARTERS][laid[row]], valid[row], least)
             place = int(found.argmax())
             if best is None or found[place] > best[0]:
                 best = float(found[place]), row, place, down
@@ -148,7 +153,7 @@ def at_another_speed(one: Codes, other: Fine) -> Sped | None:
     share, row, place, down = best
     others = by_shift[down + QUARTERS][laid[row, place]]
     there = valid[row, place]
-    if share < SAME or share < chance(one[there], others[there]) + BEYOND_CHANCE:
+    if share < SAME or share < chance(one[there], others[there], least) + BEYOND_CHANCE:
         return None
     keeps_pitch = down != _shifts()[row]
     return Sped(float(_speeds()[row]), keeps_pitch, share, (place - APART) * HOP / RATE)

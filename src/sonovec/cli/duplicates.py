@@ -106,8 +106,9 @@ def _part(each: Overlap, short: Callable[[str], str]) -> Sequence[object]:
 
 def _coarse(found: Duplicates, library: str) -> str:
     return (
-        f"{found.coarse} of {found.tracks} tracks have a fingerprint of an earlier version, and copies at another speed "
-        f"are not found; to make it anew: sonovec index FOLDER -l {library} --analyser fingerprint"
+        f"{found.coarse} of {found.tracks} tracks have a fingerprint of an earlier version, and copies at another speed, or "
+        f"poor copies of a few words between pauses, may not be found; "
+        f"to make it anew: sonovec index FOLDER -l {library} --analyser fingerprint"
     )
 
 

@@ -18,7 +18,7 @@ from sonovec.paths import from_text
 #: So many tracks the prior weighs; a term of a name is over-represented by so many deviations (95 %); names have so many.
 PRIOR, DEVIATIONS, TERMS = 10.0, 1.96, 2
 #: Fields that say nothing of the sound, or something of one track alone.
-NOT_TOLD = frozenset({PATH, "title", "codec", "notes", "fingerprint", "fingerprint_fine"})
+NOT_TOLD = frozenset({PATH, "title", "codec", "notes", "fingerprint", "fingerprint_fine", "fingerprint_levels"})
 #: What the folder of a file counts as.
 FOLDER = "folder"
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from sonovec.analysis import quiet
+from sonovec.analysis.likeness import Codes
 from sonovec.analysis.overlaps import overlaps, seconds
 from sonovec.analysis.recordings import groups
 from sonovec.analysis.speeds import Fine, Sped, at_another_speed, fine_of
@@ -38,14 +40,17 @@ LOSSLESS = (
 ALIKE = 2.0
 #: Shorter sounds have no fingerprint: three seconds of codes, and the frames that they are made of.
 SHORTEST = 3.5
-#: The columns by which other speeds are found, and by which quality is judged.
-FINE, BANDWIDTH = "fingerprint_fine", "bandwidth"
+#: The columns by which other speeds are found, and what is mostly near silence, and by which quality is judged.
+FINE, LEVELS, BANDWIDTH = "fingerprint_fine", "fingerprint_levels", "bandwidth"
 #: So many tracks with the nearest vectors are looked at for the same recording at another speed: of 600 pairs of real
 #: sounds, each is among the 10 nearest of the other, or the other way round.
 CANDIDATES = 12
 #: Two tracks at one speed with a smaller share of equal bits than this are one recording if their lengths differ by no more
 #: than so many seconds: other encodings and levels.
 AS_ONE, AS_LONG = 0.75, 0.1
+#: Of two tempos at one pitch, too, such a share is not enough: phrases of the same notes in two articulations reach it. The
+#: lengths must differ as the tempos do, to so many seconds, and so much of the length, which is a step of the speeds.
+AS_PLAYED, STEP = 0.04, 0.0055
 #: A stretch makes two tracks one recording if it is so much of the shorter one, and that so much of the longer one.
 NEARLY_ALL, HALF = 0.9, 0.5
 #: Seconds of sound that a code is made of, beyond its place.
@@ -153,7 +158,8 @@ class Duplicates:
     overlaps : list of Overlap
         Stretches of three seconds or more that tracks of different groups have in common, the longest first.
     coarse : int
-        Tracks whose fingerprint an earlier version made, so that copies of them at another speed are not found.
+        Tracks whose fingerprint an earlier version made, so that copies of them at another speed, or poor copies of what is
+        mostly near silence, are not found.
     """
 
     groups: list[list[Duplicate]]
@@ -192,7 +198,7 @@ def find(tracks: Sequence[Track], entries: Iterable[Entry], job: Job) -> Duplica
         sum(map(_is_unknown, tracks)),
         len(tracks),
         search.told(others, kept),
-        len(search.codes.keys() - search.fine.keys()),
+        len(search.codes.keys() - search.of_this_version),
     )
 
 
@@ -203,6 +209,10 @@ class _Search:
         self.tracks, self._job = tracks, job
         self.codes = {n: codes for n, t in enumerate(tracks) if (codes := codes_in(t.fields)) is not None}
         self.fine = {n: fine for n in self.codes if (fine := _fine_in(tracks[n].fields)) is not None}
+        self.of_this_version = {n for n in self.fine if isinstance(tracks[n].fields.get(LEVELS), str)}
+        self._loud = {
+            n: part for n, codes in self.codes.items() if (part := _loud_in(tracks[n].fields, codes)) is not None
+        }
         self._parents = list(range(len(tracks)))
 
     def run(self) -> tuple[list[list[int]], list[tuple[int, int, int, int, int]]]:
@@ -212,6 +222,7 @@ class _Search:
         for group in groups(codes, self._tell("comparing fingerprints")):
             for place in group[1:]:
                 self._join(indices[group[0]], indices[place])
+        self._join_loud()
         found = overlaps(codes, self._tell("looking for parts"))
         stretches = [(indices[e.one], indices[e.other], e.begin, e.other_begin, e.length) for e in found]
         for one, other, _, _, length in stretches:
@@ -242,6 +253,14 @@ class _Search:
         lengths = sorted(map(self._seconds, (one, other)))
         return length >= NEARLY_ALL * short and lengths[0] >= HALF * lengths[1]
 
+    def _join_loud(self) -> None:
+        """Compare what is loud of tracks that are near silence beside it."""
+        numbers, parts = list(self._loud), list(self._loud.values())
+        for a, b in sorted(set(quiet.pairs(parts, self._tell("comparing what is loud")))):
+            one, other = numbers[a], numbers[b]
+            if self._root(one) != self._root(other) and quiet.begins_at(parts[a], parts[b]) is not None:
+                self._join(one, other)
+
     def _join_speeds(self) -> None:
         """Compare each track, at many speeds, with those whose vectors are nearest to its own.
 
@@ -268,18 +287,25 @@ class _Search:
         return set(map(tuple, pairs.tolist()))
 
     def _is_sped(self, one: int, other: int) -> bool:
-        """Whether two tracks, not joined yet, are one recording at whatever speed, as seen from either.
-
-        Two takes of a phrase at one speed may be as alike as two speeds of one take; but they are not as long.
-        """
+        """Whether two tracks, not joined yet, are one recording at whatever speed, as seen from either."""
         if self._root(one) == self._root(other) or not {one, other} <= self.fine.keys():
             return False
-        as_long = abs(self._seconds(one) - self._seconds(other)) <= AS_LONG
         for a, b in ((one, other), (other, one)):
             found = at_another_speed(self.codes[a], self.fine[b])
-            if found is None or (found.speed == 1 and found.share < AS_ONE and not as_long):
+            if found is None or (found.share < AS_ONE and not self._is_as_long(a, b, found)):
                 return False
         return True
+
+    def _is_as_long(self, one: int, other: int, found: Sped) -> bool:
+        """Whether the lengths of two tracks are what they are of one recording, at its own pitch.
+
+        Two takes of a phrase may be as alike as two speeds of one take; but they are not as long.
+        """
+        length = self._seconds(one)
+        apart = abs(length - found.speed * self._seconds(other))
+        if found.speed == 1:
+            return apart <= AS_LONG
+        return not found.keeps_pitch or apart <= AS_PLAYED + STEP * length
 
     def _seconds(self, n: int) -> float:
         return _number(self.tracks[n].fields.get("duration")) or 0.0
@@ -292,14 +318,28 @@ class _Search:
     def _placed(self, first: int, n: int, each: Duplicate) -> Duplicate:
         if first not in self.codes or n not in self.codes:
             return each
-        found: Sped | None = at_another_speed(self.codes[first], self.fine[n]) if n in self.fine else None
-        if found is not None:
+        if (found := self._sped(first, n)) is not None:
             offset = round(-found.offset * found.speed, 2) + 0.0
             return replace(each, speed=round(found.speed, 3), keeps_pitch=found.keeps_pitch, offset=offset)
-        stretches = overlaps([self.codes[first], self.codes[n]])
-        if not stretches:
+        if (begin := self._begin(first, n)) is None:
             return each
-        return replace(each, speed=1.0, offset=round(seconds(stretches[0].begin - stretches[0].other_begin), 2))
+        return replace(each, speed=1.0, offset=round(seconds(begin), 2))
+
+    def _sped(self, first: int, n: int) -> Sped | None:
+        """How a track lies on the first of its group: by all of it, or by what is loud, where less of the whole agrees."""
+        if n not in self.fine:
+            return None
+        whole = at_another_speed(self.codes[first], self.fine[n])
+        if not {first, n} <= self._loud.keys() or (whole is not None and whole.share >= AS_ONE):
+            return whole
+        loud = at_another_speed(self._loud[first], self.fine[n], loud=True)
+        return max(filter(None, (whole, loud)), key=lambda each: each.share, default=None)
+
+    def _begin(self, first: int, n: int) -> int | None:
+        """The code of one track at which another begins, at the same speed; None where they have too little in common."""
+        if stretches := overlaps([self.codes[first], self.codes[n]]):
+            return stretches[0].begin - stretches[0].other_begin
+        return quiet.begins_at(self._loud[first], self._loud[n]) if {first, n} <= self._loud.keys() else None
 
     def told(self, stretches: Iterable[tuple[int, int, int, int, int]], kept: Mapping[int, int]) -> list[Overlap]:
         """The longest stretch of each two groups, between the tracks to keep where those have one."""
@@ -329,6 +369,14 @@ def _fine_in(fields: Mapping[str, Value]) -> Fine | None:
     text = fields.get(FINE)
     try:
         return fine_of(text) if isinstance(text, str) else None
+    except UsageError:  # a column of the user's own that is called so
+        return None
+
+
+def _loud_in(fields: Mapping[str, Value], codes: Codes) -> Codes | None:
+    text = fields.get(LEVELS)
+    try:
+        return quiet.loud_part(codes, quiet.levels_of(text)) if isinstance(text, str) else None
     except UsageError:  # a column of the user's own that is called so
         return None
 

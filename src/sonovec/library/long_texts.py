@@ -2,4 +2,4 @@
 
 from sonovec.music.columns import BEATS, CHROMA, DOWNBEATS, TEMPO_CURVE
 
-LONG = frozenset({"fingerprint", "fingerprint_fine", BEATS, DOWNBEATS, TEMPO_CURVE, CHROMA})
+LONG = frozenset({"fingerprint", "fingerprint_fine", "fingerprint_levels", BEATS, DOWNBEATS, TEMPO_CURVE, CHROMA})
