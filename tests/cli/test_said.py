@@ -85,8 +85,19 @@ def test_what_does_not_go_together(folder, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_index_asks_for_a_model(folder, capsys):
-    assert run(["index", str(folder / "a.wav"), "-l", str(folder / "library"), "--language", "en"]) == 2
-    assert "--language en works only with --transcribe" in capsys.readouterr().err
-    assert run(["index", str(folder / "a.wav"), "-l", str(folder / "library"), "--transcribe", "no-such-model"]) == 2
-    assert "no-such-model" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("--language en", "--language en works only with --transcribe; add --transcribe MODEL"),
+        ("--beam 5", "--beam 5 works only with --transcribe; add --transcribe MODEL"),
+        ("--lm words.arpa --alpha 0.25", "--lm words.arpa works only with --transcribe; add --transcribe MODEL"),
+        ("--hot-word Tilney", "--hot-word Tilney works only with --transcribe; add --transcribe MODEL"),
+        ("--transcribe tiny --alpha 0.25", "--alpha 0.25 works only with --lm; add --lm FILE"),
+        ("--transcribe tiny --beta 0", "--beta 0 works only with --lm; add --lm FILE"),
+        ("--transcribe tiny --hot-weight 2", "--hot-weight 2 works only with --hot-word; add --hot-word WORD"),
+        ("--transcribe no-such-model", "recogniser 'no-such-model' is no folder"),
+    ],
+)
+def test_options_of_a_recogniser_without_what_they_need_are_refused(folder, capsys, tmp_path, options, complaint):
+    assert run(["index", str(folder / "a.wav"), "-l", str(tmp_path / "new"), *options.split()]) == 2
+    assert complaint in capsys.readouterr().err and not (tmp_path / "new").exists()

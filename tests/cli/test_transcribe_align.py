@@ -58,7 +58,7 @@ def test_a_language_model_and_hot_words_take_their_weights(sonovec, model, sound
     searched = json.loads(out)["version"]
     assert code == 0 and searched != json.loads(sonovec("transcribe", sound, "-m", model, "--json")[1])["version"]
     code, _, complaints = sonovec("transcribe", sound, "-m", model, "--beta", 0)
-    assert code == 2 and "alpha and beta weigh a language model" in complaints
+    assert code == 2 and "--beta 0 works only with --lm; add --lm FILE" in complaints
     words.write_text("\\data\\\nngram 1=2\n\\1-grams:\n-0.3 a\n")
     code, _, complaints = sonovec("transcribe", sound, "-m", model, "--lm", words)
     assert code != 0 and "words.arpa, line 4: has its end where an n-gram of 1 word should be" in complaints

@@ -67,6 +67,10 @@ def test_a_search_writes_a_text_whose_words_have_times(ctc_folder, tmp_path):
     arpa.write_text(arpa.read_text().replace("-0.5", "-0.4"))
     versions.add(sonovec.speech.load(ctc_folder, beam=20, language_model=arpa, alpha=2.0).version)
     assert len(versions) == 4
+    moved = arpa.rename(tmp_path / "moved.arpa")
+    assert sonovec.speech.load(ctc_folder, beam=20, language_model=moved, alpha=2.0).version in versions
+    one, other = (sonovec.speech.load(ctc_folder, hot_words=words) for words in (["bad", "cab"], ["cab", "bad"]))
+    assert one.version == other.version not in versions
     assert plain.version == sonovec.speech.load(ctc_folder).version
 
 

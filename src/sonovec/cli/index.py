@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,7 @@ from sonovec.cli.options import (
     library_options,
 )
 from sonovec.cli.output import fail_of, print_json, print_table, shown_path, warn, warn_of
+from sonovec.cli.recogniser_options import parted, recogniser_options, refuse
 from sonovec.errors import UsageError
 from sonovec.paths import display, from_text, printable, to_text
 from sonovec.words import counted
@@ -96,9 +97,10 @@ class _Command(click.Command):
 @click.option(
     "--transcribe",
     metavar="MODEL",
-    help="Write down what is said, too, which `sonovec search --said` finds: a model such as tiny.en, or a folder.",
+    help="Write down what is said, too, which `sonovec search --said` finds: a model such as tiny.en, or a folder. --device "
+    "and --jobs are also for this model; --precision and --weights are for the encoder alone.",
 )
-@click.option("--language", metavar="CODE", help="With --transcribe: the language that is spoken, such as en.")
+@add_options(recogniser_options("--transcribe"))
 @add_options(encoder_options)
 @add_options(cleaning_options)
 @json_option
@@ -122,12 +124,11 @@ def index(
     analysers: tuple[str, ...],
     detectors: tuple[Path, ...],
     transcribe: str | None,
-    language: str | None,
     model: str | None,
     weights: str | None,
     options: tuple[str, ...],
     as_json: bool,
-    **settings: object,
+    **settings: Any,
 ) -> int:
     """Put sounds into a library, so that they can be searched.
 
@@ -139,6 +140,7 @@ def index(
     from sonovec.library.library import Library
 
     paths = tuple(map(from_text, given_paths(arguments, files_from, null)))
+    recognising, settings = parted(settings)
     made = Library(
         library,
         token=token,
@@ -154,7 +156,7 @@ def index(
         *(MUSIC if music else []),
         *analysers,
         *_detecting(detectors),
-        *_transcribing(transcribe, language),
+        *_transcribing(transcribe, recognising, {name: settings[name] for name in ("device", "jobs")}),
     ]
     if write_tags and not music:
         raise UsageError("--write-tags writes what --music hears; add --music")
@@ -196,16 +198,16 @@ def _detecting(folders: tuple[Path, ...]) -> list[type[Analyser]]:
     return [analyser(detector) for detector in loaded(folders)]
 
 
-def _transcribing(model: str | None, language: str | None) -> list[type[Analyser]]:
+def _transcribing(model: str | None, given: dict[str, Any], running: dict[str, Any]) -> list[type[Analyser]]:
     """The analyser that writes down what is said, if that is asked for; its network is loaded once for all tracks."""
     if model is None:
-        if language is not None:
-            raise UsageError(f"--language {language} works only with --transcribe; add --transcribe MODEL")
+        refuse(given, "--transcribe", "MODEL")
         return []
     from sonovec.speech.analyser import analyser
     from sonovec.speech.loading import load
 
-    return [analyser(load(model, language=language), language)]
+    recogniser = load(model, **given, **{name: value for name, value in running.items() if value is not None})
+    return [analyser(recogniser, given.get("language"))]
 
 
 def add_with_progress(library: Library, paths: tuple[Path, ...], asks: bool = False, **arguments: object) -> Report:

@@ -25,6 +25,7 @@ from sonovec.cli.options import (
     weights_option,
 )
 from sonovec.cli.output import fail_of, position_text, print_json, seconds_text, warn, warn_of
+from sonovec.cli.recogniser_options import parted, recogniser_options
 from sonovec.cli.transcript_folder import TranscriptFolder
 from sonovec.errors import UsageError
 from sonovec.paths import check_output, display, from_text, printable, to_text
@@ -45,13 +46,7 @@ _model_options = (
         help="A size of Whisper, such as base.en; or a Whisper or CTC model by hub id or folder.",
     ),
     weights_option,
-    click.option("--language", metavar="CODE", help="What is spoken, such as en; most models can tell it themselves."),
-    click.option("--beam", type=click.IntRange(1), help="Texts that are kept as one is searched for.  [default: 1]"),
-    click.option("--lm", "language_model", type=click.Path(), metavar="FILE", help="CTC: n-grams in ARPA format."),
-    click.option("--alpha", type=float, help="CTC: weight of --lm.  [default: 0.5]"),
-    click.option("--beta", type=float, help="CTC with --lm: what each word adds to the score.  [default: 1]"),
-    click.option("--hot-word", "hot_words", multiple=True, metavar="WORD", help="A word to expect; repeatable."),
-    click.option("--hot-weight", type=float, help="CTC: what each hot word adds to the score.  [default: 3]"),
+    *recogniser_options(),
     click.option("--precision", type=click.Choice(["auto", "f32", "bf16", "int8"]), help="Numbers to compute in."),
     click.option("--denoise", is_flag=True, help="Take steady noise out of what is heard (pip extra: denoise)."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs."),
@@ -119,7 +114,8 @@ def transcribe(
     """
     from sonovec.speech.loading import load
 
-    used = {name: value for name, value in options.items() if value not in (None, ())}
+    recognising, running = parted(options)
+    used = recognising | {name: value for name, value in running.items() if value is not None}
     _check(targets, folder, format)
     layout = layout_of(rate, channels, encoding)
     if "-" in arguments:

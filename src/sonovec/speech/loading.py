@@ -52,7 +52,7 @@ def _load_ctc(name: str, options: Mapping[str, Any]) -> Recogniser:
             None if language_model is None else arpa.read(Path(language_model)),
             options["alpha"],
             0.0 if language_model is None else options["beta"],
-            tuple(options["hot_words"]),
+            tuple(sorted(set(options["hot_words"]))),  # in another order they are the same search
             options["hot_weight"],
         )
     return CtcRecogniser(
