@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from songs import Song, arguments, chosen
 
 from sonovec.music import percival
-from sonovec.music.beats import beats, downbeats
+from sonovec.music.beats import beats
+from sonovec.music.downbeats import downbeats
 from sonovec.music.onsets import CURVE_RATE, Onsets, low_pass
 from sonovec.music.part import RATE
 from sonovec.music.tempo import SURE, tempo

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from sonovec.audio.stream import open_mono
-from sonovec.music.beats import beats, downbeats
+from sonovec.music.beats import beats
 from sonovec.music.curve import local_tempo, tempo_curve
+from sonovec.music.downbeats import downbeats
 from sonovec.music.onsets import CURVE_RATE, Onsets
 from sonovec.music.part import RATE
 from sonovec.music.tempo import tempo

@@ -85,6 +85,12 @@ def plans(data: Path) -> Iterator[tuple[str, bool, Any]]:
         yield from ((kind, varied, items[place]) for kind, varied, items in made if place < len(items))
 
 
+def lesson_name(kind: str, varied: bool, item: Any) -> str:
+    """The name of what is heard of a song of `plans`."""
+    song = f"{item:03d}" if isinstance(item, int) else item["id"].replace("/", "_")
+    return f"{kind}-v{int(varied)}-{song}"
+
+
 @lru_cache(maxsize=2)
 def _pop_score(data: Path, number: int) -> Score:
     return songs.pop_score(data, number)
@@ -176,8 +182,7 @@ def listen(data: Path, work: Path, count: int | None = None) -> None:
     sounds = sampler.bank(work / "sounds", [p for c in range(3) for p in PROGRAMS[c]], PROGRAMS[songs.DRUMS])
     rows = songs.groove_rows(data, ["train"])
     for kind, varied, item in islice(plans(data), count):
-        song = f"{item:03d}" if isinstance(item, int) else item["id"].replace("/", "_")
-        name = f"{kind}-v{int(varied)}-{song}"
+        name = lesson_name(kind, varied, item)
         if (into / f"{name}-b.npz").exists():
             continue
         score = score_of(data, kind, varied, item, rows)
@@ -335,9 +340,9 @@ def _density(at: NDArray[np.float64], tempos: NDArray[np.float64]) -> NDArray[np
     return np.asarray(np.exp(-0.5 * ((at[:, None] - tempos) / SMOOTH) ** 2).mean(axis=1))
 
 
-def folds(lesson: Table) -> NDArray[np.int64]:
+def folds_of(names: NDArray[np.str_]) -> NDArray[np.int64]:
     """The part of the cross-validation that a lesson belongs to: all of a drummer, or of a song, to the same."""
-    numbers = [re.search(r"\d+", name.split("-")[-2]) for name in lesson.names]
+    numbers = [re.search(r"\d+", name.split("-")[-2]) for name in names]
     return np.array([int(number.group()) % FOLDS if number else 0 for number in numbers])
 
 
@@ -345,7 +350,7 @@ def fit(lesson: Table, seeds: Sequence[int] = range(NETWORKS), epochs: int = EPO
     """Weights of the networks of `sonovec.music.octaves`."""
     import torch
 
-    wanted, part, weight = targets(lesson.bpm), folds(lesson), torch.from_numpy(weights(lesson))
+    wanted, part, weight = targets(lesson.bpm), folds_of(lesson.names), torch.from_numpy(weights(lesson))
     kept = wanted.sum(axis=1) > 0.5  # the grid has no tempo above 310
     mean = lesson.rows.mean(axis=(0, 1))
     scale = lesson.rows.std(axis=(0, 1)) + 1e-3

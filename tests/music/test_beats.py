@@ -1,11 +1,11 @@
-"""Beats and downbeats of songs whose tempo is given."""
+"""Beats of songs whose tempo is given."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sonovec.music.beats import beats, downbeats
+from sonovec.music.beats import beats
 from sonovec.music.onsets import Onsets
 
 from . import played
@@ -34,17 +34,6 @@ def test_beats_follow_a_tempo_that_moves():
     truth = 0.3 + np.concatenate([[0], np.cumsum(periods)])
     path = np.stack([truth[:-1], 60 / periods], axis=1)
     assert hits(beats(hear(played.drums(truth)), path), truth) > 0.9
-
-
-@pytest.mark.parametrize("bar", [3, 4, 5])
-def test_bars(bar):
-    truth = played.beats_at(110, 25)
-    times, found = downbeats(hear(played.chords(truth, bar)), truth)
-    assert found == bar and np.array_equal(times, truth[::bar])
-
-
-def test_too_few_beats_make_no_bar():
-    assert downbeats(hear(played.drums(played.beats_at(110, 4))), np.array([0.3, 0.8])) == (pytest.approx([]), None)
 
 
 def test_no_beats_in_silence():

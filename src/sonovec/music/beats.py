@@ -1,7 +1,7 @@
-"""Beats and downbeats: the likeliest way through the onsets at the tempo.
+"""Beats: the likeliest way through the onsets at the tempo.
 
-Beats by dynamic programming, after D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research
-36(1), 2007; the tempo that they follow may move. Downbeats are where the bass and the harmony change, every 3, 4 or 5 beats.
+By dynamic programming, after D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1),
+2007; the tempo that they follow may move.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.music.onsets import CURVE_RATE, OnsetCurve, low_pass
+from sonovec.music.onsets import CURVE_RATE, OnsetCurve
 from sonovec.music.periodicity import onset_places
 
 #: Values of a curve that are summed for the way: beats are 12 ms apart at least.
@@ -19,13 +19,6 @@ RATE = CURVE_RATE / SUMMED
 TIGHTNESS, EARLY, LATE = 60.0, 0.7, 1.4
 #: Seconds over which the strength of onsets is brought to the same deviation.
 EVEN = 8.0
-
-#: Beats a bar, and what speaks for each before anything is heard.
-BARS = ((4, 0.0), (3, -0.12), (5, -0.25))
-#: What the accent of a beat is made of: rises of each band and of harmony. What speaks against a downbeat is the snare drum.
-ACCENTS = (1.0, 0.3, 0.0, -0.6, 0.0, 0.5)
-#: Beats without which no bar is heard.
-LEAST_BEATS = 8
 
 
 def beats(curve: OnsetCurve, path: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -93,35 +86,3 @@ def _way(strength: NDArray[np.float64], periods: NDArray[np.float64]) -> NDArray
     while came[way[-1]] >= 0:
         way.append(int(came[way[-1]]))
     return np.array(way[::-1])
-
-
-def downbeats(curve: OnsetCurve, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], int | None]:
-    """Beats that begin a bar, and how many beats it has; none where there are less than two bars.
-
-    Parameters
-    ----------
-    curve : OnsetCurve
-    times : ndarray, shape (n_beats,)
-        Seconds of the beats.
-    """
-    if len(times) < LEAST_BEATS:
-        return np.empty(0), None
-    accents = _accents(curve, times)
-    found: list[tuple[float, int, int]] = []
-    for bar, before in BARS:
-        means = np.array([accents[phase::bar].mean() for phase in range(bar)])
-        spread = np.sort(means)
-        found.append((before + spread[-1] - spread[:-1].mean(), bar, int(means.argmax())))
-    _, bar, phase = max(found)
-    return times[phase::bar], bar
-
-
-def _accents(curve: OnsetCurve, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How strong each beat is, of mean 0 and deviation 1."""
-    slow = low_pass(curve.curves)
-    places = np.clip(np.round(times * CURVE_RATE).astype(np.int64), 0, slow.shape[1] - 1)
-    around = np.clip(places[:, None] + np.arange(-4, 5), 0, slow.shape[1] - 1)
-    at = slow[:, around].max(axis=2)
-    even = (at - at.mean(axis=1, keepdims=True)) / (at.std(axis=1, keepdims=True) + 1e-9)
-    accents = np.array(ACCENTS) @ even
-    return np.asarray(accents / (accents.std() + 1e-9))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sonovec.analysis.analyser import Field
 from sonovec.music import columns
-from sonovec.music.beats import beats, downbeats
+from sonovec.music.beats import beats
 from sonovec.music.curve import tempo_curve
+from sonovec.music.downbeats import downbeats
 from sonovec.music.onsets import Onsets
 from sonovec.music.periodicity import onset_density
 from sonovec.music.tempo import tempo
