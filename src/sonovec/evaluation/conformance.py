@@ -395,7 +395,7 @@ def _precision(subject: Subject) -> Iterator[Result]:
         _ = low and low.passport
     except UsageError as error:
         low, limit = None, None
-        yield Result("loss in bf16", str(error)[:80], "-", "skipped: not available on this machine")
+        yield Result("loss in bf16", str(error)[:80], "-", "skipped: bf16 is not used here")
         return
     if low is None or limit is None:
         yield Result("loss in bf16", "-", "-", "skipped: the card forbids bf16")
