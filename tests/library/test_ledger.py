@@ -332,6 +332,22 @@ def test_processes_may_make_it_at_once(tmp_path):
         assert len(ledger.runs()) == 6
 
 
+def test_another_process_may_make_it_while_its_format_is_read(tmp_path, monkeypatch):
+    path, connect, asked = tmp_path / "ledger.sqlite", sqlite3.connect, []
+
+    class Overtaken(sqlite3.Connection):
+        def execute(self, statement, *values):
+            asked.append(statement in ("PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_master"))
+            if asked[-1] and sum(asked) == 2:
+                monkeypatch.setattr(sqlite3, "connect", connect)
+                Ledger(path).close()
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **named: connect(*given, factory=Overtaken, **named))
+    with Ledger(path) as ledger:
+        assert sum(asked) >= 2 and ledger.runs() == []
+
+
 def test_readers_do_not_wait_for_a_writer(tmp_path, ledger, monkeypatch):
     run = ledger.begin_run()
     ledger.record(run, indexed("a"))

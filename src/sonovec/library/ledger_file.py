@@ -186,9 +186,10 @@ class LedgerFile:
     def _check_format(self) -> int:
         """Give the format, 0 for a file that is new; readers do only this, and so never wait for a writer."""
         with self._lock, self._errors():
+            # Tables come with a format. So the format is read last: another process may make them meanwhile.
+            tables = self.db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
             self.format = int(self.db.execute("PRAGMA user_version").fetchone()[0])
-            strange = self.format == 0 and self.db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
-        if self.format > FORMAT or strange:
+        if self.format > FORMAT or (tables and self.format == 0):
             raise LibraryError(
                 f"ledger {display(self.path)} has format {self.format} and this sonovec reads 1 to {FORMAT}: "
                 "use the version of sonovec that wrote it, or move the file aside and index again"
