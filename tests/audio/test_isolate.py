@@ -123,6 +123,7 @@ def test_too_much_memory_is_the_failure_of_its_file(encoded: Encoded, tmp_path: 
     again.close()
 
 
+@pytest.mark.slow
 def test_children_end_with_their_process(encoded: Encoded, tmp_path: Path) -> None:
     code = (
         "import sys\n"

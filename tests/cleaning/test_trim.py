@@ -78,6 +78,7 @@ def test_of_a_very_long_end_the_last_minute_goes() -> None:
     assert trimmer.cut / RATE == pytest.approx(REACH - MARGIN, abs=1)
 
 
+@pytest.mark.slow
 def test_memory_stays_the_same_over_an_hour_of_silence() -> None:
     def hour() -> Iterator[NDArray[np.float32]]:
         yield noise(1, -20)

@@ -21,6 +21,7 @@ def test_without_an_index_everything_is_found(tmp_path, capsys):
     assert found.vectors == {"track": (60, None), "segment": (120, None)} and found.advice == ()
 
 
+@pytest.mark.slow
 def test_an_index_that_misses_is_found_out_with_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sonovec.library.lance_table.INDEX_ROWS", 300)
     monkeypatch.setattr("sonovec.library.lance_table.PROBES", 1)

@@ -47,6 +47,7 @@ def test_equal_vectors_are_no_outliers(tmp_path):
         assert len(found.strangers) == 9 and not any(each.stands_out for each in found.strangers)
 
 
+@pytest.mark.slow
 def test_new_tracks_are_compared_with_older_ones(tmp_path):
     paths = demo.write(tmp_path / "sounds", per_kind=6)
     for path in paths:

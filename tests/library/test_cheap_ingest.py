@@ -168,6 +168,7 @@ def test_a_run_that_finds_nothing_new_reads_no_file_and_asks_the_store_by_the_th
     assert asked == [12]
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_files_are_read_leaves_no_row_that_is_wrong(sounds, library, monkeypatch):
     first, reading = [], threading.Event()
 

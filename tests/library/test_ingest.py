@@ -233,6 +233,7 @@ def test_what_is_left_out_by_its_name_is_in_the_report(sounds, library, tmp_path
     assert library.ledger.lookup(sounds / "other").reason == "a library of sonovec"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["library", "library.db"])
 def test_its_own_files_among_the_sounds_are_passed_over(sounds, name):
     with sonovec.Library(sounds / name, model="logmel") as library:

@@ -61,6 +61,7 @@ def starts(places, name):
     return sorted(place.start for place in places if place.path.endswith(name))
 
 
+@pytest.mark.slow
 def test_each_place_is_found_with_its_seconds(folder, library):
     found = library.find_places(folder / "query.wav")
     assert found.complete and not found.unread and found.reason is None

@@ -182,6 +182,7 @@ def published(shared_data):
     return sonovec.load("efficientat-mn04", weights=shared_data / "weights")
 
 
+@pytest.mark.slow
 def test_published_weights_give_what_the_reference_gives(golden, sounds, published):
     e = published.embed((sounds["sweep"], RATE))
     close(e.windows[0], golden["pooled/published/sweep"])

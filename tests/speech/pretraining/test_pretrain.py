@@ -113,6 +113,7 @@ def test_a_bad_setting_is_refused_with_a_good_one(settings, told):
         Plan(**settings)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_names_its_last_good_state(folder, start, tmp_path):
     plan = Plan(steps=8, every=2, batch=10.0, rate=1e30, warmup=0.0, clip=1e30, precision="f32")
     with pytest.raises(TrainingError, match=r"step \d of 8: .* is kept as the encoder (.*latest); to begin anew"):

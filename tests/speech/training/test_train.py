@@ -53,6 +53,7 @@ def weights(folder: Path):
     return load_file(folder / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_the_result_is_a_folder_that_transformers_opens_and_decodes_the_same(trained, words):
     folder = trained.recogniser
     assert not folder.with_name("mine" + PARTIAL).exists()
@@ -72,6 +73,7 @@ def test_the_result_is_a_folder_that_transformers_opens_and_decodes_the_same(tra
     assert np.isfinite(sonovec.load(str(folder), precision="f32").embed(words.parent / "00.wav").vector).all()
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_its_own_head(trained, words, tmp_path):
     again = train(words, tmp_path / "again", str(trained.recogniser), plan=QUICK)
     assert again.base == "mine" and again.vocabulary == trained.vocabulary
