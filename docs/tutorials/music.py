@@ -93,8 +93,8 @@ sh("sonovec index Music -l library --analyser fingerprint --quiet")
 sh("sonovec duplicates -l library")
 
 # %%
-# Listen before you believe in another speed, or in a part: here the demo made two bells that differ in little but their pitch,
-# and two birds that sing the same notes for three seconds.
+# Listen before you believe in another speed, or in a part: here the demo made two bells that differ in little but their
+# pitch, and two birds that sing the same notes for three seconds.
 #
 # `duplicates` removes nothing. `-0` prints the paths of the others, for `xargs -0`, without those at another speed.
 
