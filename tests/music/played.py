@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sonovec.music.onsets import OnsetCurve, Onsets
 from sonovec.music.part import RATE
 
 Samples = NDArray[np.float32]
@@ -73,3 +74,10 @@ def chords(beats: Sequence[float] | NDArray[np.float64], bar: int = 4) -> Sample
         for third in (0, 4, 7)[: 3 if place % bar == 0 else 1]:
             _add(samples, beat, pluck(261.6 * 2 ** ((root + third) / 12)), 0.4)
     return samples / np.float32(4)
+
+
+def hear(samples: Samples) -> OnsetCurve:
+    """The onset curves of samples."""
+    onsets = Onsets()
+    onsets.push(samples)
+    return onsets.finish()

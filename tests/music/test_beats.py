@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 from sonovec.music.beats import beats
-from sonovec.music.onsets import Onsets
 
 from . import played
-
-
-def hear(samples):
-    onsets = Onsets()
-    onsets.push(samples)
-    return onsets.finish()
+from .played import hear
 
 
 def hits(found, truth):

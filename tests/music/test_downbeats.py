@@ -8,15 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonovec.music.downbeats import FEATURES, FOUR, at_moments, begins, downbeats
-from sonovec.music.onsets import CURVE_RATE, CURVES, OnsetCurve, Onsets
+from sonovec.music.onsets import CURVE_RATE, CURVES, OnsetCurve
 
 from . import played
-
-
-def hear(samples):
-    onsets = Onsets()
-    onsets.push(samples)
-    return onsets.finish()
+from .played import hear
 
 
 @pytest.mark.parametrize("bar", [3, 4, 5])

@@ -11,11 +11,10 @@ from bench import songs
 from sonovec.music.beats import beats
 from sonovec.music.downbeats import downbeats
 from sonovec.music.keys import mirex_score, parse
-from sonovec.music.onsets import Onsets
 from sonovec.music.tempo import tempo
 from sonovec.music.tonality import Tonality
 
-from . import performed
+from . import performed, played
 
 pytestmark = pytest.mark.slow
 #: Least seconds of a performance, and how many are heard.
@@ -26,9 +25,7 @@ RATIOS, SHARE, NEAR = (1, 2, 1 / 2, 3, 1 / 3), 0.04, 0.07
 
 def hear(score):
     """The tempo that is heard, and the F-measure of the downbeats."""
-    onsets = Onsets()
-    onsets.push(performed.render(score))
-    curve = onsets.finish()
+    curve = played.hear(performed.render(score))
     heard = tempo(curve)
     bars, _ = downbeats(curve, beats(curve, heard.path))
     hits = sum(bool(len(bars)) and np.abs(bars - second).min() <= NEAR for second in score.downbeats)

@@ -9,7 +9,6 @@ import pytest
 
 from sonovec.audio.stream import load
 from sonovec.music import octaves
-from sonovec.music.onsets import Onsets
 from sonovec.music.part import RATE
 from sonovec.music.periodicity import GRID, Heard
 from sonovec.music.tempo import SURE, tempo
@@ -18,9 +17,7 @@ from . import played
 
 
 def hear(samples):
-    onsets = Onsets()
-    onsets.push(np.asarray(samples, np.float32))
-    return tempo(onsets.finish())
+    return tempo(played.hear(np.asarray(samples, np.float32)))
 
 
 def noise(seconds, seed=0):
@@ -94,9 +91,8 @@ def test_path_follows_a_change():
 
 
 def test_probabilities_are_some():
-    onsets = Onsets()
-    onsets.push(played.drums(played.beats_at(100, 10)))
-    chances = octaves.load().probabilities(Heard(onsets.finish()).features())
+    heard = Heard(played.hear(played.drums(played.beats_at(100, 10))))
+    chances = octaves.load().probabilities(heard.features())
     assert chances.shape == (len(GRID) + 1,) and chances.min() >= 0 and chances.sum() == pytest.approx(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +113,20 @@ def _likely(one: Codes, others: Sequence[Codes]) -> list[int]:
     return [int(place) for place in np.flatnonzero((best == 0) | (best >= ROUGHLY))]
 
 
+def array_in(text: str, dtype: str) -> NDArray[Any]:
+    """The numbers that a text in base64 holds, (n,); none where it is no such text.
+
+    Examples
+    --------
+    >>> array_in("AAUy", "u1").tolist(), array_in("AAUy", "<u4").tolist(), array_in("no text", "u1").tolist()
+    ([0, 5, 50], [], [])
+    """
+    try:
+        return np.frombuffer(base64.b64decode(text, validate=True), dtype)
+    except (binascii.Error, ValueError):
+        return np.empty(0, dtype)
+
+
 def codes_of(text: str) -> Codes:
     """The codes of a fingerprint, (n,).
 
@@ -120,10 +135,7 @@ def codes_of(text: str) -> Codes:
     UsageError
         If the text is not a fingerprint.
     """
-    try:
-        codes = np.frombuffer(base64.b64decode(text, validate=True), "<u4")
-    except (binascii.Error, ValueError):
-        codes = np.empty(0, np.uint32)
+    codes = array_in(text, "<u4")
     if not len(codes):
         raise UsageError(f"{text[:40]!r} is not a fingerprint; give values of the column 'fingerprint'")
     return codes

@@ -7,14 +7,23 @@ that half of the bits agree there, as by chance. The levels of codes say where t
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.likeness import APART, BEYOND_CHANCE, LEAST_CHANCE, LEAST_LOUD, Codes, chance, laid_on, shares
+from sonovec.analysis.likeness import (
+    APART,
+    BEYOND_CHANCE,
+    LEAST_CHANCE,
+    LEAST_LOUD,
+    Codes,
+    array_in,
+    chance,
+    laid_on,
+    shares,
+)
 from sonovec.analysis.recordings import FEW, Tell, candidates, silent
 from sonovec.errors import UsageError
 
@@ -57,10 +66,7 @@ def levels_of(text: str) -> Levels:
     >>> levels_of("AAUy").tolist()
     [0, 5, 50]
     """
-    try:
-        levels = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
-    except (binascii.Error, ValueError):
-        levels = np.empty(0, np.uint8)
+    levels = array_in(text, "u1")
     if not len(levels):
         raise UsageError(
             f"{text[:40]!r} are not levels of a fingerprint; give values of the column 'fingerprint_levels'"

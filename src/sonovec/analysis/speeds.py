@@ -8,7 +8,6 @@ those that are shifted as its speed would shift them.
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,7 +15,20 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sonovec.analysis.likeness import APART, BANDS, HIGHEST, HOP, LEAST, LEAST_LOUD, LOWEST, RATE, Codes, chance, shares
+from sonovec.analysis.likeness import (
+    APART,
+    BANDS,
+    HIGHEST,
+    HOP,
+    LEAST,
+    LEAST_LOUD,
+    LOWEST,
+    RATE,
+    Codes,
+    array_in,
+    chance,
+    shares,
+)
 from sonovec.errors import UsageError
 
 #: Only the first twenty seconds are kept so finely.
@@ -107,10 +119,7 @@ def fine_of(text: str) -> Fine:
     >>> fine_of(text_of(np.random.default_rng(0).random((100, 137)))).shape
     (99, 133)
     """
-    try:
-        packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
-    except (binascii.Error, ValueError):
-        packed = np.empty(0, np.uint8)
+    packed = array_in(text, "u1")
     if not len(packed) or len(packed) % BYTES:
         raise UsageError(f"{text[:40]!r} is not a fine fingerprint; give values of the column 'fingerprint_fine'")
     return np.unpackbits(packed.reshape(-1, BYTES), axis=1, count=FINE_BITS, bitorder="little").astype(bool)

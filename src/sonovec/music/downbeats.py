@@ -81,8 +81,7 @@ def begins(heard: Array) -> Array:
         For each such begin: of each place in the bar the mean of each curve at each moment (moment by moment), where a curve
         has mean 0 and deviation 1 over the piece; its mean accent; and whether the first beat that is heard has this place.
     """
-    even = (heard - heard.mean(axis=(0, 2), keepdims=True)) / (heard.std(axis=(0, 2), keepdims=True) + 1e-9)
-    rows = np.concatenate([even.reshape(-1, heard.shape[2]), _accents(heard[0])[None]])
+    rows = np.concatenate([_even(heard, (0, 2)).reshape(-1, heard.shape[2]), _accents(heard[0])[None]])
     beats = np.column_stack([_by_place(rows, FOUR), np.eye(FOUR)[0]])
     return np.stack([np.roll(beats, -begin, axis=0).ravel() for begin in range(FOUR)])
 
@@ -94,9 +93,14 @@ def _by_place(rows: Array, bar: int) -> Array:
 
 def _accents(heard: Array) -> Array:
     """How strong each beat is, of mean 0 and deviation 1, by its curves (curves, n_beats)."""
-    even = (heard - heard.mean(axis=1, keepdims=True)) / (heard.std(axis=1, keepdims=True) + 1e-9)
-    accents = np.array(ACCENTS) @ even
+    accents = np.array(ACCENTS) @ _even(heard, 1)
     return np.asarray(accents / (accents.std() + 1e-9))
+
+
+def _even(values: Array, axis: int | tuple[int, ...]) -> Array:
+    """The same with mean 0 and deviation 1 along axes."""
+    mean, deviation = values.mean(axis=axis, keepdims=True), values.std(axis=axis, keepdims=True)
+    return np.asarray((values - mean) / (deviation + 1e-9))
 
 
 @dataclass(frozen=True)
