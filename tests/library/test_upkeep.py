@@ -284,3 +284,29 @@ def test_filters_that_let_few_or_many_through_give_what_brute_force_gives(tmp_pa
                 found = store.search_tracks(queries, 10, Compare("year", ">=", least), effort=Effort(exact=True))
                 for row, hits in zip(scores, found, strict=True):
                     assert [int(id, 16) for id, _ in hits] == allowed[np.argsort(-row[allowed])[:10]].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("few", [5, 10_000])
+def test_what_a_rough_list_finds_is_scored_by_the_vectors_as_they_are_stored(tmp_path, monkeypatch, few):
+    from sonovec.library import nearest
+    from sonovec.library.filters import Compare
+
+    monkeypatch.setattr(nearest, "FEW", few)
+    monkeypatch.setattr(nearest, "HANDFUL", 5)
+    place = tmp_path / "library"
+    rows, queries = filled(place, 3000), vectors(20, seed=9)
+    scores = cosine(queries, rows)
+    compared = []
+    inner = nearest.Nearest._compared
+    monkeypatch.setattr(nearest.Nearest, "_compared", lambda self, *args: compared.append(1) or inner(self, *args))
+    with open_store(place) as store:
+        for least in (0, 1500, 2500):
+            best = least + np.argsort(-scores[:, least:], axis=1)[:, :10]
+            found = store.search_tracks(queries, 10, Compare("year", ">=", least), effort=Effort(times=4))
+            shared = [len({int(id, 16) for id, _ in hits} & set(b)) / 10 for b, hits in zip(best, found, strict=True)]
+            assert np.mean(shared) > 0.95
+            for row, hits in zip(scores, found, strict=True):
+                np.testing.assert_allclose([row[int(id, 16)] for id, _ in hits], [s for _, s in hits], atol=1e-5)
+    assert compared, "no rough list was made"

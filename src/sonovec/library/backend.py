@@ -28,10 +28,14 @@ Hit = tuple[Row, float]
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard an approximate index is searched: `exact` compares with every row, a larger `times` looks at more of them."""
+    """How hard an approximate index is searched: `exact` compares with every row, a larger `times` looks at more of them.
+
+    A `rough` search may give scores as the index rounds them.
+    """
 
     exact: bool = False
     times: float = 1.0
+    rough: bool = False
 
 
 USUAL, EXACT = Effort(), Effort(exact=True)
@@ -47,6 +51,10 @@ class Health:
 
 class VectorTable(Protocol):
     """Rows with a text `id`, the columns of a `TableSpec` and a float32 `vector`, in one store."""
+
+    @property
+    def rough(self) -> bool:
+        """Whether a rough search for thousands of rows costs little."""
 
     def has(self, column: str) -> bool:
         """Whether the table keeps a column: one that a former version made may lack some of its `TableSpec`'s."""

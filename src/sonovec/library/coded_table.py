@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.library.backend import USUAL, Effort, Hit, Row, VectorTable
-from sonovec.library.codes import HALF, SIGNS, Codes, scores, stored_as
+from sonovec.library.brute_force import compared, scores
+from sonovec.library.codes import HALF, SIGNS, Codes, stored_as
 from sonovec.library.filters import Filter
 from sonovec.library.tables import ZERO
 
@@ -30,6 +31,11 @@ class CodedTable:
 
     table: VectorTable
     codes: Codes
+
+    @property
+    def rough(self) -> bool:
+        """Whether a rough search for thousands of rows costs little."""
+        return self.codes.dtype == HALF and self.table.rough
 
     def has(self, column: str) -> bool:
         """Whether the table keeps a column."""
@@ -93,7 +99,8 @@ class CodedTable:
         if self.codes.dtype == HALF:
             return self.table.search(vectors, limit, where, columns, effort)
         if self.codes.dtype != SIGNS or effort.exact:
-            return self._compared(vectors, limit, where, columns)
+            asked = list(dict.fromkeys([*columns, "vector", ZERO]))
+            return compared(self.table.batches(where, asked), vectors, limit, columns, self._vectors)
         return [self._by_signs(vector, limit, where, columns, effort) for vector in vectors]
 
     def _by_signs(
@@ -108,29 +115,6 @@ class CodedTable:
         codes = np.stack([np.asarray(row["vector"], np.uint8) for row, _ in found])
         decoded = self.codes.decode(codes, np.array([bool(row[ZERO]) for row, _ in found]))
         return _best([row for row, _ in found], scores(vector[None], decoded)[0], limit, columns)
-
-    def _compared(self, vectors: Vectors, limit: int, where: Filter | None, columns: Sequence[str]) -> list[list[Hit]]:
-        hits: list[list[Hit]] = [[] for _ in vectors]
-        asked = list(dict.fromkeys([*columns, "vector", ZERO]))
-        for batch in self.table.batches(where, asked):
-            rest = batch.select(list(columns))
-            for place, found in enumerate(scores(vectors, self._vectors(batch))):
-                best = _first(found, limit)
-                rows = rest.take(_indices(best)).to_pylist()
-                joined = [*hits[place], *zip(rows, found[best].tolist(), strict=True)]
-                hits[place] = sorted(joined, key=lambda hit: -hit[1])[:limit]
-        return hits
-
-
-def _first(found: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
-    """Places of the `limit` highest."""
-    return np.arange(len(found)) if len(found) <= limit else np.argpartition(-found, limit - 1)[:limit]
-
-
-def _indices(places: NDArray[np.intp]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(places)
 
 
 def _best(rows: Sequence[Row], found: NDArray[np.float32], limit: int, columns: Sequence[str]) -> list[Hit]:

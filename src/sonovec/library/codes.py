@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonovec.errors import UsageError
-from sonovec.vectors import unit32
 
 #: Number types of spaces; one with product quantisation is called by its number of pieces, such as "pq-16".
 PLAIN, HALF, WHOLE, SIGNS, PIECES = "float32", "float16", "int8", "binary", "pq"
@@ -158,8 +157,3 @@ def nearest(vectors: Vectors, centres: Vectors) -> NDArray[np.intp]:
         for start in range(0, len(vectors), _ROWS)
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.intp)
-
-
-def scores(queries: Vectors, decoded: Vectors) -> NDArray[np.float32]:
-    """Cosines (q, n) of unit vectors (q, dim) with decoded rows (n, dim)."""
-    return np.asarray(queries @ unit32(decoded).T)

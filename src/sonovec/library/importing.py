@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from sonovec.errors import LibraryError, PassportError
 from sonovec.jobs import Job, Progress
+from sonovec.library.arrow_rows import values_of
 from sonovec.library.backend import BATCH, Row
 from sonovec.library.binding import passport_of
 from sonovec.library.consistency import key_of
-from sonovec.library.lance_table import values_of
 from sonovec.library.ledger import Ledger
 from sonovec.library.manifest import Manifest, file_of
 from sonovec.library.records import MAIN, Space

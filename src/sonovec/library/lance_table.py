@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from sonovec.errors import LibraryError
 from sonovec.library import lance_lists
+from sonovec.library.arrow_rows import rows_of
 from sonovec.library.backend import USUAL, Effort, Health, Hit, Row
+from sonovec.library.brute_force import compared
 from sonovec.library.codes import HALF, PLAIN, SIGNS, stored_as
 from sonovec.library.columns import Column, Kind, Owner, scores_of
 from sonovec.library.filters import Filter
@@ -40,7 +42,10 @@ INDEX_ROWS, GROWTH = 20_000, 4
 #: An index is brought up to date when it lacks more rows than this, and more than this part of all: until then they are
 #: scanned, so that a small write costs the same in a large table.
 LACKING_ROWS, LACKING_PART = 1_000, 0.05
-PROBES, REFINE = 20, 4
+PROBES = 20
+#: The index rounds vectors to 8 bits a number. So many times as many hits as are wanted are compared once more as they are
+#: stored: the end of a long list matters less.
+REFINE, REFINE_LONG, LONG = 4, 2, 100
 #: Rows of a part of an index without a graph.
 ROWS_A_PART = 4_096
 #: Each write makes a fragment and a version. More than so many fragments of fewer rows than a tier are put together to ones
@@ -78,6 +83,8 @@ Answer = TypeVar("Answer")
 
 class LanceTable:
     """One Lance dataset; see `sonovec.library.backend.Table`."""
+
+    rough = True
 
     def __init__(self, path: Path, library: Path, quiet: bool = False) -> None:
         self.path = path
@@ -246,6 +253,9 @@ class LanceTable:
             return [[] for _ in vectors]
         condition = None if where is None else to_sql(where)
         indexed = not effort.exact and "vector" in self._indexed()
+        if not indexed and len(vectors) > 1 and vectors.dtype == np.float32:  # one pass for all of them
+            asked = list(dict.fromkeys([*columns, "vector"]))
+            return compared(self.batches(where, asked), vectors, most, columns)
         return [
             self._search_one(vector, most, condition, [*columns, "_distance"], effort, indexed) for vector in vectors
         ]
@@ -277,10 +287,9 @@ class LanceTable:
             "use_index": False,
         }
         if effort is not None:
-            probes, refine = math.ceil(PROBES * effort.times), math.ceil(REFINE * effort.times)
-            nearest |= {"use_index": True, "nprobes": probes}
-            if vector.dtype == np.float32:
-                nearest["refine_factor"] = refine
+            nearest |= {"use_index": True, "nprobes": math.ceil(PROBES * effort.times)}
+            if vector.dtype == np.float32 and not effort.rough:
+                nearest["refine_factor"] = math.ceil((REFINE if limit < LONG else REFINE_LONG) * effort.times)
         found = self._asked(
             lambda scan: scan(columns=columns, nearest=nearest, filter=condition, prefilter=True).to_table()
         )
@@ -587,21 +596,6 @@ def _vector_field(dim: int, dtype: str) -> pa.Field:
 
     notes = None if dtype == PLAIN else {_DTYPE: dtype}
     return pa.field("vector", pa.list_(pa.from_numpy_dtype(stored_as(dtype)), dim), metadata=notes)
-
-
-def rows_of(batch: pa.RecordBatch) -> Iterator[Row]:
-    """The rows of a batch of Arrow."""
-    for row in zip(*map(values_of, batch.columns), strict=True):
-        yield dict(zip(batch.schema.names, row, strict=True))
-
-
-def values_of(column: pa.Array) -> list[Any]:
-    """The values of a column of Arrow as rows hold them: vectors as arrays, the rest as Python's own."""
-    import pyarrow as pa
-
-    if not pa.types.is_fixed_size_list(column.type):
-        return list(column.to_pylist())
-    return list(column.flatten().to_numpy().reshape(len(column), -1))
 
 
 def _score(distance: float | None) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sonovec.errors import LibraryError
 from sonovec.library.backend import BATCH, USUAL, Effort, Health, Hit, Row
 from sonovec.library.batches import batches
+from sonovec.library.brute_force import compared
 from sonovec.library.columns import scores_of
 from sonovec.library.filters import Filter, Has, In, Not, all_of, any_of, columns_of
 from sonovec.library.milvus_connection import Connection
@@ -21,7 +22,6 @@ from sonovec.library.milvus_filter import literal, to_milvus
 from sonovec.library.milvus_schema import MAX_TEXT, Layout
 from sonovec.library.tables import TableSpec
 from sonovec.library.words import bm25, tokens
-from sonovec.vectors import unit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +50,8 @@ _LOG = logging.getLogger(__name__)
 
 class MilvusTable:
     """One collection; see `sonovec.library.backend.Table`."""
+
+    rough = False
 
     def __init__(self, connection: Connection, name: str, spec: TableSpec, layout: Layout) -> None:
         self._call = connection
@@ -197,7 +199,8 @@ class MilvusTable:
     ) -> list[list[Hit]]:
         """For each vector the nearest rows that match, and their cosine similarity."""
         if effort.exact and where is None:
-            return self._compared(vectors, limit, columns)
+            # The index of a collection cannot be left out.
+            return compared(self.batches(None, list(dict.fromkeys([*columns, "vector"]))), vectors, limit, columns)
         hits = [
             hit
             for start in range(0, len(vectors), QUERIES)
@@ -205,16 +208,6 @@ class MilvusTable:
         ]
         if limit > MAX_ROWS:
             hits = [self._more(*pair, limit, where, columns, effort) for pair in zip(vectors, hits, strict=True)]
-        return hits
-
-    def _compared(self, vectors: NDArray[np.float32], limit: int, columns: Sequence[str]) -> list[list[Hit]]:
-        """Compare with every row, here: the index of a collection cannot be left out."""
-        hits: list[list[Hit]] = [[] for _ in vectors]
-        for rows in batches(self.rows(None, [*columns, "vector"]), BATCH):
-            scores = vectors @ unit(np.stack([row.pop("vector") for row in rows])).astype(np.float32).T
-            for place, (have, more) in enumerate(zip(hits, scores.tolist(), strict=True)):
-                joined = [*have, *zip(rows, map(_score, more), strict=True)]
-                hits[place] = sorted(joined, key=lambda hit: -hit[1])[:limit]
         return hits
 
     def _search_once(

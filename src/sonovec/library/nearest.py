@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +19,16 @@ from sonovec.vectors import unit32
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Where at most so many tracks match a filter, their vectors alone are searched; where more do, more hits are asked for than
+#: Where at most so many tracks match a filter, their vectors alone are compared; where more do, more hits are asked for than
 #: are wanted, and those that match are taken. If these are too few, the share that matched says how many to ask for.
 FEW = 5_000
 OVERSAMPLE, MARGIN = 5, 1.3
+#: Where the store makes long lists quickly, from so many tracks that match on a list is quicker than to compare them all.
+HANDFUL = 1_000
 #: More hits than this are not asked for so; then every vector of what matches is compared.
 MOST_ASKED = 4_096
+#: Of the hits of a rough list that match, so many times as many as are wanted are compared as they are stored.
+COMPARED = 1.5
 #: Vectors of a query that are compared at once with a batch of rows.
 QUERIES_AT_ONCE = 256
 
@@ -69,13 +75,18 @@ class Nearest:
         if limit == 0:
             return [[] for _ in queries]
         allowed = list(self._passing(ids, where)) if ids is not None else self._few(where)
-        if allowed is None:
-            found = self._among_all(queries, limit, where, without)
+        if allowed is None or (ids is None and self._rough and len(allowed) > HANDFUL):
+            found = self._among_all(queries, limit, where, without, allowed)
             if found is not None:
                 return found
+        if allowed is None:
             allowed = self._tracks.ids(where)
         left_out = set(without)
-        return self._among(queries, limit, [id for id in allowed if id not in left_out])
+        return self._among(queries, limit, self._key, [id for id in allowed if id not in left_out])
+
+    @property
+    def _rough(self) -> bool:
+        return self._vectors.rough and not self._effort.exact
 
     def _few(self, where: Filter | None) -> list[str] | None:
         """The tracks that match, or None where they are more than a few."""
@@ -90,27 +101,57 @@ class Nearest:
             yield from self._tracks.ids(all_of(In("id", tuple(batch)), where))
 
     def _among_all(
-        self, queries: NDArray[np.float64], limit: int, where: Filter | None, without: Sequence[str]
+        self,
+        queries: NDArray[np.float64],
+        limit: int,
+        where: Filter | None,
+        without: Sequence[str],
+        allowed: Sequence[str] | None,
     ) -> list[list[Hit]] | None:
-        """Take those that match from longer and longer lists; None where that would take too many."""
+        """Take those that match from longer and longer lists; None where that would take too many.
+
+        `allowed` are the tracks that match, where they are known.
+        """
         rest = Not(In(self._key, tuple(without))) if without else None
-        asked = limit if where is None else OVERSAMPLE * limit
+        if self._unchecked and where is None:
+            return self._ranked(queries, limit, rest, self._effort)
+        rough = self._rough and where is not None
+        effort = replace(self._effort, rough=rough)
+        asked = self._asked_first(limit, where, allowed)
+        passing = set(allowed or ())
+        checked: set[str] = set()
         while asked <= max(MOST_ASKED, limit):
-            found = self._ranked(queries, asked, rest, self._effort)
-            if self._unchecked and where is None:
-                return found
-            passing = set(self._passing({row[self._key] for hits in found for row, _ in hits}, where))
+            found = self._ranked(queries, asked, rest, effort)
+            if allowed is None:
+                new = {row[self._key] for hits in found for row, _ in hits} - checked
+                passing.update(self._passing(new, where))
+                checked |= new
             kept = [[hit for hit in hits if hit[0][self._key] in passing] for hits in found]
             if all(len(some) >= limit or len(hits) < asked for some, hits in zip(kept, found, strict=True)):
-                return [hits[:limit] for hits in kept]
+                return self._compared(queries, limit, kept) if rough else [hits[:limit] for hits in kept]
             asked = max(asked + 1, int(MARGIN * asked * limit / max(1, min(map(len, kept)))))
         return None
 
-    def _among(self, queries: NDArray[np.float64], limit: int, ids: Sequence[str]) -> list[list[Hit]]:
-        """The nearest of some tracks."""
+    def _asked_first(self, limit: int, where: Filter | None, allowed: Sequence[str] | None) -> int:
+        if where is None:
+            return limit
+        if allowed is None:
+            return OVERSAMPLE * limit
+        return math.ceil(MARGIN * limit * self._tracks.count() / len(allowed))
+
+    def _compared(self, queries: NDArray[np.float64], limit: int, rough: Sequence[Sequence[Hit]]) -> list[list[Hit]]:
+        """The best of rough lists, by the vectors as they are stored."""
+        most = math.ceil(COMPARED * limit)
+        return [
+            self._among(query[None], limit, "id", [row["id"] for row, _ in hits[:most]])[0]
+            for query, hits in zip(queries, rough, strict=True)
+        ]
+
+    def _among(self, queries: NDArray[np.float64], limit: int, key: str, ids: Sequence[str]) -> list[list[Hit]]:
+        """The nearest of the rows that have some values of `key`."""
         hits: list[list[Hit]] = [[] for _ in queries]
         for batch in batches(ids, FEW):
-            more = self._ranked(queries, limit, In(self._key, tuple(batch)), EXACT)
+            more = self._ranked(queries, limit, In(key, tuple(batch)), EXACT)
             hits = [_best(a + b, limit) for a, b in zip(hits, more, strict=True)]
         return hits
 
@@ -118,7 +159,8 @@ class Nearest:
         self, queries: NDArray[np.float64], limit: int, where: Filter | None, effort: Effort
     ) -> list[list[Hit]]:
         """The nearest rows of the table, those whose vector is zero included: they score 0."""
-        table, columns = self._vectors, self._columns
+        table = self._vectors
+        columns = [name for name in self._columns if not (effort.rough and name == "vector")]
         units = unit32(queries)
         directed = np.any(units, axis=1)
         units = units[directed]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sonovec.library.recommend.seeds import Seed, key_in, moods_in, number_in
@@ -67,7 +68,7 @@ def judges(seeds: Sequence[Seed], wishes: Wishes) -> dict[str, Judge]:
     if tempos := [tempo for seed in seeds if (tempo := seed.tempo(prefer)) is not None]:
         found["tempo"] = lambda fields: _tempo(settled_tempo(fields, prefer), tempos, wishes.octaves)
     if keys := [key for seed in seeds if (key := seed.key(prefer)) is not None]:
-        found["key"] = lambda fields: _key(key_in(fields, prefer), keys)
+        found["key"] = lambda fields: _key(key_in(fields, prefer), tuple(keys))
     if wishes.moods:
         found["mood"] = lambda fields: _moods(moods_in(fields), wishes.moods)
     elif feelings := [feeling for seed in seeds if (feeling := _feeling(seed.fields)) is not None]:
@@ -93,7 +94,8 @@ def _beside(tempo: float, seed: float) -> str:
     return f"{named}{percent:+.1f} %"
 
 
-def _key(key: Key | None, keys: Sequence[Key]) -> tuple[float | None, float | None, str]:
+@lru_cache(maxsize=1024)  # there are few keys, and many tracks
+def _key(key: Key | None, keys: tuple[Key, ...]) -> tuple[float | None, float | None, str]:
     if key is None:
         return None, None, "no key known"
     nearest = min(keys, key=lambda each: key_distance(key, each))
