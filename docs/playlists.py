@@ -2,8 +2,7 @@
 
 ``songs DATA WORK`` renders songs of POP909 (DATA/pop909) by fluidsynth into WORK/songs, each by one of eight bands, some with
 drums, and writes their truth to WORK/songs.csv. ``loops DATA WORK`` links the loops of DATA/train/lmms that tell their
-tempo in their name to WORK/loops, and writes WORK/loops.csv. ``picture LIBRARY LIST PNG`` draws
-a playlist's way over the map.
+tempo in their name to WORK/loops. ``picture LIBRARY LIST PNG`` draws a playlist's way over the map.
 """
 
 from __future__ import annotations
@@ -144,16 +143,13 @@ def loops(data: Path, work: Path) -> None:
     """Link the loops whose names tell their tempo."""
     folder = work / "loops"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = []
     for path in sorted((data / "train" / "lmms").iterdir()):
-        found = re.search(r"_([a-z]+loops|beats|[a-z]+)_(.+)_-_(\d+)_BPM", path.stem)
+        found = re.search(r"_(?:[a-z]+loops|beats|[a-z]+)_(.+)_-_(\d+)_BPM", path.stem)
         if found is None:
             continue
-        link = folder / f"{found[2]}.opus"
+        link = folder / f"{found[1]} {found[2]} BPM.opus"
         if not link.exists():
             link.symlink_to(path.resolve())
-        rows.append({"path": link.name, "tempo": float(found[3])})
-    write(work / "loops.csv", rows)
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:

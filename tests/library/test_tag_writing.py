@@ -13,7 +13,7 @@ import soundfile
 
 import sonovec
 from sonovec.analysis.analyser import Analyser, Field, Findings
-from sonovec.audio.tags.read import read_tags
+from sonovec.audio.tags.read import read_sources, read_tags
 from sonovec.errors import UsageError
 from sonovec.library.records import Label, Passage
 from tests.audio.tags import tag_writers
@@ -95,6 +95,17 @@ def test_the_tracks_follow(sounds, library):
             assert [each.name for each in library.labels.get(track.id)] == ["rain"]
             assert [each.text for each in library.passages.get(track.id)] == ["A word."]
     assert library.labels.get(sure.id) == []
+
+
+def test_a_tempo_that_only_the_name_tells_is_written(sounds, library):
+    path = write(sounds / "loop 60 BPM.wav", seed=4)
+    library.add(sounds, analysers=[Hears])
+    assert [track.fields["file_tempo"] for track in library.tracks("path contains 'BPM'")] == [60.0]
+    assert "loop 60 BPM.wav" in names(library.write_tags(sounds).written)
+    sources, _ = read_sources(path)
+    assert [source["TBPM"] for source in sources if "TBPM" in source] == [["60"]]
+    check_in_step(library, sounds)
+    assert library.write_tags(sounds).written == []
 
 
 def test_nothing_is_embedded_heard_or_written_again(sounds, library):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sonovec.audio.tags.file_name import claims_of
 from sonovec.audio.tags.read import Tags, read_tags
 from sonovec.audio.tags.writing.pieces import NotWrittenError, Said
 from sonovec.audio.tags.writing.write import write_tags
@@ -99,7 +100,7 @@ class TagWriting:
         if track is None:
             return
         heard = sure(track.fields)
-        missing = _missing(track, heard)
+        missing = _missing(entry, track, heard)
         if missing == Said():
             done.there += heard != Said()
             done.unsure += heard == Said()
@@ -145,11 +146,12 @@ class TagWriting:
         self.ledger.record_analyses({new: self.ledger.analyses(track.id).values()})
 
 
-def _missing(track: Track, heard: Said) -> Said:
-    """Of what is sure that which the library does not know to be in the file."""
+def _missing(entry: Entry, track: Track, heard: Said) -> Said:
+    """Of what is sure that which the library does not know to be in the file; its name is no tag."""
+    named = claims_of(entry.path)
     return Said(
-        heard.tempo if track.fields.get(FILE_TEMPO) is None else None,
-        heard.key if track.fields.get(FILE_KEY) is None else None,
+        heard.tempo if track.fields.get(FILE_TEMPO) is None or "bpm" in named else None,
+        heard.key if track.fields.get(FILE_KEY) is None or "key" in named else None,
     )
 
 

@@ -25,7 +25,7 @@ PARTS: tuple[type[Part], ...] = (Rhythm, Tonality, Character, Edges)
 class Music(Analyser):
     """Columns of `sonovec.music.columns`, but for moods, which the vectors tell."""
 
-    name, version, rate = "music", "2", RATE
+    name, version, rate = "music", "3", RATE
     fields = tuple(field for part in PARTS for field in part.fields)
     file_tags = (Field(columns.FILE_TEMPO, float, "scalar"), Field(columns.FILE_KEY, str, "scalar"))
     limit = 300.0  # beats of an hour are found at its end

@@ -57,3 +57,57 @@ def test_files_that_tell_nothing(tmp_path):
     assert said(blank(tmp_path / "a.flac")) == {}
     long = tag_writers.tag(blank(tmp_path / "b.flac"), {"KEY": ["C" * 101]})
     assert said(long) == {}
+
+
+def with_acid(path, tempo, flags=0, size=24):
+    return with_chunk(path, b"acid", struct.pack("<IHHfIHHf", flags, 60, 0x8000, 0.0, 8, 4, 4, tempo)[:size])
+
+
+def with_chunk(path, name, chunk):
+    content = path.read_bytes() + name + struct.pack("<I", len(chunk)) + chunk + bytes(len(chunk) % 2)
+    path.write_bytes(content[:4] + struct.pack("<I", len(content) - 8) + content[8:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tempo", "flags", "size", "expected"),
+    [
+        (122.0, 0, 24, 122.0),
+        (97.25, 4, 24, 97.25),
+        (122.0, 1, 24, None),  # played once
+        (float("nan"), 0, 24, None),
+        (float("inf"), 0, 24, None),
+        (0.0, 0, 24, None),
+        (122.0, 0, 20, None),  # cut off
+    ],
+)
+def test_loops_of_samplers(tmp_path, tempo, flags, size, expected):
+    path = with_acid(blank(tmp_path / "a.wav"), tempo, flags, size)
+    assert said(path).get("file_tempo") == expected and "notes" not in read_tags(path)
+
+
+def test_a_tag_wins_over_the_chunk_and_both_over_the_name(tmp_path):
+    path = with_acid(blank(tmp_path / "loop 140 BPM Am.wav"), 122.0)
+    assert said(path) == {"file_tempo": 122.0, "file_key": "A m"}
+    frame = tag_writers.id3_frame(4, "TBPM", tag_writers.id3_text(["128"]))
+    with_chunk(path, b"id3 ", tag_writers.id3_tag(4, frame))
+    assert said(path) == {"file_tempo": 128.0, "file_key": "A m"}
+
+
+@pytest.mark.parametrize(
+    ("name", "tempo", "key"),
+    [
+        ("beats_909beat01_-_122_BPM", 122.0, None),
+        ("Bass 87,5bpm Ebmaj", 87.5, "Eb maj"),
+        ("BPM 095 - F# minor keys", 95.0, "F# minor"),
+        ("A minor thing 140 BPM", 140.0, "A minor"),
+        ("1200 BPM", None, None),
+        ("999bpm", None, None),
+        ("12 Bpmx", None, None),
+        ("I Am Here", None, None),
+        ("120", None, None),
+    ],
+)
+def test_names_of_files(tmp_path, name, tempo, key):
+    found = said(blank(tmp_path / f"{name}.flac"))
+    assert (found.get("file_tempo"), found.get("file_key")) == (tempo, key)

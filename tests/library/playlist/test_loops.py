@@ -79,6 +79,17 @@ def test_drums_without_a_key_fit_any(tmp_path):
     assert (loop.start, loop.end, loop.bars) == (0.0, 2.0, 1.0), "all of it is four beats"
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(2.0, (0.0, 2.0, 1.0)), (1.9, (0.5, 1.5, 1.0))])
+def test_a_loop_is_taken_whole_wherever_a_bar_is_heard_to_begin(tmp_path, seconds, expected):
+    (tmp_path / "sounds").mkdir()
+    soundfile.write(tmp_path / "sounds" / "loop.wav", tone(3, seconds), RATE)
+    (tmp_path / "table.csv").write_text("path,tempo,downbeats\nloop.wav,120,0.50 1.50\n")
+    with sonovec.Library(tmp_path / "library", model="logmel") as library:
+        library.add(tmp_path / "sounds", metadata=tmp_path / "table.csv")
+        (loop,) = library.loops(tmp_path / "sounds" / "loop.wav", key="A minor", include_self=True)
+    assert (loop.start, loop.end, loop.bars) == expected
+
+
 def test_a_query_that_is_not_in_the_library_is_told_its_tempo(folder, library, tmp_path):
     soundfile.write(tmp_path / "new.wav", tone(5)[:-100], RATE)
     with pytest.raises(UsageError, match=r"give it, such as --tempo 120"):

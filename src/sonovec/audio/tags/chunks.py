@@ -1,7 +1,8 @@
-"""What WAV and AIFF files keep in chunks beside the sound: an ID3 tag, and texts of their own."""
+"""What WAV and AIFF files keep in chunks beside the sound: an ID3 tag, texts of their own, and the tempo of a loop."""
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 
@@ -9,6 +10,9 @@ from sonovec.audio import headers
 from sonovec.audio.section import Section
 from sonovec.audio.tags import id3
 from sonovec.audio.tags.names import MOST_BYTES, WANTED, check_size, decode
+
+#: Flags; the note of the sound and its beats and meter; beats a minute. A sound that is played once has a meaningless tempo.
+_ACID, _ONE_SHOT = struct.Struct("<I16sf"), 1
 
 
 def of_id3(file: Section) -> Iterator[tuple[str, str]]:
@@ -28,6 +32,16 @@ def of_texts(file: Section) -> Iterator[tuple[str, str]]:
         elif name in WANTED:
             check_size(name, size)
             yield name, decode(file.read(size).rstrip(b"\0"))
+
+
+def of_acid(file: Section) -> Iterator[tuple[str, str]]:
+    """Give the tempo of a WAV file that is a loop, from the chunk of Sonic Foundry's ACID, which most samplers write."""
+    for name, start, size in headers.chunks(file):
+        if name == b"acid" and size >= _ACID.size:
+            file.seek(start)
+            kind, _, tempo = _ACID.unpack(file.read(_ACID.size))
+            if not kind & _ONE_SHOT and math.isfinite(tempo):
+                yield "tempo of ACID", f"{tempo:.3f}"
 
 
 def _info(block: Section) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,8 @@ from sonovec.audio.section import Section
 #: Gives names and texts as they lie in a tag, only such names as are in `WANTED`. What was given before an error counts.
 Reader = Callable[[Section], Iterator[tuple[str, str]]]
 
-#: The names of each field, the best first: of Vorbis, APE, ID3v1 and FFmpeg, then ID3 (2.4, 2.3, 2.2), MP4, ASF, RIFF, AIFF.
+#: The names of each field, the best first: of Vorbis, APE, ID3v1 and FFmpeg, then ID3 (2.4, 2.3, 2.2), MP4, ASF, RIFF, AIFF;
+#: the tempo also of the chunk that programs for loops write.
 NAMES: Mapping[str, tuple[str, ...]] = {
     "title": ("title", "TIT2", "TT2", "©nam", "Title", "INAM", "NAME"),
     "artist": ("artist", "TPE1", "TP1", "©ART", "Author", "IART", "AUTH"),
@@ -19,7 +20,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("date", "TDRC", "TYER", "TYE", "©day", "year", "WM/Year", "ICRD"),
         *("originaldate", "TDOR", "TORY", "TOR"),
     ),
-    "bpm": ("bpm", "TBPM", "TBP", "tmpo", "----:bpm", "WM/BeatsPerMinute"),
+    "bpm": ("bpm", "TBPM", "TBP", "tmpo", "----:bpm", "WM/BeatsPerMinute", "tempo of ACID"),
     "key": ("initialkey", "key", "TKEY", "TKE", "----:initialkey", "----:key", "WM/InitialKey"),
 }  # fmt: skip
 WANTED = frozenset(name for names in NAMES.values() for name in names)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sonovec.audio import magic
 from sonovec.audio.section import Section, split_tags
-from sonovec.audio.tags import ape, asf, chunks, container, id3, mp4, vorbis
+from sonovec.audio.tags import ape, asf, chunks, container, file_name, id3, mp4, vorbis
 from sonovec.audio.tags.names import NAMES, Reader, check_size
 
 #: Slowest and fastest tempo that a tag may tell, in beats a minute; programs write 0 where they know none.
@@ -27,7 +27,7 @@ _INSIDE: Mapping[str, tuple[Reader, ...]] = {
     "ogg": (vorbis.of_ogg,),
     "mp4": (mp4.read,),
     "asf": (asf.read,),
-    "wav": (chunks.of_id3, chunks.of_texts),
+    "wav": (chunks.of_id3, chunks.of_texts, chunks.of_acid),
     "aiff": (chunks.of_id3, chunks.of_texts),
     "dsf": (id3.of_dsf,),
     **dict.fromkeys(("mpeg", "ac3", "wavpack", "ape", "tta", "musepack"), ()),  # these have tags around them alone
@@ -43,8 +43,9 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
     """Read `title`, `artist`, `album`, `genre` (text) and `year` (an integer) of an audio file.
 
     What is missing is None. Several values of one tag are joined by "; ". Two further entries are there only where the file
-    tells them: `file_tempo` (a number, in beats a minute) and `file_key` (text, as the file writes it). Nothing is raised:
-    tags that cannot be read are None, and then an entry `notes` says why.
+    tells them: `file_tempo` (a number, in beats a minute) and `file_key` (text, as the file writes it); where no tag tells
+    them, the name of the file may (`sonovec.audio.tags.file_name`). Nothing is raised: tags that cannot be read are None, and
+    then an entry `notes` says why.
 
     Examples
     --------
@@ -52,6 +53,7 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
     'tags not read: No such file or directory'
     """
     sources, notes = read_sources(path)
+    sources.append(file_name.claims_of(path))
     texts = {field: _first(sources, names) for field, names in NAMES.items()}
     tags: Tags = {**texts, "year": parse_year(texts["date"])}
     del tags["date"], tags["bpm"], tags["key"]

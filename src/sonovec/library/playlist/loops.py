@@ -310,9 +310,11 @@ def _bars(hit: Hit, song: Song, how: Stretch, asked: int | None) -> tuple[float,
     if asked is not None and len(downbeats) > (wanted := max(1, round(asked * how.ratio))):
         first = min(range(len(downbeats) - wanted), key=lambda n: (abs(downbeats[n] - hit.start), n))
         return downbeats[first], downbeats[first + wanted], float(wanted)
-    if (found := bar_range(downbeats, hit.start, hit.end)) is not None:
-        return found[0], found[1], float(found[2])
     beats = whole_beats(song.seconds, song.tempo)
+    # A loop begins and ends with its bars, whatever is heard as the first beat of one in the middle of it.
+    is_loop = hit.end - hit.start > 0.99 * song.seconds and beats is not None and beats % BEATS_IN_BAR == 0
+    if not is_loop and (found := bar_range(downbeats, hit.start, hit.end)) is not None:
+        return found[0], found[1], float(found[2])
     if beats is not None:
         return 0.0, song.seconds, beats / BEATS_IN_BAR
     return hit.start, hit.end, None
