@@ -13,6 +13,9 @@ import numpy as np
 
 from sonovec import forks
 
+#: Seconds in which a tiny network is compiled, even where much else runs; and threads of networks that a child may inherit.
+PATIENCE, MOST_TRIED = 2.0, 64
+
 
 @cache
 def openvino() -> Any:
@@ -52,19 +55,32 @@ class _Executors:
     """Keeps children from waiting for threads that stayed with the parent.
 
     OpenVINO keeps the threads of a network that was freed for the next that wants as many, and in a child they would be
-    taken although they are not there. So in the parent a tiny network takes them before a fork.
+    taken although they are not there. So in the parent a tiny network takes them before a fork. A network that was freed a
+    moment before the fork may still hold its own then, so a child lets tiny networks try first.
     """
 
     def __init__(self) -> None:
-        self._held: list[Any] = []
-        self.after_fork()
+        self._inherits = False
+        self._begin()
         forks.watch(self)
+
+    def _begin(self) -> None:
+        self._held: list[Any] = []
+        self._users: dict[int, WeakSet[Any]] = {}
+        self._most: dict[int, int] = {}  # that ran at once
 
     def note(self, streams: int, user: object) -> None:
         """Count in a network that has threads for so many streams, until `user` is freed."""
         users = self._users.setdefault(streams, WeakSet())
         users.add(user)
         self._most[streams] = max(self._most.get(streams, 0), len(users))
+
+    def prepare(self, streams: int) -> None:
+        """In a child, before its first network of so many streams: leave threads that are not there to who waits for them."""
+        if self._inherits and streams not in self._users:
+            for _ in range(MOST_TRIED):
+                if _answers(streams):
+                    break
 
     def before_fork(self) -> None:
         for streams, most in self._most.items():
@@ -76,9 +92,22 @@ class _Executors:
 
     def after_fork(self) -> None:
         forks.abandon(self._held)
-        self._held = []
-        self._users: dict[int, WeakSet[Any]] = {}
-        self._most: dict[int, int] = {}  # that ran at once
+        self._inherits = True
+        self._begin()
+
+
+def _answers(streams: int) -> bool:
+    """Whether a tiny network gets threads that are there; one that does not waits for ever, and takes them with it."""
+    ended, opened, model = threading.Event(), core(), _tiny()
+
+    def compile() -> None:
+        try:
+            opened.compile_model(model, "CPU", _threads(streams))
+        finally:
+            ended.set()
+
+    threading.Thread(target=compile, name="sonovec_probe", daemon=True).start()
+    return ended.wait(PATIENCE)
 
 
 def _tiny() -> Any:
@@ -103,6 +132,7 @@ def core() -> Any:
 
 def requests(model: Any, streams: int, settings: dict[str, Any]) -> queue.SimpleQueue[Any]:
     """Compile a model for so many calls at once, of one thread each, and give what makes them."""
+    _EXECUTORS.prepare(streams)
     compiled = core().compile_model(model, "CPU", {**_threads(streams), **settings})
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for _ in range(streams):
