@@ -1,3 +1,7 @@
+"""Without an index, one pass over the rows gives what comparing all with all gives."""
+
+from __future__ import annotations
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given

@@ -60,12 +60,8 @@ def test_files_that_tell_nothing(tmp_path):
 
 
 def with_acid(path, tempo, flags=0, size=24):
-    return with_chunk(path, b"acid", struct.pack("<IHHfIHHf", flags, 60, 0x8000, 0.0, 8, 4, 4, tempo)[:size])
-
-
-def with_chunk(path, name, chunk):
-    content = path.read_bytes() + name + struct.pack("<I", len(chunk)) + chunk + bytes(len(chunk) % 2)
-    path.write_bytes(content[:4] + struct.pack("<I", len(content) - 8) + content[8:])
+    content = struct.pack("<IHHfIHHf", flags, 60, 0x8000, 0.0, 8, 4, 4, tempo)[:size]
+    path.write_bytes(tag_writers.chunk(path.read_bytes(), b"acid", content))
     return path
 
 
@@ -90,7 +86,7 @@ def test_a_tag_wins_over_the_chunk_and_both_over_the_name(tmp_path):
     path = with_acid(blank(tmp_path / "loop 140 BPM Am.wav"), 122.0)
     assert said(path) == {"file_tempo": 122.0, "file_key": "A m"}
     frame = tag_writers.id3_frame(4, "TBPM", tag_writers.id3_text(["128"]))
-    with_chunk(path, b"id3 ", tag_writers.id3_tag(4, frame))
+    path.write_bytes(tag_writers.chunk(path.read_bytes(), b"id3 ", tag_writers.id3_tag(4, frame)))
     assert said(path) == {"file_tempo": 128.0, "file_key": "A m"}
 
 

@@ -23,25 +23,24 @@ def of_id3(file: Section) -> Iterator[tuple[str, str]]:
 
 
 def of_texts(file: Section) -> Iterator[tuple[str, str]]:
-    """Give the INFO list of a WAV file, and the texts of an AIFF file."""
+    """Give the INFO list and the tempo of a WAV file, and the texts of an AIFF file."""
     for chunk, start, size in headers.chunks(file):
         file.seek(start)
         name = chunk.decode("latin-1")
         if chunk == b"LIST" and file.read(4) == b"INFO":
             yield from _info(file.part(start + 4, start + size))
+        elif chunk == b"acid" and size >= _ACID.size:
+            yield from _acid(file.read(_ACID.size))
         elif name in WANTED:
             check_size(name, size)
             yield name, decode(file.read(size).rstrip(b"\0"))
 
 
-def of_acid(file: Section) -> Iterator[tuple[str, str]]:
-    """Give the tempo of a WAV file that is a loop, from the chunk of Sonic Foundry's ACID, which most samplers write."""
-    for name, start, size in headers.chunks(file):
-        if name == b"acid" and size >= _ACID.size:
-            file.seek(start)
-            kind, _, tempo = _ACID.unpack(file.read(_ACID.size))
-            if not kind & _ONE_SHOT and math.isfinite(tempo):
-                yield "tempo of ACID", f"{tempo:.3f}"
+def _acid(block: bytes) -> Iterator[tuple[str, str]]:
+    """Give the tempo of a loop, from the chunk of Sonic Foundry's ACID, which most samplers write."""
+    kind, _, tempo = _ACID.unpack(block)
+    if not kind & _ONE_SHOT and math.isfinite(tempo):
+        yield "tempo of ACID", f"{tempo:.3f}"
 
 
 def _info(block: Section) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ _INSIDE: Mapping[str, tuple[Reader, ...]] = {
     "ogg": (vorbis.of_ogg,),
     "mp4": (mp4.read,),
     "asf": (asf.read,),
-    "wav": (chunks.of_id3, chunks.of_texts, chunks.of_acid),
+    "wav": (chunks.of_id3, chunks.of_texts),
     "aiff": (chunks.of_id3, chunks.of_texts),
     "dsf": (id3.of_dsf,),
     **dict.fromkeys(("mpeg", "ac3", "wavpack", "ape", "tta", "musepack"), ()),  # these have tags around them alone

@@ -67,8 +67,8 @@ def judges(seeds: Sequence[Seed], wishes: Wishes) -> dict[str, Judge]:
     prefer = wishes.prefer
     if tempos := [tempo for seed in seeds if (tempo := seed.tempo(prefer)) is not None]:
         found["tempo"] = lambda fields: _tempo(settled_tempo(fields, prefer), tempos, wishes.octaves)
-    if keys := [key for seed in seeds if (key := seed.key(prefer)) is not None]:
-        found["key"] = lambda fields: _key(key_in(fields, prefer), tuple(keys))
+    if keys := tuple(key for seed in seeds if (key := seed.key(prefer)) is not None):
+        found["key"] = lambda fields: _key(key_in(fields, prefer), keys)
     if wishes.moods:
         found["mood"] = lambda fields: _moods(moods_in(fields), wishes.moods)
     elif feelings := [feeling for seed in seeds if (feeling := _feeling(seed.fields)) is not None]:
